@@ -1,0 +1,182 @@
+// Builds blocks of IR. Lifting functions call these methods; a value is the number of the operation that made it. The
+// builder picks the 32- or 64-bit row by the operands' types, folds constants, and follows constants through registers
+// within the block, so that `auipc` and `jalr` together become a direct jump.
+import { Block } from './block.ts'
+import { effects, type IntegerOp, op, rows, type Type } from './ops.ts'
+
+export type Value = number
+
+const OP_I32 = op['i32.const'], OP_I64 = op['i64.const']
+
+export class Builder {
+  readonly block: Block
+  /** Switch for bisecting miscompiles: fold constants and follow them through registers. */
+  readonly fold: boolean
+  private readonly known = new Int32Array(256).fill(-1)
+  private insnOffset = 0
+
+  constructor(block = new Block(), fold = true) {
+    this.block = block
+    this.fold = fold
+  }
+
+  begin(pcLo: number, pcHi: number): void {
+    this.block.clear(pcLo, pcHi)
+    this.known.fill(-1)
+    this.insnOffset = 0
+  }
+
+  /** An instruction of `length` bytes begins at the block's current end. */
+  insn(length: number): void {
+    this.insnOffset = this.block.sizeBytes
+    this.block.push(op.insn, 0, 0, 0, this.insnOffset, length)
+    this.block.sizeBytes += length
+    this.block.insns++
+  }
+
+  // Constants.
+  i32(n: number): Value { return this.block.push(OP_I32, 0, 0, 0, n | 0, 0) }
+  i64(lo: number, hi: number): Value { return this.block.push(OP_I64, 0, 0, 0, lo | 0, hi | 0) }
+  /** A 64-bit constant, sign-extended from a number of at most 32 bits. */
+  imm(n: number): Value { return this.i64(n, n < 0 ? -1 : 0) }
+  big(x: bigint): Value { return this.i64(Number(BigInt.asIntN(32, x)), Number(BigInt.asIntN(32, x >> 32n))) }
+  /** The address of the current instruction plus `offset`, as a 64-bit constant. */
+  pc(offset = 0): Value {
+    const { lo, hi } = this.pcPair(offset)
+    return this.i64(lo, hi)
+  }
+  private pcPair(offset: number): { lo: number; hi: number } {
+    const sum = this.block.pcLo + this.insnOffset + offset // within 2^53: exact
+    return { lo: sum | 0, hi: (this.block.pcHi + Math.floor(sum / 0x100000000)) | 0 }
+  }
+
+  isConst(v: Value): boolean { return this.block.op[v] === OP_I32 || this.block.op[v] === OP_I64 }
+  typeOf(v: Value): Type { return this.block.typeOf(v) as Type }
+  private bits(v: Value): bigint {
+    const lo = BigInt(this.block.lo[v]! >>> 0)
+    return this.block.op[v] === OP_I32 ? lo : (BigInt(this.block.hi[v]! >>> 0) << 32n) | lo
+  }
+
+  /** Any row by number; constants are folded. */
+  emit(row: number, a = 0, b = 0, c = 0, lo = 0, hi = 0): Value {
+    if (this.fold && effects[row] === 'none') {
+      const { sig, eval: ev } = rows[row]!, k = sig.indexOf('>')
+      if (ev && k > 0 && this.isConst(a) && (k < 2 || this.isConst(b)) && (k < 3 || this.isConst(c))) {
+        const r = ev(this.bits(a), k > 1 ? this.bits(b) : 0n, k > 2 ? this.bits(c) : 0n), t = sig[k + 1]
+        if (t === 'i') return this.i32(Number(BigInt.asIntN(32, r)))
+        if (t === 'l') return this.big(r)
+      }
+    }
+    return this.block.push(row, a, b, c, lo, hi)
+  }
+  private both(name: IntegerOp, a: Value, b = 0, c = 0, typed = a): Value {
+    const t = this.typeOf(typed)
+    return this.emit(t === 'i' ? op[`i32.${name}`] : op[`i64.${name}`], a, b, c)
+  }
+
+  add(a: Value, b: Value): Value { return this.isZero(b) ? a : this.both('add', a, b) }
+  sub(a: Value, b: Value): Value { return this.both('sub', a, b) }
+  mul(a: Value, b: Value): Value { return this.both('mul', a, b) }
+  divS(a: Value, b: Value): Value { return this.both('div_s', a, b) }
+  divU(a: Value, b: Value): Value { return this.both('div_u', a, b) }
+  remS(a: Value, b: Value): Value { return this.both('rem_s', a, b) }
+  remU(a: Value, b: Value): Value { return this.both('rem_u', a, b) }
+  and(a: Value, b: Value): Value { return this.both('and', a, b) }
+  or(a: Value, b: Value): Value { return this.both('or', a, b) }
+  xor(a: Value, b: Value): Value { return this.both('xor', a, b) }
+  /** Shift and rotate counts are of the operand's type, taken modulo its width. */
+  shl(a: Value, b: Value): Value { return this.both('shl', a, b) }
+  shrS(a: Value, b: Value): Value { return this.both('shr_s', a, b) }
+  shrU(a: Value, b: Value): Value { return this.both('shr_u', a, b) }
+  rotl(a: Value, b: Value): Value { return this.both('rotl', a, b) }
+  rotr(a: Value, b: Value): Value { return this.both('rotr', a, b) }
+  clz(a: Value): Value { return this.both('clz', a) }
+  ctz(a: Value): Value { return this.both('ctz', a) }
+  popcnt(a: Value): Value { return this.both('popcnt', a) }
+  extend8S(a: Value): Value { return this.both('extend8_s', a) }
+  extend16S(a: Value): Value { return this.both('extend16_s', a) }
+  extend32S(a: Value): Value { return this.emit(op['i64.extend32_s'], a) }
+  /** Comparisons give an i32: 0 or 1. */
+  eqz(a: Value): Value { return this.both('eqz', a) }
+  eq(a: Value, b: Value): Value { return this.both('eq', a, b) }
+  ne(a: Value, b: Value): Value { return this.both('ne', a, b) }
+  ltS(a: Value, b: Value): Value { return this.both('lt_s', a, b) }
+  ltU(a: Value, b: Value): Value { return this.both('lt_u', a, b) }
+  gtS(a: Value, b: Value): Value { return this.both('gt_s', a, b) }
+  gtU(a: Value, b: Value): Value { return this.both('gt_u', a, b) }
+  leS(a: Value, b: Value): Value { return this.both('le_s', a, b) }
+  leU(a: Value, b: Value): Value { return this.both('le_u', a, b) }
+  geS(a: Value, b: Value): Value { return this.both('ge_s', a, b) }
+  geU(a: Value, b: Value): Value { return this.both('ge_u', a, b) }
+  /** `cond` (i32) ? a : b; a and b are i32 or i64. */
+  select(cond: Value, a: Value, b: Value): Value { return this.both('select', cond, a, b, a) }
+  wrap(a: Value): Value { return this.emit(op['i32.wrap_i64'], a) }
+  extendS(a: Value): Value { return this.emit(op['i64.extend_i32_s'], a) }
+  extendU(a: Value): Value { return this.emit(op['i64.extend_i32_u'], a) }
+  private isZero(v: Value): boolean { return this.fold && this.isConst(v) && this.block.lo[v] === 0 && this.block.hi[v] === 0 }
+
+  // Guest registers, by index into the ISA's register file.
+  get(reg: number, type: 'i' | 'l' | 'd' = 'l'): Value {
+    const k = this.known[reg]!
+    if (k >= 0) return k
+    return this.block.push(type === 'l' ? op['get.l'] : type === 'd' ? op['get.d'] : op['get.i'], 0, 0, 0, reg, 0)
+  }
+  set(reg: number, v: Value): void {
+    const t = this.typeOf(v)
+    this.block.push(t === 'l' ? op['set.l'] : t === 'd' ? op['set.d'] : op['set.i'], v, 0, 0, reg, 0)
+    this.known[reg] = this.fold && this.isConst(v) ? v : -1
+  }
+
+  // Fields of the processor's state, by byte offset.
+  field(offset: number, type: 'l' | 'i' | '8' = 'l'): Value {
+    return this.block.push(type === 'l' ? op['field.l'] : type === 'i' ? op['field.i'] : op.field8, 0, 0, 0, offset, 0)
+  }
+  setField(offset: number, v: Value, type: 'l' | 'i' | '8' = 'l'): void {
+    this.block.push(type === 'l' ? op['setfield.l'] : type === 'i' ? op['setfield.i'] : op.setfield8, v, 0, 0, offset, 0)
+  }
+
+  /** Guest memory at `addr` + `disp`; `memop` is a MemOp, `type` the result's. */
+  load(memop: number, addr: Value, disp = 0, type: Type = 'l'): Value {
+    return this.block.push(op[`load.${type}`], addr, 0, 0, memop, disp)
+  }
+  store(memop: number, addr: Value, v: Value, disp = 0): void {
+    this.block.push(op[`store.${this.typeOf(v)}`], addr, v, 0, memop, disp)
+  }
+  /** Atomic read-modify-write (an AmoKind); the old value, sign-extended if `memop` says so. */
+  amo(kind: number, memop: number, addr: Value, v: Value): Value {
+    return this.block.push(op.amo, addr, v, 0, memop | (kind << 8), 0)
+  }
+  cas(memop: number, addr: Value, expected: Value, replacement: Value): Value {
+    return this.block.push(op.cas, addr, expected, replacement, memop, 0)
+  }
+  fence(): void { this.block.push(op.fence, 0, 0, 0, 0, 0) }
+
+  /** Calls runtime helper `helper` with two 64-bit arguments; no fault, registers untouched. */
+  call(helper: number, a: Value = this.imm(0), b: Value = this.imm(0)): Value {
+    return this.block.push(op.call, a, b, 0, helper, 0)
+  }
+  leaveIf(cond: Value, helper: number, arg = 0): void { this.block.push(op.leaveif, cond, 0, 0, helper, arg) }
+
+  // Ends.
+  /** To the constant address `target` (a value made by `pc` or `i64`), or indirectly. */
+  jump(target: Value, kind = 0): void {
+    if (this.block.op[target] === OP_I64) this.block.push(op.jump, 0, 0, kind, this.block.lo[target]!, this.block.hi[target]!)
+    else this.block.push(op.jumpto, target, 0, 0, kind, 0)
+  }
+  /** To the current instruction's address plus `offset` if `cond` (i32) is not 0, else to the next instruction. */
+  branch(cond: Value, offset: number): void {
+    const { lo, hi } = this.pcPair(offset)
+    this.block.push(op.branch, cond, 0, 0, lo, hi)
+  }
+  system(helper: number, arg = 0): void { this.block.push(op.system, 0, 0, 0, helper, arg) }
+  /** True once the block has its end. */
+  get ended(): boolean { return this.block.n > 0 && effects[this.block.op[this.block.n - 1]!] === 'end' }
+
+  /** A floating-point row by name, e.g. `fp('fadd.d', env, a, b)`. */
+  fp(name: `f${string}`, env: number, a: Value, b = 0, c = 0): Value {
+    const row = (op as Record<string, number>)[name]
+    if (row === undefined || effects[row] !== 'float') throw new Error(`no floating-point operation ${name}`)
+    return this.block.push(row, a, b, c, env, 0)
+  }
+}
+
