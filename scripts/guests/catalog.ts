@@ -1,0 +1,43 @@
+// The Debian packages that real guests are made of, one entry per guest architecture.
+
+export interface GuestSource {
+  /** Debian's name of the architecture, and the folder under .cache/guests. */
+  readonly arch: string
+  /** Release that the packages come from. */
+  readonly codename: string
+  /** Names under which the mirror may carry that release, in the order to try. */
+  readonly suites: readonly string[]
+  /** Meta package that depends on the current kernel package. */
+  readonly kernelMeta: string
+  /** Kernel file inside the kernel package, up to the version. */
+  readonly kernelPrefix: string
+  readonly installerPackage: string
+  readonly installerKernel: string
+  readonly installerInitrd: string
+  /** Compiler of bench/guestbench, with the Debian packages that carry it. */
+  readonly compiler: string
+  readonly compilerPackages: readonly string[]
+  /** Modules for the initial RAM disks; their dependencies are added. */
+  readonly modules: readonly string[]
+}
+
+const installer = 'usr/lib/debian-installer/images/13/riscv64/text/debian-installer/riscv64'
+
+export const SOURCES: Readonly<Record<string, GuestSource>> = {
+  riscv64: {
+    arch: 'riscv64',
+    codename: 'trixie',
+    suites: ['trixie', 'stable', 'oldstable'],
+    kernelMeta: 'linux-image-riscv64',
+    kernelPrefix: 'boot/vmlinux-',
+    installerPackage: 'debian-installer-13-netboot-riscv64',
+    installerKernel: `${installer}/linux`,
+    installerInitrd: `${installer}/initrd.gz`,
+    compiler: 'riscv64-linux-gnu-gcc',
+    compilerPackages: ['gcc-riscv64-linux-gnu', 'libc6-dev-riscv64-cross'],
+    modules: [
+      'virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_rng', 'virtio_balloon', 'virtio_input', 'virtio_gpu',
+      'virtio_scsi', 'sd_mod', '9pnet_virtio', '9p', 'ext4', 'crc32c_generic', 'vfat', 'nls_ascii', 'nls_cp437',
+    ],
+  },
+}

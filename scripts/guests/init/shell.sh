@@ -1,0 +1,19 @@
+#!/bin/sh
+# First process of the shell RAM disk: drivers, network, then a shell with job control on the console.
+. /etc/common.sh
+for module in virtio_mmio virtio_blk virtio_net virtio_rng; do modprobe $module; done
+hostname typevisor
+network_up
+echo
+echo "Linux $(uname -r) $(uname -m), $(nproc) CPU, $(free -m | awk '/^Mem:/ { print $2 }') MiB," \
+  "disks: $(ls /sys/block | grep -E '^(vd|sd)' | tr '\n' ' ')" \
+  "eth0: $(ip -4 -o addr show eth0 2>/dev/null | awk '{ print $4 }')"
+echo "More drivers: modprobe NAME (ext4 vfat 9p ...). poweroff ends the machine."
+# poweroff and reboot of busybox ask an init process that is not there: -f does it.
+for verb in poweroff reboot halt; do
+  rm -f /bin/$verb
+  printf '#!/bin/busybox sh\nsync; exec /bin/busybox %s -f\n' $verb > /bin/$verb
+  chmod +x /bin/$verb
+done
+cd /root
+while :; do setsid cttyhack sh -l; done
