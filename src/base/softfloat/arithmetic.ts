@@ -21,21 +21,24 @@ function addOrSub(f: FloatFormat, aBits: bigint, bBits: bigint, negate: number, 
   noteSubnormal(ctx, a.subnormal || b.subnormal)
   if (a.kind === KIND.INFINITY) return infinity(f, a.sign)
   if (b.kind === KIND.INFINITY) return infinity(f, bSign)
-  return roundSum(f, a.sign, a.sig, a.exp, bSign, b.sig, b.exp, f.precision, ctx, ctx.precision || f.precision)
+  return roundSum(f, a.sign, a.sig, a.exp, bSign, b.sig, b.exp, 0, ctx, ctx.precision || f.precision)
 }
 
-/** a + b, rounded once; significands have at most `bits` bits and may be zero. */
+/**
+ * a + b, rounded once. Significands are zero or of at least f.precision bits, and neither is longer than the other
+ * by more than `excess` bits.
+ */
 function roundSum(
   f: FloatFormat, aSign: number, aSig: bigint, aExp: number, bSign: number, bSig: bigint, bExp: number,
-  bits: number, ctx: FloatContext, precision?: number,
+  excess: number, ctx: FloatContext, precision?: number,
 ): bigint {
   if (aSig === 0n && bSig === 0n) return zero(f, aSign === bSign ? aSign : zeroSign(ctx))
   if (aSig === 0n) return round(f, bSign, bSig, bExp, ctx, precision)
   if (bSig === 0n) return round(f, aSign, aSig, aExp, ctx, precision)
 
-  // Align both to the lower exponent, except where that cannot change more than what is sticky: when the lower
-  // number lies below all bits of the higher one and two more.
-  const limit = bits + 4
+  // Align both to the lower exponent, but not further than it takes for the lower number to be below an eighth of the
+  // higher one: then their difference keeps the bits that rounding needs, and the rest of the lower one is sticky.
+  const limit = excess + 4
   const distance = aExp - bExp
   let exp: number
   if (distance >= 0) {
@@ -100,7 +103,7 @@ export function fma(
   noteSubnormal(ctx, a.subnormal || b.subnormal || c.subnormal)
   if (infiniteProduct) return infinity(f, sign)
   if (c.kind === KIND.INFINITY) return infinity(f, cSign)
-  return roundSum(f, sign, a.sig * b.sig, a.exp + b.exp, cSign, c.sig, c.exp, 2 * f.precision, ctx)
+  return roundSum(f, sign, a.sig * b.sig, a.exp + b.exp, cSign, c.sig, c.exp, f.precision, ctx)
 }
 
 export function div(f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext): bigint {

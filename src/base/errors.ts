@@ -1,0 +1,49 @@
+// The three kinds of trouble, never mixed: a guest fault is a value; a user's mistake is a VmError, which the command line,
+// QMP and the library render; a bug is an assertion, which stays on in release.
+
+/** Every code a VmError can carry: `area.what`. Add to the list where a new mistake becomes possible. */
+export type VmErrorCode =
+  | 'accel.unavailable'
+  | 'block.badMagic'
+  | 'block.io'
+  | 'block.unsupported'
+  | 'board.badConfig'
+  | 'board.duplicateId'
+  | 'board.unknownDevice'
+  | 'board.wiring'
+  | 'char.unknown'
+  | 'cli.usage'
+  | 'device.badProperty'
+  | 'fdt.malformed'
+  | 'file.notFound'
+  | 'host.unsupported'
+  | 'loader.badImage'
+  | 'loader.tooBig'
+  | 'machine.unknown'
+  | 'memory.tooBig'
+  | 'net.unsupported'
+  | 'snapshot.mismatch'
+  | 'snapshot.malformed'
+
+/** Something the user can put right. `hint` says how, in one sentence. */
+export class VmError extends Error {
+  readonly code: VmErrorCode
+  readonly hint: string | undefined
+
+  constructor(code: VmErrorCode, message: string, more: { hint?: string; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    this.name = 'VmError'
+    this.code = code
+    this.hint = more.hint
+  }
+}
+
+/** A bug of ours if it fails. Guest data must never reach it unchecked. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal error: ${message}`)
+}
+
+/** The default branch of a switch that handles every case. */
+export function unreachable(x: never): never {
+  throw new Error(`internal error: unexpected ${String(x)}`)
+}

@@ -1,0 +1,248 @@
+// From a board list (data) to a bound machine. Every thread calls `instantiate` with the same board, memory and allocator
+// position and gets the same addresses; the first one resets, the others find the state there.
+//
+//   const system = instantiate(board, views, allocator, services)
+//   system.reset()                                    // first binder only
+//   system.memory.write(0x1000_0000, 1, 0x41)         // what a processor does
+//   system.instance('serial0').call((s, io) => …)     // under its lock
+//   system.chr('serial0').take()                      // the host's end
+//   system.runTimers()                                // I/O thread
+import { assert, VmError } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
+import { PhysicalMemory } from '../mem/physical.ts'
+import { container, mmio, place, ram, rom, type Container, type Region } from '../mem/regions.ts'
+import { windowsAt, windowsBytes, type Window } from '../mem/windows.ts'
+import type { Allocator } from '../state/alloc.ts'
+import type { Views } from '../state/views.ts'
+import { CHAR_BYTES, charChannelAt, type CharChannel, type CharHost } from './char.ts'
+import { type AnyDevice, type DeviceHost } from './define.ts'
+import { dmaOf } from './dma.ts'
+import { bindInstance, countOf, planBytes, planDevice, type Instance, type Plan, type Slot } from './instance.ts'
+import type { CpuLine, Wire } from './irq.ts'
+import { propertiesOf } from './properties.ts'
+import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
+
+/** Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a BAR). */
+export type Placement =
+  | number
+  | { readonly space: string; readonly at: number; readonly priority?: number }
+  | { readonly space: string; readonly movable: true; readonly priority?: number }
+
+export type BoardDevice = {
+  readonly device: AnyDevice
+  readonly id: string
+  readonly properties?: { readonly [name: string]: unknown }
+  readonly at?: { readonly [region: string]: Placement }
+  /** Where outputs lead; an array for pins declared with `outputs`. Unmentioned ones lead nowhere. */
+  readonly wires?: { readonly [pin: string]: Wire | readonly (Wire | undefined)[] }
+  /** The id of the device that finds this one among its `io.children`. */
+  readonly bus?: string
+}
+export type BoardMemory =
+  | { readonly kind: 'ram' | 'rom'; readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number }
+  /** An address space of its own (PCI memory, PCI I/O), seen in the system's at `at` from its `offset` on. */
+  | { readonly kind: 'space'; readonly name: string; readonly sizeBytes: number
+      readonly views: readonly { readonly at: number; readonly offset: number; readonly sizeBytes: number }[] }
+export type Board = {
+  readonly name: string
+  readonly floating?: 0 | 0xff
+  readonly memory: readonly BoardMemory[]
+  readonly devices: readonly BoardDevice[]
+}
+
+/** What the machine's surroundings supply to each thread. */
+export type HostServices = DeviceHost & {
+  readonly clock: Clock
+  /** An interrupt input of a processor, by the name that the board's wires use. */
+  cpuLine(hart: number, line: string): CpuLine
+  /** Wakes the I/O thread: output in a ring, or an earlier deadline. */
+  doorbell(): void
+}
+
+export type System = {
+  readonly board: Board
+  readonly views: Views
+  readonly memory: PhysicalMemory
+  readonly clock: Clock
+  readonly instances: readonly Instance[]
+  readonly timers: TimerTable
+  instance(id: string): Instance
+  chr(id: string): CharHost
+  /** Runs every expired timer's device; the number run. */
+  runTimers(): number
+  /** Lets devices take waiting input and resume output. */
+  pollChars(): void
+  /** Power-on state of all devices and windows. No vCPU may run. */
+  reset(): void
+}
+
+export function instantiate(board: Board, views: Views, allocator: Allocator, services: HostServices): System {
+  const plans = new Map<string, { plan: Plan; entry: BoardDevice }>()
+  for (const entry of board.devices) {
+    if (plans.has(entry.id)) throw new VmError('board.duplicateId', `two devices are called '${entry.id}'`)
+    const props = propertiesOf(entry.device, entry.properties ?? {}, entry.id)
+    plans.set(entry.id, { plan: planDevice(entry.id, entry.device, props), entry })
+  }
+  const order = topological([...plans.values()])
+
+  // Addresses first, in board order, from configuration alone.
+  const timerSlots: { id: string; slot: Slot }[] = []
+  const movable: { id: string; region: string }[] = []
+  for (const { plan, entry } of plans.values()) {
+    for (const slot of plan.timers) timerSlots.push({ id: plan.id, slot })
+    for (const [region, where] of Object.entries(entry.at ?? {}))
+      if (typeof where === 'object' && 'movable' in where) movable.push({ id: plan.id, region })
+  }
+  const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length)
+  const timers = timerTableAt(
+    views, allocator.alloc(timerTableBytes(timerSlots.length)), timerSlots.length, services.doorbell)
+  const at = new Map<string, number>(), channels = new Map<string, CharChannel>()
+  for (const { plan } of plans.values()) {
+    at.set(plan.id, allocator.alloc(planBytes(plan), 64))
+    if (plan.device.chr)
+      channels.set(plan.id, charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.doorbell))
+  }
+
+  const { root, spaces } = buildMap(board)
+  const instances = new Map<string, Instance>()
+  const memory = new PhysicalMemory({ views, root, floating: board.floating ?? 0, generation: windows })
+  // Those that are driven and those on a bus come before those that drive or hold them.
+  for (const { plan, entry } of order) {
+    const window = (region: string): Window =>
+      windows.window(movable.findIndex(m => m.id === plan.id && m.region === region))
+    const movableRegions = movable.filter(m => m.id === plan.id).map(m => m.region)
+    const instance = bindInstance(plan, {
+      views,
+      at: at.get(plan.id)!,
+      dma: dmaOf(memory, plan.id),
+      host: services,
+      clock: services.clock,
+      timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
+      windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
+      chr: channels.get(plan.id),
+      children: board.devices.filter(d => d.bus === plan.id).map(d => instances.get(d.id)!),
+      drive: driverOf(plan, entry, instances, services),
+    })
+    instances.set(plan.id, instance)
+    for (const [region, where] of Object.entries(entry.at ?? {})) {
+      const spec = entry.device.regions[region]
+      if (!spec) throw new VmError('board.badConfig', `${entry.device.name} has no region '${region}'`)
+      const leaf = mmio(`${plan.id}.${region}`, countOf(spec.sizeBytes, plan.props), instance.ops(region))
+      put(leaf, where, root, spaces, () => window(region))
+    }
+  }
+  memory.invalidate()
+
+  const list = board.devices.map(d => instances.get(d.id)!)
+  const instance = (id: string): Instance => {
+    const found = instances.get(id)
+    if (!found) throw new VmError('board.unknownDevice', `this machine has no device '${id}'`)
+    return found
+  }
+  return {
+    board, views, memory, timers, instance,
+    clock: services.clock,
+    instances: list,
+    chr(id) {
+      const channel = channels.get(id)
+      if (!channel) throw new VmError('char.unknown', `'${id}' has no character back end`)
+      return channel.host
+    },
+    runTimers: () => timers.run(services.clock.nowNs(), (i, stillDue) => {
+      const { id, slot } = timerSlots[i]!
+      instance(id).expire(slot, stillDue)
+    }),
+    pollChars() { for (const id of channels.keys()) instance(id).pollChar() },
+    reset() {
+      timers.reset()
+      windows.reset()
+      for (const i of list) i.resetState()
+      lower(board, services)
+      for (const i of list) i.resetFunctions()
+    },
+  }
+}
+
+/** Levels of processor inputs are the accelerator's state: a reset puts them low before devices drive them again. */
+function lower(board: Board, services: HostServices): void {
+  for (const d of board.devices)
+    for (const w of Object.values(d.wires ?? {}).flat() as (Wire | undefined)[])
+      if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(false)
+}
+
+function buildMap(board: Board): { root: Container; spaces: Map<string, Container> } {
+  const root = container('system', 2 ** 53)
+  const spaces = new Map<string, Container>([['system', root]])
+  for (const m of board.memory) {
+    if (m.kind !== 'space') {
+      place(root, m.at, (m.kind === 'ram' ? ram : rom)(m.name, m.hostOffset, m.sizeBytes))
+      continue
+    }
+    const space = container(m.name, m.sizeBytes)
+    spaces.set(m.name, space)
+    for (const v of m.views)
+      place(root, v.at, { kind: 'alias', name: `${m.name}-view`, target: space, offset: v.offset, sizeBytes: v.sizeBytes })
+  }
+  return { root, spaces }
+}
+
+function put(leaf: Region, where: Placement, root: Container, spaces: Map<string, Container>, window: () => Window): void {
+  if (typeof where === 'number') return place(root, where, leaf)
+  const space = spaces.get(where.space)
+  if (!space) throw new VmError('board.badConfig', `no address space '${where.space}' for ${leaf.name}`)
+  place(space, 'movable' in where ? window().at : where.at, leaf, where.priority ?? 0)
+}
+
+/** Resolves a device's wires once; the answer drives them. */
+function driverOf(
+  plan: Plan, entry: BoardDevice, instances: Map<string, Instance>, services: HostServices,
+): (slot: Slot, level: boolean) => void {
+  const drivers = new Map<string, ((level: boolean) => void)[]>()
+  for (const [pin, wires] of Object.entries(entry.wires ?? {})) {
+    const list = (Array.isArray(wires) ? wires : [wires]) as readonly (Wire | undefined)[]
+    const count = plan.outputs.filter(o => o.name === pin).length
+    if (list.length > count)
+      throw new VmError('board.wiring', `${plan.id}: ${list.length} wires at pin '${pin}', which has ${count}`)
+    drivers.set(pin, list.map(w => resolve(w, plan.id, instances, services)))
+  }
+  return (slot, level) => drivers.get(slot.name)?.[slot.index]?.(level)
+}
+
+function resolve(
+  w: Wire | undefined, from: string, instances: Map<string, Instance>, services: HostServices,
+): (level: boolean) => void {
+  if (!w) return () => {}
+  if ('hart' in w) {
+    const line = services.cpuLine(w.hart, w.line)
+    return level => line.set(level)
+  }
+  const target = instances.get(w.to)
+  const slot = target?.plan.inputs.findIndex(i => i.name === w.pin && i.index === (w.index ?? 0)) ?? -1
+  if (!target || slot < 0)
+    throw new VmError('board.wiring', `${from}: no pin '${w.pin}[${w.index ?? 0}]' at '${w.to}'`)
+  return level => target.driveInput(slot, level)
+}
+
+/**
+ * Driven devices and bus children first. Locks are taken along wires and from a bus to its children, so the order is also
+ * the proof that no two threads wait for each other.
+ */
+function topological(all: readonly { plan: Plan; entry: BoardDevice }[]): { plan: Plan; entry: BoardDevice }[] {
+  const byId = new Map(all.map(x => [x.plan.id, x]))
+  const done = new Set<string>(), open = new Set<string>(), out: { plan: Plan; entry: BoardDevice }[] = []
+  const visit = (x: { plan: Plan; entry: BoardDevice }) => {
+    const { id } = x.plan
+    if (done.has(id)) return
+    if (open.has(id)) throw new VmError('board.wiring', `the wiring of '${id}' leads back to itself`)
+    open.add(id)
+    for (const w of Object.values(x.entry.wires ?? {}).flat() as (Wire | undefined)[])
+      if (w && 'to' in w && byId.has(w.to)) visit(byId.get(w.to)!)
+    for (const child of all) if (child.entry.bus === id) visit(child)
+    open.delete(id)
+    done.add(id)
+    out.push(x)
+  }
+  all.forEach(visit)
+  assert(out.length === all.length, 'a device was lost in ordering')
+  return out
+}

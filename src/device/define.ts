@@ -1,0 +1,145 @@
+// How a device is declared: a schema, typed properties, pins, regions, timers and functions. No classes and no closures,
+// so there is nowhere to keep state but the schema; what the device is connected to arrives as `io`.
+//
+//   io.NAME.set(level)        output pin NAME (io.NAME[i] for `outputs(n)`)
+//   io.timer.NAME.arm(ns)     calls `expire(s, io, 'NAME', index)` at that guest time; .disarm()
+//   io.window.NAME            a region placed at run time (a BAR): moveTo(address), disable()
+//   io.chr.put(byte)          character back end; false when it is full (`writable` is called when it has room again)
+//   io.dma                    guest RAM: read, write, load, store, ramAt
+//   io.clock.nowNs()          guest time;  io.props  the properties;  io.host  requests to the machine
+//
+// The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and lets go.
+// Values that reach `write` are unsigned. A device never throws on what a guest does; it calls guestError().
+import type { AccessRules } from '../mem/regions.ts'
+import type { Window } from '../mem/windows.ts'
+import type { Schema, StateOf } from '../state/schema.ts'
+import type { CharPort } from './char.ts'
+import type { Dma } from './dma.ts'
+import type { Pin } from './irq.ts'
+import type { Timer } from './timer.ts'
+
+export { array, bytes, f64, flag, i32, ring, structs, transient, u16, u32, u64, u8 } from '../state/schema.ts'
+export type { StateOf } from '../state/schema.ts'
+
+// ---- properties (-device name,prop=value) ----
+export type PropertyType = 'number' | 'size' | 'flag' | 'text' | 'data' | 'u64'
+export type Property<T = unknown> = {
+  readonly type: PropertyType
+  readonly initial: T
+  readonly description: string
+}
+const property = (type: PropertyType) => <T>(initial: T, description: string): Property<T> => ({ type, initial, description })
+export const numberProperty = property('number')<number>
+export const sizeProperty = property('size')<number>
+export const flagProperty = property('flag')<boolean>
+export const textProperty = property('text')<string>
+export const u64Property = property('u64')<bigint>
+/** Structured data that the board or the library hands in; not settable on a command line. */
+export const dataProperty = <T>(initial: T, description: string): Property<T> => ({ type: 'data', initial, description })
+export type Properties = { readonly [name: string]: Property<any> }
+export type PropertyValues<P> = { readonly [N in keyof P]: P[N] extends Property<infer T> ? T : never }
+
+// ---- pins and timers; a count is a number or the name of a number property ----
+export type Count = number | string
+export type PinSpec = { readonly direction: 'in' | 'out'; readonly many: boolean; readonly count: Count }
+export type Pins = { readonly [name: string]: PinSpec }
+export const output = () => ({ direction: 'out', many: false, count: 1 }) as const
+export const outputs = (count: Count) => ({ direction: 'out', many: true, count }) as const
+export const input = () => ({ direction: 'in', many: false, count: 1 }) as const
+export const inputs = (count: Count) => ({ direction: 'in', many: true, count }) as const
+export type TimerSpec = { readonly many: boolean; readonly count: Count }
+export type Timers = { readonly [name: string]: TimerSpec }
+export const timer = () => ({ many: false, count: 1 }) as const
+export const timers = (count: Count) => ({ many: true, count }) as const
+
+/** Requests to whoever runs the machine. They take effect after the current access. */
+export type HostRequest = { kind: 'shutdown' | 'reset' | 'panic'; exitCode?: number }
+export type DeviceHost = {
+  request(r: HostRequest): void
+  /** Milliseconds since 1970, UTC, of the host's real-time clock. */
+  wallClockMs(): number
+}
+
+/** What a device may call on another device of its bus, under that device's lock (see board.ts). */
+export type Peer = {
+  readonly id: string
+  readonly device: AnyDevice
+  readonly props: { readonly [name: string]: any }
+  call<R>(use: (s: any, io: any) => R): R
+}
+
+type Named<X, D> = { readonly [N in keyof X as X[N] extends { direction: D } ? N : never]: X[N] }
+export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
+  readonly [K in keyof Named<N, 'out'>]: Named<N, 'out'>[K] extends { many: true } ? readonly Pin[] : Pin
+} & {
+  readonly id: string
+  readonly props: PropertyValues<P>
+  readonly clock: { nowNs(): number }
+  readonly timer: { readonly [K in keyof T]: T[K] extends { many: true } ? readonly Timer[] : Timer }
+  readonly window: { readonly [K in R]: Window }
+  readonly chr: CharPort
+  readonly dma: Dma
+  readonly host: DeviceHost
+  /** The devices whose board entry names this one as `bus`, in board order. */
+  readonly children: readonly Peer[]
+}
+
+/** Functions of one region. `size` is within `rules.impl`; wide functions serve 8-byte accesses (impl.max 8). */
+export type Access<S, IO> = {
+  read?(s: S, io: IO, offset: number, size: number): number
+  write?(s: S, io: IO, offset: number, value: number, size: number): void
+  readWide?(s: S, io: IO, offset: number, out: Uint32Array): void
+  writeWide?(s: S, io: IO, offset: number, lo: number, hi: number): void
+}
+export type RegionSpec<S, IO> = Access<S, IO> & {
+  /** Bytes, or the name of a size property. */
+  readonly sizeBytes: Count
+  readonly valid?: Partial<AccessRules['valid']>
+  readonly impl?: Partial<AccessRules['impl']>
+  /** The functions take no lock and `update` isn't run: a window that only passes accesses on to `io.children`. */
+  readonly unlocked?: boolean
+}
+
+/** The declaration, over the types of its accessor object (V) and wiring (IO). */
+type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
+  readonly name: string
+  /** Of the state schema: changed when a field's meaning does. */
+  readonly version: number
+  readonly description?: string
+  readonly properties?: P
+  /** All there is to the device, with reset values. A function where sizes depend on properties. */
+  readonly state: S | ((p: PropertyValues<P>) => S)
+  readonly pins?: N
+  readonly timers?: T
+  /** Has a character back end. */
+  readonly chr?: boolean
+  /** Throws VmError('device.badProperty') when properties don't go together. */
+  check?(p: PropertyValues<P>): void
+  /** Memory or I/O regions by name; one without functions of its own uses the device's. */
+  readonly regions: { readonly [K in R]: RegionSpec<V, IO> }
+  /** After the schema's reset values are in place: what they can't express. */
+  reset?(s: V, io: IO): void
+  /** Derives every output from the state. Runs after each access, input, timer, reset and restore. */
+  update?(s: V, io: IO): void
+  /** An input pin changed. */
+  input?(s: V, io: IO, pin: keyof Named<N, 'in'>, index: number, level: boolean): void
+  expire?(s: V, io: IO, timer: keyof T, index: number): void
+  canReceive?(s: V, io: IO): boolean
+  receive?(s: V, io: IO, byte: number): void
+  writable?(s: V, io: IO): void
+  /** Functions for a bus that this device plugs into, by bus name (for PCI: config space). */
+  readonly facets?: { readonly [bus: string]: any }
+}
+export type DeviceSpec<
+  S extends Schema, P extends Properties, N extends Pins, T extends Timers, R extends string,
+> = Shape<StateOf<S>, Io<P, N, T, R>, S, P, N, T, R>
+/** Any device, its types forgotten: what lists of devices hold. */
+export type AnyDevice = Shape<any, any, any, any, any, any, any>
+
+/** Declares a device; the argument itself comes back, with its types worked out. */
+export function defineDevice<
+  const S extends Schema, const P extends Properties = {}, const N extends Pins = {}, const T extends Timers = {},
+  const R extends string = string,
+>(spec: DeviceSpec<S, P, N, T, R>): DeviceSpec<S, P, N, T, R> {
+  return spec
+}

@@ -1,0 +1,44 @@
+// A board on a bench for tests: a few devices, some RAM, a clock that only moves when told, CPU lines that can be read.
+import { manualClock } from '../base/clock.ts'
+import { bumpAllocator } from '../state/alloc.ts'
+import { viewsOf } from '../state/views.ts'
+import { instantiate, type Board, type HostServices, type System } from './board.ts'
+import type { HostRequest } from './define.ts'
+
+export type Bench = {
+  readonly system: System
+  readonly clock: ReturnType<typeof manualClock>
+  readonly requests: HostRequest[]
+  /** Levels by `hart.line`. */
+  readonly lines: { [line: string]: boolean }
+  /** Moves guest time and runs what is due. */
+  advance(ns: number): void
+}
+
+export type BenchOptions = { buffer?: ArrayBufferLike; sizeBytes?: number; reset?: boolean; clock?: ReturnType<typeof manualClock> }
+
+/** State lies in the upper half of the buffer; boards put RAM into the lower. */
+export function bench(board: Board, options: BenchOptions = {}): Bench {
+  const size = options.sizeBytes ?? 4 << 20
+  const buffer = options.buffer ?? new SharedArrayBuffer(size)
+  const views = viewsOf(buffer)
+  const clock = options.clock ?? manualClock()
+  const requests: HostRequest[] = []
+  const lines: { [line: string]: boolean } = {}
+  const services: HostServices = {
+    clock,
+    cpuLine: (hart, line) => ({ set: level => { lines[`${hart}.${line}`] = level } }),
+    doorbell: () => {},
+    request: r => void requests.push(r),
+    wallClockMs: () => 1_700_000_000_000,
+  }
+  const system = instantiate(board, views, bumpAllocator(size / 2, size), services)
+  if (options.reset !== false) system.reset()
+  return {
+    system, clock, requests, lines,
+    advance(ns) {
+      clock.advance(ns)
+      system.runTimers()
+    },
+  }
+}

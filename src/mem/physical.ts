@@ -1,0 +1,296 @@
+// Guest-physical memory as processors, DMA and loaders see it. Addresses are JS numbers below 2^53. One object per
+// thread over the one memory; nothing here is guest state.
+//
+//   memory.ramAt(pa)                 host byte offset, or -1 (not RAM, or ROM: see isRom)
+//   memory.read(pa, size)            1, 2 or 4 bytes, unsigned; memory.write(pa, size, value)
+//   memory.readWide(pa, out)         8 bytes as out[0] low, out[1] high; memory.writeWide(pa, lo, hi)
+//   memory.mapped(pa, size, write)   whether such an access reaches anything (a CPU decides on a fault by it)
+//   memory.readBytes(pa, bytes)      DMA and loaders; RAM and ROM at full speed, MMIO not at all
+//
+// An access to nothing, or one that a device refuses by its size, is a guest error: it reads as `floating` and writes
+// nothing.
+import { guestError } from '../base/log.ts'
+import type { Views } from '../state/views.ts'
+import { flatten, type Container, type FlatRange, type MmioOps } from './regions.ts'
+
+export type MemoryOptions = {
+  readonly views: Views
+  readonly root: Container
+  /** What the bus reads where nothing answers: 0 (default) or 0xff per byte. */
+  readonly floating?: 0 | 0xff
+  /** Changes when a window moved (windows.ts). */
+  readonly generation?: { readonly generation: number }
+  /** Called after RAM was written through this object, so that translated code and dirty maps follow. */
+  readonly written?: (pa: number, sizeBytes: number) => void
+}
+
+const hex = (n: number) => `0x${n.toString(16)}`
+const NOTHING: FlatRange = { start: 0, end: 0, region: { kind: 'ram', name: '', sizeBytes: 0, hostOffset: 0, rom: true }, offset: 0 }
+
+export class PhysicalMemory {
+  readonly views: Views
+  /** Replaceable: the accelerator's hook for self-modifying code. */
+  written: (pa: number, sizeBytes: number) => void
+  readonly #root: Container
+  readonly #u8: Uint8Array
+  readonly #data: DataView
+  readonly #floating: number
+  readonly #counter: { readonly generation: number }
+  #generation: number
+  #ranges: readonly FlatRange[] = []
+  #ram: readonly FlatRange[] = []
+  #lastRam: FlatRange = NOTHING
+  #last: FlatRange = NOTHING
+
+  constructor(options: MemoryOptions) {
+    this.views = options.views
+    this.written = options.written ?? (() => {})
+    this.#root = options.root
+    this.#u8 = options.views.u8
+    this.#data = options.views.data
+    this.#floating = options.floating ? 0xffffffff : 0
+    this.#counter = options.generation ?? { generation: 0 }
+    this.#generation = this.#counter.generation
+    this.#rebuild()
+  }
+
+  /** The flat view, ascending: for `info mtree` and for accelerators that register RAM. */
+  get ranges(): readonly FlatRange[] {
+    this.#refresh()
+    return this.#ranges
+  }
+
+  /** The tree changed in this thread (a board being assembled). */
+  invalidate(): void {
+    this.#rebuild()
+  }
+
+  /** Host byte offset of writable RAM at `pa`, or -1. */
+  ramAt(pa: number): number {
+    if (this.#counter.generation !== this.#generation) this.#rebuild()
+    const r = this.#lastRam
+    if (pa >= r.start && pa < r.end) return hostOf(r, pa)
+    for (const r of this.#ram)
+      if (pa >= r.start && pa < r.end && !(r.region as RamLeaf).rom) {
+        this.#lastRam = r
+        return hostOf(r, pa)
+      }
+    return -1
+  }
+
+  /** Host byte offset of RAM or ROM at `pa`, or -1: for reads and instruction fetch. */
+  readableAt(pa: number): number {
+    this.#refresh()
+    for (const r of this.#ram) if (pa >= r.start && pa < r.end) return hostOf(r, pa)
+    return -1
+  }
+
+  isRom(pa: number): boolean {
+    const r = this.#find(pa)
+    return r?.region.kind === 'ram' && r.region.rom
+  }
+
+  /** Bytes from `pa` to the end of its RAM or ROM range; 0 if there is none. */
+  runAt(pa: number): number {
+    const r = this.#find(pa)
+    return r?.region.kind === 'ram' ? r.end - pa : 0
+  }
+
+  /** Whether an access of 1, 2, 4 or 8 bytes is answered. */
+  mapped(pa: number, size: number, _write = false): boolean {
+    const r = this.#find(pa)
+    if (!r) return false
+    if (r.region.kind === 'mmio') return pa + size <= r.end && accepts(r.region.ops, r.offset + pa - r.start, size)
+    return pa + size <= r.end || this.mapped(r.end, 1, _write)
+  }
+
+  read(pa: number, size: number): number {
+    const r = this.#find(pa)
+    if (r === undefined) return this.#absent(pa, size, false)
+    if (pa + size > r.end) return this.#readAcross(pa, size)
+    if (r.region.kind === 'mmio') return this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
+    const at = hostOf(r, pa)
+    return size === 4 ? this.#data.getUint32(at, true) : size === 2 ? this.#data.getUint16(at, true) : this.#u8[at]!
+  }
+
+  write(pa: number, size: number, value: number): void {
+    const r = this.#find(pa)
+    if (r === undefined) return void this.#absent(pa, size, true)
+    if (pa + size > r.end) return this.#writeAcross(pa, size, value)
+    if (r.region.kind === 'mmio')
+      return this.#writeDevice(r.region.ops, r.offset + pa - r.start, size, value >>> 0, pa)
+    if (r.region.rom) return guestError('memory', () => `write to ROM at ${hex(pa)}`)
+    const at = hostOf(r, pa)
+    if (size === 4) this.#data.setUint32(at, value, true)
+    else if (size === 2) this.#data.setUint16(at, value, true)
+    else this.#u8[at] = value
+    this.written(pa, size)
+  }
+
+  readWide(pa: number, out: Uint32Array): void {
+    const r = this.#find(pa)
+    if (r?.region.kind === 'mmio' && pa + 8 <= r.end) {
+      const { ops } = r.region, offset = r.offset + pa - r.start
+      if (!accepts(ops, offset, 8)) {
+        out[0] = out[1] = this.#refuse(pa, 8)
+        return
+      }
+      if (ops.rules.impl.max >= 8) {
+        if (ops.readWide) return ops.readWide(offset, out)
+        out[0] = ops.read(offset, 8)
+        out[1] = 0
+        return
+      }
+      out[0] = readSplit(ops, offset, 4)
+      out[1] = readSplit(ops, offset + 4, 4)
+      return
+    }
+    out[0] = this.read(pa, 4)
+    out[1] = this.read(pa + 4, 4)
+  }
+
+  writeWide(pa: number, lo: number, hi: number): void {
+    const r = this.#find(pa)
+    if (r?.region.kind === 'mmio' && pa + 8 <= r.end) {
+      const { ops } = r.region, offset = r.offset + pa - r.start
+      if (!accepts(ops, offset, 8)) return void this.#refuse(pa, 8)
+      if (ops.rules.impl.max >= 8)
+        return ops.writeWide ? ops.writeWide(offset, lo >>> 0, hi >>> 0) : ops.write(offset, lo >>> 0, 8)
+      writeSplit(ops, offset, 4, lo >>> 0)
+      writeSplit(ops, offset + 4, 4, hi >>> 0)
+      return
+    }
+    this.write(pa, 4, lo)
+    this.write(pa + 4, 4, hi)
+  }
+
+  /** Copies from guest RAM and ROM. Elsewhere it reads as floating; false if any byte did. */
+  readBytes(pa: number, into: Uint8Array): boolean {
+    return this.#runs(pa, into.length, (at, done, length) => {
+      if (at < 0) into.fill(this.#floating & 0xff, done, done + length)
+      else into.set(this.#u8.subarray(at, at + length), done)
+    })
+  }
+
+  /** Copies to guest RAM, and to ROM too for loaders (`rom` true). Elsewhere bytes are lost; false if any was. */
+  writeBytes(pa: number, from: Uint8Array, rom = false): boolean {
+    return this.#runs(pa, from.length, (at, done, length, readOnly) => {
+      if (at < 0 || (readOnly && !rom)) return false
+      this.#u8.set(from.subarray(done, done + length), at)
+      this.written(pa + done, length)
+      return true
+    })
+  }
+
+  #runs(pa: number, total: number, each: (at: number, done: number, length: number, rom: boolean) => boolean | void): boolean {
+    let whole = true
+    for (let done = 0; done < total;) {
+      const r = this.#find(pa + done)
+      const isRam = r?.region.kind === 'ram'
+      const end = r ? r.end : this.#nextStart(pa + done)
+      const length = Math.min(total - done, end - pa - done)
+      const ok = each(isRam ? hostOf(r!, pa + done) : -1, done, length, isRam && (r!.region as RamLeaf).rom)
+      if (!isRam || ok === false) {
+        guestError('memory', () => `block access of ${hex(length)} bytes at ${hex(pa)} is not RAM`)
+        whole = false
+      }
+      done += length
+    }
+    return whole
+  }
+
+  #nextStart(pa: number): number {
+    for (const r of this.#ranges) if (r.start > pa) return r.start
+    return Infinity
+  }
+
+  #refresh(): void {
+    if (this.#counter.generation !== this.#generation) this.#rebuild()
+  }
+
+  #rebuild(): void {
+    this.#generation = this.#counter.generation
+    this.#ranges = flatten(this.#root)
+    this.#ram = this.#ranges.filter(r => r.region.kind === 'ram').sort((a, b) => b.end - b.start - (a.end - a.start))
+    this.#last = this.#lastRam = NOTHING
+  }
+
+  #find(pa: number): FlatRange | undefined {
+    if (this.#counter.generation !== this.#generation) this.#rebuild()
+    const last = this.#last
+    if (pa >= last.start && pa < last.end) return last
+    const ranges = this.#ranges
+    let lo = 0, hi = ranges.length
+    while (lo < hi) {
+      const mid = (lo + hi) >> 1
+      if (ranges[mid]!.end <= pa) lo = mid + 1
+      else hi = mid
+    }
+    const r = ranges[lo]
+    return r !== undefined && pa >= r.start ? (this.#last = r) : undefined
+  }
+
+  #readDevice(ops: MmioOps, offset: number, size: number, pa: number): number {
+    if (!accepts(ops, offset, size)) return this.#refuse(pa, size)
+    const { impl } = ops.rules
+    return size >= impl.min && size <= impl.max ? ops.read(offset, size) : readSplit(ops, offset, size)
+  }
+
+  #writeDevice(ops: MmioOps, offset: number, size: number, value: number, pa: number): void {
+    if (!accepts(ops, offset, size)) return void this.#refuse(pa, size)
+    const { impl } = ops.rules
+    if (size >= impl.min && size <= impl.max) ops.write(offset, value, size)
+    else writeSplit(ops, offset, size, value)
+  }
+
+  #readAcross(pa: number, size: number): number {
+    let value = 0
+    for (let i = 0; i < size; i++) value += this.read(pa + i, 1) * 2 ** (8 * i)
+    return value
+  }
+
+  #writeAcross(pa: number, size: number, value: number): void {
+    for (let i = 0; i < size; i++) this.write(pa + i, 1, (value >>> (8 * i)) & 0xff)
+  }
+
+  #absent(pa: number, size: number, write: boolean): number {
+    guestError('memory', () => `${write ? 'write' : 'read'} of ${size} bytes at ${hex(pa)}: nothing there`)
+    return this.#float(size)
+  }
+
+  #refuse(pa: number, size: number): number {
+    guestError('memory', () => `the device at ${hex(pa)} takes no ${size}-byte access there`)
+    return this.#float(size)
+  }
+
+  #float(size: number): number {
+    return size >= 4 ? this.#floating >>> 0 : this.#floating & ((1 << (8 * size)) - 1)
+  }
+}
+
+type RamLeaf = Extract<FlatRange['region'], { kind: 'ram' }>
+const hostOf = (r: FlatRange, pa: number): number => (r.region as RamLeaf).hostOffset + r.offset + (pa - r.start)
+
+function accepts(ops: MmioOps, offset: number, size: number): boolean {
+  const { valid } = ops.rules
+  return size >= valid.min && size <= valid.max && (valid.unaligned || offset % size === 0)
+}
+
+/** An access narrower or wider than the device's functions take: widened in place, or split with the low part first. */
+function readSplit(ops: MmioOps, offset: number, size: number): number {
+  const { min, max } = ops.rules.impl
+  if (size < min) return keep(ops.read(offset, min), size)
+  if (size <= max) return ops.read(offset, size)
+  let value = 0
+  for (let i = 0; i < size; i += max) value += keep(ops.read(offset + i, max), max) * 2 ** (8 * i)
+  return value
+}
+
+function writeSplit(ops: MmioOps, offset: number, size: number, value: number): void {
+  const { min, max } = ops.rules.impl
+  if (size < min) return ops.write(offset, value, min)
+  if (size <= max) return ops.write(offset, value, size)
+  for (let i = 0; i < size; i += max) ops.write(offset + i, keep(value >>> (8 * i), max), max)
+}
+
+const keep = (value: number, size: number) => (size >= 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1))

@@ -1,0 +1,210 @@
+// The software TLB of one processor, in the memory that generated code addresses. It has banks (one for each recent
+// address space) of MMU modes of direct-mapped entries; each bank has a jump cache beside it. Generated code inlines the
+// hit: an access of `size` bytes hits when (va & (PAGE_MASK | size - 1)) equals the entry's tag for its kind, so that a
+// misaligned access misses as well; the host address is then the low half of va plus the addend.
+import type { Views } from '../state/views.ts'
+
+export const PAGE_BITS = 12
+export const PAGE = 1 << PAGE_BITS
+
+/** Byte offsets within a TLB entry, and its size as a power of two. */
+export const TlbEntry = { READ: 0, WRITE: 8, ADDEND: 16, BITS: 5 } as const
+/** Set in a tag whose page needs the slow path each time: the compare fails, the slow path masks it off and learns that
+ * the translation is known. */
+export const TLB_SLOW = 0x800
+export const TLB_ENTRIES = 1024
+export const TLB_BYTES = TLB_ENTRIES << TlbEntry.BITS
+/** Mask that gives the byte offset of an entry from va >> (PAGE_BITS - TlbEntry.BITS). */
+export const TLB_MASK = (TLB_ENTRIES - 1) << TlbEntry.BITS
+
+/** Jump cache: virtual pc and mode word to code (see accel/jit). Byte offsets within an entry. */
+export const JumpEntry = { PC: 0, MODE: 8, CODE: 12, BITS: 4 } as const
+export const JUMP_ENTRIES = 4096
+export const JUMP_BYTES = JUMP_ENTRIES << JumpEntry.BITS
+export const JUMP_MASK = JUMP_ENTRIES - 1
+/** Index of a pc in the jump cache; generated code computes the same. */
+export const jumpIndex = (pcLo: number): number => ((pcLo >>> 1) ^ (pcLo >>> 14)) & JUMP_MASK
+
+export const BANKS = 8
+
+/** Bytes that a processor with `modes` MMU modes needs. */
+export const tlbAreaBytes = (modes: number): number => BANKS * (modes * TLB_BYTES + JUMP_BYTES)
+
+/** What a fill says about a page. */
+export type Page = {
+  /** Byte offset of the page in the memory; ignored where neither kind is direct. */
+  host: number
+  /** Whether reads and writes of allowed kinds may go straight to memory. */
+  readDirect: boolean
+  writeDirect: boolean
+  read: boolean
+  write: boolean
+}
+
+/** Entries of the instruction side, which only the dispatcher asks: a page's jump-cache entries live no longer than its
+ * entry here. */
+const CODE_ENTRIES = 1024
+
+export class Tlb {
+  private readonly u32: Uint32Array
+  private readonly u8: Uint8Array
+  private readonly base: number
+  private readonly modes: number
+  /** Address space of each bank; -1 if unused. Host-side bookkeeping: dropping it all is a flush. */
+  private readonly spaces = new Int32Array(BANKS).fill(-1)
+  /** Which (bank, mode) tables and jump caches hold anything. */
+  private readonly dirty: Uint8Array
+  private readonly jumpDirty = new Uint8Array(BANKS)
+  /** Instruction side: page address (low, high) and host offset of each entry. */
+  private readonly code: Int32Array
+  private turn = 0
+  bank = 0
+
+  constructor(views: Views, base: number, modes: number) {
+    this.u32 = views.u32
+    this.u8 = views.u8
+    this.base = base
+    this.modes = modes
+    this.dirty = new Uint8Array(BANKS * modes).fill(1)
+    this.code = new Int32Array(BANKS * modes * CODE_ENTRIES * 3)
+    this.jumpDirty.fill(1)
+    this.flush()
+  }
+
+  /** Makes the bank of `space` current, taking over another one's if there is none. */
+  select(space: number): void {
+    if (this.spaces[this.bank] === space) return
+    let b = this.spaces.indexOf(space)
+    if (b < 0) {
+      b = this.spaces.indexOf(-1)
+      if (b < 0) b = this.turn = (this.turn + 1) % BANKS
+      this.flushBank(b)
+      this.spaces[b] = space
+    }
+    this.bank = b
+  }
+
+  /** Address of the table of `mode` in the current bank, and of the current jump cache. */
+  tableAt(mode: number, bank = this.bank): number { return this.base + (bank * this.modes + mode) * TLB_BYTES }
+  jumpCacheAt(bank = this.bank): number { return this.base + BANKS * this.modes * TLB_BYTES + bank * JUMP_BYTES }
+
+  private entry(mode: number, vaLo: number, bank = this.bank): number {
+    return (this.tableAt(mode, bank) + ((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) & TLB_MASK)) >>> 2
+  }
+
+  /** Enters a page into the current bank. */
+  fill(mode: number, vaLo: number, vaHi: number, page: Page): void {
+    const e = this.entry(mode, vaLo), u32 = this.u32, lo = vaLo & -PAGE
+    const tag = (at: number, allowed: boolean, direct: boolean) => {
+      u32[e + at] = allowed ? (direct ? lo : lo | TLB_SLOW) : NONE
+      u32[e + at + 1] = allowed ? vaHi : NONE
+    }
+    tag(0, page.read, page.readDirect)
+    tag(2, page.write, page.writeDirect)
+    u32[e + (TlbEntry.ADDEND >> 2)] = page.host - lo
+    this.dirty[this.bank * this.modes + mode] = 1
+  }
+
+  private codeEntry(mode: number, vaLo: number, bank: number): number {
+    return ((bank * this.modes + mode) * CODE_ENTRIES + ((vaLo >>> PAGE_BITS) & (CODE_ENTRIES - 1))) * 3
+  }
+
+  /** Enters a page of instructions; `host` is its byte offset in the memory. */
+  fillCode(mode: number, vaLo: number, vaHi: number, host: number): void {
+    const e = this.codeEntry(mode, vaLo, this.bank), lo = vaLo & -PAGE
+    if (this.code[e] !== NO_PAGE && (this.code[e] !== lo || this.code[e + 1] !== (vaHi | 0))) this.dropJumps(this.bank)
+    this.code[e] = lo
+    this.code[e + 1] = vaHi
+    this.code[e + 2] = host
+    this.dirty[this.bank * this.modes + mode] = 1
+  }
+
+  /** Host byte offset of the instruction at a virtual address; -1 if its page is not entered. */
+  lookupCode(mode: number, vaLo: number, vaHi: number): number {
+    const e = this.codeEntry(mode, vaLo, this.bank)
+    if (this.code[e] !== (vaLo & -PAGE) || this.code[e + 1] !== (vaHi | 0)) return -1
+    return this.code[e + 2]! + (vaLo & (PAGE - 1))
+  }
+
+  /** Host byte offset for an access that the TLB already allows directly; -1 if it does not. `kind` is a TlbEntry offset. */
+  lookup(mode: number, kind: number, vaLo: number, vaHi: number): number {
+    const e = this.entry(mode, vaLo)
+    if (this.u32[e + (kind >> 2)] !== (vaLo & -PAGE) >>> 0 || this.u32[e + (kind >> 2) + 1] !== vaHi >>> 0) return -1
+    return (vaLo + this.u32[e + (TlbEntry.ADDEND >> 2)]!) >>> 0
+  }
+
+  /** Sets a jump-cache entry of the current bank. */
+  setJump(pcLo: number, pcHi: number, mode: number, code: number): void {
+    const e = (this.jumpCacheAt() + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
+    this.u32[e] = pcLo
+    this.u32[e + 1] = pcHi
+    this.u32[e + 2] = mode
+    this.u32[e + 3] = code
+    this.jumpDirty[this.bank] = 1
+  }
+
+  /** Drops everything; or one address space's pages; or one page, of one space or of all. */
+  flush(space = -1, vaLo?: number, vaHi?: number): void {
+    for (let b = 0; b < BANKS; b++) {
+      if (space >= 0 && this.spaces[b] !== space) continue
+      if (vaLo === undefined) this.flushBank(b)
+      else this.flushPage(b, vaLo, vaHi!)
+    }
+  }
+
+  private flushBank(b: number): void {
+    for (let m = 0; m < this.modes; m++) {
+      if (!this.dirty[b * this.modes + m]) continue
+      const at = this.tableAt(m, b)
+      this.u8.fill(0xff, at, at + TLB_BYTES)
+      const code = (b * this.modes + m) * CODE_ENTRIES * 3
+      this.code.fill(NO_PAGE, code, code + CODE_ENTRIES * 3)
+      this.dirty[b * this.modes + m] = 0
+    }
+    this.dropJumps(b)
+  }
+
+  private flushPage(b: number, vaLo: number, vaHi: number): void {
+    const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
+    for (let m = 0; m < this.modes; m++) {
+      const e = this.entry(m, vaLo, b)
+      const c = this.codeEntry(m, vaLo, b)
+      if (this.code[c] === (lo | 0) && this.code[c + 1] === (vaHi | 0)) {
+        this.code[c] = NO_PAGE
+        this.dropJumps(b)
+      }
+      for (const kind of [0, 2])
+        if ((this.u32[e + kind]! & -PAGE) >>> 0 === lo && this.u32[e + kind + 1] === hi) {
+          this.u32[e + kind] = NONE
+          this.u32[e + kind + 1] = NONE
+        }
+    }
+  }
+
+  /** Clears jump caches: translated code went away or can no longer be reached at its address. */
+  dropJumps(bank = -1): void {
+    for (let b = 0; b < BANKS; b++) {
+      if ((bank >= 0 && b !== bank) || !this.jumpDirty[b]) continue
+      const at = this.jumpCacheAt(b)
+      this.u8.fill(0xff, at, at + JUMP_BYTES)
+      this.jumpDirty[b] = 0
+    }
+  }
+
+  /** Takes direct writing away from the page at host offset `host`, wherever it is mapped. */
+  protect(host: number): void {
+    for (let b = 0; b < BANKS; b++)
+      for (let m = 0; m < this.modes; m++) {
+        if (!this.dirty[b * this.modes + m]) continue
+        const first = this.tableAt(m, b) >>> 2, end = first + (TLB_BYTES >>> 2)
+        for (let e = first; e < end; e += 8) {
+          const tag = this.u32[e + 2]!
+          if (tag !== NONE && !(tag & TLB_SLOW) && ((this.u32[e + (TlbEntry.ADDEND >> 2)]! + tag) >>> 0) === host) this.u32[e + 2] = tag | TLB_SLOW
+        }
+      }
+  }
+}
+
+const NONE = 0xffffffff
+/** No page begins here. */
+const NO_PAGE = -1
