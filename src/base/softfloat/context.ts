@@ -53,9 +53,12 @@ export interface FloatPolicy {
   readonly toInt: 'saturate' | 'indefinite'
   /** What `min` and `max` mean when they are not told. */
   readonly minMax: MinMax
+  /** DE exists. */
   readonly denormalFlag: boolean
-  /** roundToInt raises DE (FRNDINT) or does not (ROUNDSD). */
+  /** roundToInt raises it (FRNDINT) or does not (ROUNDSD). */
   readonly roundToIntDenormalFlag: boolean
+  /** convert to a shorter format raises it (CVTSD2SS) or does not (FST). */
+  readonly narrowingDenormalFlag: boolean
 }
 
 export type FloatPolicyName = 'canonical' | 'x86' | 'x87' | 'arm' | 'mips' | 'ppc' | 's390x' | 'sparc' | 'loongarch'
@@ -71,6 +74,7 @@ const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
     minMax: 'minimumNumber',
     denormalFlag: false,
     roundToIntDenormalFlag: false,
+    narrowingDenormalFlag: false,
   },
   /** SSE and AVX: SDM volume 1, tables 4-7, 11-1 and 14-18. */
   x86: {
@@ -82,6 +86,7 @@ const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
     minMax: 'x86',
     denormalFlag: true,
     roundToIntDenormalFlag: false,
+    narrowingDenormalFlag: true,
   },
   /** SDM volume 1, table 4-7 and section 8.5. */
   x87: {
@@ -93,6 +98,7 @@ const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
     minMax: 'x86',
     denormalFlag: true,
     roundToIntDenormalFlag: true,
+    narrowingDenormalFlag: false,
   },
 }
 

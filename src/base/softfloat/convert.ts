@@ -19,7 +19,7 @@ export function convert(from: FloatFormat, to: FloatFormat, bits: bigint, ctx: F
       return quietNan(to, { ...a, sig: longer >= 0 ? a.sig << BigInt(longer) : a.sig >> BigInt(-longer) })
     }
   }
-  noteSubnormal(ctx, a.subnormal)
+  if (to.width > from.width || ctx.nan.narrowingDenormalFlag) noteSubnormal(ctx, a.subnormal)
   return round(to, a.sign, a.sig, a.exp, ctx)
 }
 

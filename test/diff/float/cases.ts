@@ -1,7 +1,9 @@
 // Operands that matter: special values, and random ones that land near rounding boundaries, in the subnormal range,
 // near overflow, and close to each other.
 
-import { ROUND, floatContext, fromInt, mul, type FloatFormat } from '../../../src/base/softfloat.ts'
+import {
+  ROUND, convert, div, floatContext, fromInt, mul, sub, type FloatContext, type FloatFormat,
+} from '../../../src/base/softfloat.ts'
 import type { Operand } from './target.ts'
 
 export interface Random {
@@ -101,13 +103,26 @@ function float(f: FloatFormat, r: Random): bigint {
 
 const exponentOf = (f: FloatFormat, bits: bigint) => Number(bits >> f.exponentShift) & f.maxBiased
 
+const anyRounding = (r: Random): FloatContext => {
+  const roundings = [ROUND.RTZ, ROUND.RUP, ROUND.RDN, ROUND.RNE] as const
+  return floatContext('canonical', { rounding: roundings[r.below(4)]! })
+}
+
+/** The smallest normal number, where it matters when tininess is detected. */
+const smallest = (f: FloatFormat) => encode(f, 0, 1, 0n)
+
+/** Adds up to three units of the last place, or takes them away; a NaN may come of it. */
+const nudge = (f: FloatFormat, bits: bigint, r: Random) => BigInt.asUintN(f.width, bits + BigInt(r.below(7) - 3))
+
 /** A second operand, often so that the sum, the product or the quotient is an interesting one. */
 function partner(f: FloatFormat, a: bigint, r: Random): bigint {
   const exponent = exponentOf(f, a), spread = r.below(2 * f.precision + 7) - f.precision - 3
   const with_ = (biased: number) => encode(f, r.below(2), clamp(f, biased), fraction(f, r))
   switch (r.below(10)) {
     case 0: case 1: return with_(exponent + spread)
-    case 2: return a ^ (r.below(2) ? f.signBit : 0n) ^ BigInt(r.below(4))
+    case 2: return nudge(f, a ^ (r.below(2) ? f.signBit : 0n), r)
+    case 7: return nudge(f, div(f, smallest(f), a, anyRounding(r)), r) // the product
+    case 8: return nudge(f, div(f, a, smallest(f), anyRounding(r)), r) // the quotient
     case 3: return with_(f.bias + 1 - exponent + (spread >> 1)) // the product's exponent near emin
     case 4: return with_(2 * f.bias + f.emax - exponent - r.below(3)) // and near emax
     case 5: return with_(exponent + f.bias - 1 + (spread >> 1)) // the quotient's near emin
@@ -118,16 +133,23 @@ function partner(f: FloatFormat, a: bigint, r: Random): bigint {
 
 /** A third operand: often nearly minus the product. */
 function addend(f: FloatFormat, a: bigint, b: bigint, r: Random): bigint {
-  const roundings = [ROUND.RTZ, ROUND.RUP, ROUND.RDN, ROUND.RNE] as const
-  const product = mul(f, a, b, floatContext('canonical', { rounding: roundings[r.below(4)]! }))
+  const product = mul(f, a, b, anyRounding(r))
   const sign = r.below(2) ? f.signBit : 0n
   const spread = r.below(4 * f.precision + 9) - 2 * f.precision - 4
-  switch (r.below(5)) {
+  switch (r.below(6)) {
     case 0: return product ^ sign
-    case 1: return product ^ sign ^ BigInt(r.below(4))
+    case 1: return nudge(f, product ^ sign, r)
+    case 4: return nudge(f, sub(f, smallest(f), product, anyRounding(r)), r)
     case 2: case 3: return encode(f, r.below(2), clamp(f, exponentOf(f, product) + spread), fraction(f, r))
     default: return float(f, r)
   }
+}
+
+/** A value that `to` has or nearly has, in a longer format; or a tie, or nearly. */
+function nearlyConvertible(f: FloatFormat, to: FloatFormat, r: Random): bigint {
+  const v = convert(to, f, float(to, r), anyRounding(r))
+  const excess = f.fractionBits - to.fractionBits
+  return nudge(f, r.below(2) && excess > 0 ? v ^ (1n << BigInt(excess - 1)) : v, r)
 }
 
 function integer(width: number, r: Random): bigint {
@@ -141,10 +163,11 @@ function integer(width: number, r: Random): bigint {
 
 const isInteger = (o: Operand): o is number => typeof o === 'number'
 
-export function randomOperands(kinds: readonly Operand[], r: Random): bigint[] {
+export function randomOperands(kinds: readonly Operand[], to: FloatFormat | undefined, r: Random): bigint[] {
   const [first, second, third] = kinds
   if (first === undefined) return []
-  const a = isInteger(first) ? integer(first, r) : float(first, r)
+  if (isInteger(first)) return [integer(first, r)]
+  const a = to && r.below(2) ? nearlyConvertible(first, to, r) : float(first, r)
   if (second === undefined || isInteger(second)) return [a]
   const b = second === first ? partner(second, a, r) : float(second, r)
   if (third === undefined || isInteger(third)) return [a, b]

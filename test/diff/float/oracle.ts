@@ -1,7 +1,7 @@
 // Builds an oracle program, feeds it with cases and compares its replies with what soft-float says.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Rounding } from '../../../src/base/softfloat.ts'
 import { unpack, KIND, type FloatFormat } from '../../../src/base/softfloat/format.ts'
@@ -23,6 +23,12 @@ export interface Outcome { cases: number, differences: Difference[], differing: 
 
 /** Why the target's oracle cannot be built or run here; undefined if it can. */
 export function missing(target: Target): string | undefined {
+  if (target.arch && process.arch !== target.arch) return `the host is no ${target.arch}`
+  if (target.cpuFlags) {
+    const has = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1]!.trim().split(' '))
+    const lacking = target.cpuFlags.filter(flag => !has.has(flag))
+    if (lacking.length) return `the processor has no ${lacking.join(', ')}`
+  }
   for (const program of [target.compiler[0]!, ...target.runner.slice(0, 1)]) {
     if (spawnSync(program, ['--version']).error) return `${program} is not installed`
   }
@@ -31,7 +37,7 @@ export function missing(target: Target): string | undefined {
 
 function build(target: Target): string[] {
   const source = join(here, target.source), binary = join(cache, target.name)
-  const newest = Math.max(...[source, join(here, 'protocol.h')].map(path => statSync(path).mtimeMs))
+  const newest = Math.max(...[source, join(here, 'protocol.h'), join(here, 'x86.h')].map(path => statSync(path).mtimeMs))
   if (!existsSync(binary) || statSync(binary).mtimeMs < newest) {
     mkdirSync(cache, { recursive: true })
     const [compiler, ...options] = target.compiler
@@ -76,7 +82,7 @@ function* cases(target: Target, names: string[], count: number, seed: number, sp
     const name = pick(names, r.below(names.length)), op = target.operations[name]!
     const rounding = pick(target.roundings, r.below(target.roundings.length))
     const mode = pick(op.modes ?? target.modes, r.below(64))
-    yield { name, op, rounding, mode, operands: randomOperands(op.operands, r) }
+    yield { name, op, rounding, mode, operands: randomOperands(op.operands, op.to, r) }
   }
 }
 

@@ -3,9 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import { describe, diff, missing } from './oracle.ts'
-import { riscv } from './riscv.ts'
-
-const targets = [riscv]
+import { targets } from './targets.ts'
 
 const { values } = parseArgs({
   options: {

@@ -8,6 +8,8 @@ export type Operand = FloatFormat | number
 
 export interface Operation {
   readonly operands: readonly Operand[]
+  /** Format that the result is rounded to, where it is not the operands'. */
+  readonly to?: FloatFormat
   /** How many bits of the reply are the result. */
   readonly width: number
   /** Modes of the target that make a difference here; absent: all of them. */
@@ -25,6 +27,9 @@ export interface Target {
   readonly source: string
   readonly compiler: readonly string[]
   readonly libraries?: readonly string[]
+  /** The processor that must run it: process.arch and flags of /proc/cpuinfo; absent: any. */
+  readonly arch?: string
+  readonly cpuFlags?: readonly string[]
   /** What runs the binary, if the host cannot. */
   readonly runner: readonly string[]
   readonly roundings: readonly Rounding[]
@@ -55,7 +60,7 @@ export const fused = (f: FloatFormat, negateProduct: boolean, negateAddend: bool
 })
 
 export const conversion = (from: FloatFormat, to: FloatFormat): Operation =>
-  ({ operands: [from], width: to.width, run: (ctx, a) => sf.convert(from, to, a, ctx) })
+  ({ operands: [from], to, width: to.width, run: (ctx, a) => sf.convert(from, to, a, ctx) })
 
 export const toInteger = (f: FloatFormat, width: number, signed: boolean, rounding?: Rounding): Operation =>
   ({ operands: [f], width, run: (ctx, a) => sf.toInt(f, a, width, signed, ctx, rounding ?? ctx.rounding) })
