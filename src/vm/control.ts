@@ -1,0 +1,210 @@
+// What management (command line, monitor, QMP, gdb, library) can do with a machine. The assembly implements it; management
+// knows a machine only through this. All calls come from the main thread and never block it: whatever has to wait for
+// another thread returns a promise. `Awaitable` is for answers that may be at hand (state in shared memory) or not.
+import type { LogClass } from '../base/log.ts'
+import type { Arch } from './config.ts'
+
+export type Awaitable<T> = T | Promise<T>
+
+/** QEMU's run states, as far as they can occur here. */
+export type RunState =
+  | 'prelaunch' // made, never started
+  | 'running'
+  | 'paused' // by the user
+  | 'debug' // by a breakpoint, a watchpoint or a step
+  | 'restore-vm' | 'save-vm'
+  | 'shutdown' // the guest ended; kept for inspection
+  | 'guest-panicked'
+  | 'internal-error' // a bug of ours, or of the accelerator
+
+/** Why the machine ended: QMP's ShutdownCause. */
+export type ShutdownCause =
+  | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'host-qmp-quit' | 'host-ui' | 'host-signal' | 'host-error'
+
+export type MachineEvents = {
+  /** The guest switched itself off, or somebody called `quit`. The machine stands still; its resources remain until
+   * `close`. */
+  shutdown: { cause: ShutdownCause; exitCode: number }
+  reset: { byGuest: boolean }
+  /** The machine stopped running (every cause), or runs again. */
+  stop: { state: RunState }
+  resume: {}
+  powerdown: {}
+  /** A processor stopped for the debugger; follows `stop`. */
+  debug: DebugStop
+  /** A line of log (see base/log.ts), from whichever thread. */
+  log: { cls: LogClass; source: string; text: string }
+  /** A thread of ours failed: the machine is in state 'internal-error'. */
+  error: { message: string; cause?: unknown }
+}
+export type MachineEvent = keyof MachineEvents
+
+export type MachineControl = {
+  readonly info: MachineInfo
+  readonly state: RunState
+  /** Runs the machine: first start, or on after a stop. */
+  resume(): Promise<void>
+  /** Resolves when all processors stand still and their state is in memory. */
+  pause(): Promise<void>
+  /** Hard reset; the machine keeps running, or keeps standing. */
+  reset(): Promise<void>
+  /** Presses the power button: the guest may react. False if the machine has no way to tell the guest. */
+  powerdown(): Promise<boolean>
+  /** Stops the machine and emits `shutdown` with this cause. */
+  quit(cause: ShutdownCause, exitCode?: number): Promise<void>
+  /** Ends threads, flushes and closes back ends. Nothing may be called afterwards. Idempotent. */
+  close(): Promise<void>
+  /** Listens to an event; the result ends that. */
+  on<E extends MachineEvent>(event: E, listener: (e: MachineEvents[E]) => void): () => void
+
+  readonly cpus: readonly CpuControl[]
+  /** Debugger's view: registers, memory as a processor sees it, breakpoints, stepping. */
+  readonly debug: DebugTarget
+  /** Every device with a character back end, in order of wiring. */
+  readonly chars: readonly CharEnd[]
+  readonly blocks: readonly BlockInfo[]
+  /** Physical memory without side effects: RAM and ROM. Fewer bytes than asked for where there is none. */
+  readPhysical(address: number, length: number): Awaitable<Uint8Array>
+  writePhysical(address: number, data: Uint8Array): Awaitable<number>
+
+  /** All guest-visible state, as a stream of chunks. The machine must stand still until the stream ends. */
+  snapshot(): AsyncIterable<Uint8Array>
+  /** The reverse; throws VmError('snapshot.*') and leaves the machine stopped if it does not fit. */
+  restore(chunks: AsyncIterable<Uint8Array>): Promise<void>
+
+  /** Text for `info TOPIC`; undefined if this machine has nothing of the kind. */
+  describe(topic: Topic, options?: { cpu?: number; all?: boolean; filter?: string }): Awaitable<string | undefined>
+  /** Switches log classes on; all others are off. */
+  setLog(classes: readonly LogClass[]): void
+  /** Trace events and their state; `setTrace` takes names with `*`, and returns how many matched. */
+  traceEvents(): readonly { name: string; enabled: boolean }[]
+  setTrace(pattern: string, enabled: boolean): number
+}
+
+/** Facts that do not change after creation. */
+export type MachineInfo = {
+  readonly arch: Arch
+  readonly name?: string
+  readonly uuid?: string
+  readonly machine: string
+  readonly cpuModel: string
+  readonly accel: string
+  /** Why this accelerator, e.g. `kvm: /dev/kvm: permission denied; using jit`. */
+  readonly accelReason?: string
+  readonly memoryBytes: number
+}
+
+/** What `describe` can be asked for, by the monitor's names. */
+export const topics = ['registers', 'mem', 'tlb', 'mtree', 'qtree', 'jit', 'irq', 'pic', 'network', 'roms', 'accel', 'opcount',
+  'lines', 'pci', 'usb', 'virtio', 'snapshots'] as const
+export type Topic = (typeof topics)[number]
+
+export type CpuControl = {
+  readonly index: number
+  readonly state: 'running' | 'halted' | 'stopped'
+  /** The host's thread number, where there is one. */
+  readonly threadId: number | undefined
+  /** Program counter; exact while the machine stands still. */
+  pc(): Awaitable<bigint>
+}
+
+/** The host's end of a device's character back end (device/char.ts), with the notifications that the threads around it
+ * need. Bytes given or taken here are what the guest's driver sees. */
+export type CharEnd = {
+  /** The device: `serial0`, or a device's id. */
+  readonly device: string
+  /** The character device that the configuration put behind it. */
+  readonly chardev: string | undefined
+  take(): Uint8Array
+  /** Offers input; the number of bytes accepted. When it is less than offered, `onChange` follows. */
+  give(input: Uint8Array): number
+  connect(connected: boolean): void
+  /** Called on the main thread when there is output to take, or room for input again. One listener. */
+  onChange(listener: () => void): void
+}
+
+export type BlockInfo = {
+  readonly device: string
+  readonly file: string
+  readonly format: string
+  readonly readOnly: boolean
+  readonly sizeBytes: number
+  readonly attachedTo?: string
+  readonly reads?: number
+  readonly writes?: number
+}
+
+// ---- debugging ----
+
+/** One register as the architecture's gdb description has it. */
+export type DebugRegister = {
+  readonly name: string
+  /** gdb's register number. */
+  readonly number: number
+  readonly bits: number
+  /** Part of the `g` packet (others are asked for one by one). */
+  readonly core: boolean
+}
+
+export type DebugDescription = {
+  /** gdb's name, e.g. `riscv:rv64`. */
+  readonly architecture: string
+  readonly bigEndian: boolean
+  /** XML documents by annex name; `target.xml` must be there, and may include the others. */
+  readonly annexes: { readonly [annex: string]: string }
+  /** Ascending by number. */
+  readonly registers: readonly DebugRegister[]
+  /** Number of the program counter, for `T` stop replies. */
+  readonly pc: number
+}
+
+export type BreakpointKind = 'software' | 'hardware' | 'write' | 'read' | 'access'
+
+export type DebugStop = {
+  readonly cpu: number
+  readonly reason: 'breakpoint' | 'watchpoint' | 'step' | 'pause' | 'exception'
+  /** For a watchpoint: which kind, and the address that was accessed. */
+  readonly watch?: 'write' | 'read' | 'access'
+  readonly address?: bigint
+}
+
+export type DebugTarget = {
+  readonly description: DebugDescription
+  /** Undefined: no such register in this configuration. */
+  readRegister(cpu: number, register: number): Awaitable<bigint | undefined>
+  writeRegister(cpu: number, register: number, value: bigint): Awaitable<boolean>
+  /** Memory as this processor sees it now, without side effects (no MMIO reads, no faults, no accessed bits). Fewer
+   * bytes than asked for where it is not mapped. */
+  readMemory(cpu: number, va: bigint, length: number): Awaitable<Uint8Array>
+  writeMemory(cpu: number, va: bigint, data: Uint8Array): Awaitable<number>
+  /** Undefined: not mapped. */
+  translate(cpu: number, va: bigint): Awaitable<bigint | undefined>
+  /** False: this kind is not supported. Setting what is set, and clearing what is not, is no error. */
+  setBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
+  clearBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
+  clearBreakpoints(): Awaitable<void>
+  /** Runs processors, each freely or by one instruction; those not mentioned stand still. Resolves when they have
+   * started; a `debug` event says when one of them stops, and then all stand still. */
+  run(actions: ReadonlyMap<number, 'continue' | 'step'>): Promise<void>
+  /** One instruction in the architecture's assembly, and its length in bytes. */
+  disassemble?(bytes: Uint8Array, pc: bigint): { text: string; length: number }
+}
+
+// ---- what can be asked for ----
+
+export type PropertyInfo = {
+  readonly name: string
+  readonly type: 'number' | 'size' | 'flag' | 'text' | 'u64'
+  readonly description: string
+  readonly initial?: string
+}
+export type Named = { readonly name: string; readonly description: string }
+
+/** Names of everything that one architecture's machines are made of, for `help` arguments and for checking. */
+export type Catalogue = {
+  readonly arch: Arch
+  readonly machines: readonly (Named & { readonly isDefault?: boolean; readonly properties?: readonly PropertyInfo[] })[]
+  readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
+  readonly accels: readonly Named[]
+  readonly devices: readonly (Named & { readonly bus?: string; readonly properties: readonly PropertyInfo[] })[]
+}
