@@ -1,0 +1,82 @@
+// What the emulator asks of the program it runs in. host/node and host/browser implement it; everything else knows a host
+// only through these types. A part that a host cannot offer is absent, and whoever needs it says so to the user.
+
+export type Host = {
+  readonly name: 'node' | 'browser'
+  readonly files: HostFiles
+  readonly net?: HostNet
+  /** The terminal, or whatever is behind standard input and output. */
+  readonly stdio?: HostStdio
+  readonly pty?: HostPty
+  readonly process?: HostProcess
+}
+
+/** Whole files; addresses are paths, or URLs in a browser. Errors are VmError('file.*'), with the path in the message. */
+export type HostFiles = {
+  read(path: string): Promise<Uint8Array>
+  /** The first `length` bytes, fewer if the file is shorter. */
+  readStart(path: string, length: number): Promise<Uint8Array>
+  readChunks(path: string): AsyncIterable<Uint8Array>
+  /** Replaces the file at once, when the last chunk is written. */
+  writeChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
+  /** Names in a directory; none if there is no such directory. */
+  list(directory: string): Promise<readonly string[]>
+  remove(path: string): Promise<void>
+  /** A file that is written to as things happen (a log, a serial port's output). */
+  open(path: string, options: { append: boolean }): Promise<ByteStream>
+}
+
+/** A two-way stream of bytes, driven by events on the thread that made it. */
+export type ByteStream = {
+  /** What the user would call it: `stdio`, `unix:/tmp/x`, `tcp:127.0.0.1:1234`. */
+  readonly label: string
+  /** Sends. False: the receiver is slow; send no more until `drain`. (These bytes are on their way all the same.) */
+  write(bytes: Uint8Array): boolean
+  /** Flow control of what arrives. */
+  hold(held: boolean): void
+  /** Sends what is left and ends the stream. */
+  close(): Promise<void>
+  listen(to: StreamListeners): void
+}
+export type StreamListeners = {
+  data?(bytes: Uint8Array): void
+  drain?(): void
+  /** Nothing more will arrive. What is sent may still be read by somebody. */
+  end?(): void
+  /** The stream is gone, both ways. `error` is absent after an orderly end. */
+  close?(error?: Error): void
+}
+
+export type NetAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+export type HostNet = {
+  listen(at: NetAddress, onConnection: (stream: ByteStream) => void): Promise<{ label: string; port?: number; close(): Promise<void> }>
+  connect(to: NetAddress): Promise<ByteStream>
+}
+
+export type HostStdio = {
+  readonly inputIsTty: boolean
+  readonly outputIsTty: boolean
+  /** One stream; a second call is an error of the caller. In raw mode every key arrives at once, without echo; the terminal's
+   * mode is put back on every way out of the program. `signals` leaves Ctrl-C and Ctrl-Z to the terminal. */
+  open(options: { raw: boolean; signals: boolean }): ByteStream
+  /** Puts the terminal back (also done by itself when the program ends). */
+  restore(): void
+  columns(): number
+}
+
+export type HostPty = {
+  /** A new pseudo terminal; `path` is what the other program opens. */
+  open(): Promise<{ stream: ByteStream; path: string }>
+}
+
+export type HostProcess = {
+  readonly pid: number
+  writeError(line: string): void
+  writeOutput(text: string): void
+  onSignal(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): () => void
+  /** Ends the program when pending output is written. */
+  exit(status: number): void
+}
