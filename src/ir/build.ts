@@ -113,7 +113,7 @@ export class Builder {
   wrap(a: Value): Value { return this.emit(op['i32.wrap_i64'], a) }
   extendS(a: Value): Value { return this.emit(op['i64.extend_i32_s'], a) }
   extendU(a: Value): Value { return this.emit(op['i64.extend_i32_u'], a) }
-  private isZero(v: Value): boolean { return this.fold && this.isConst(v) && this.block.lo[v] === 0 && this.block.hi[v] === 0 }
+  isZero(v: Value): boolean { return this.fold && this.isConst(v) && this.block.lo[v] === 0 && this.block.hi[v] === 0 }
 
   // Guest registers, by index into the ISA's register file.
   get(reg: number, type: 'i' | 'l' | 'd' = 'l'): Value {
