@@ -25,8 +25,8 @@ function addOrSub(f: FloatFormat, aBits: bigint, bBits: bigint, negate: number, 
 }
 
 /**
- * a + b, rounded once. Significands are zero or of at least f.precision bits, and neither is longer than the other
- * by more than `excess` bits.
+ * a + b, rounded once. Significands are zero or of at least f.precision bits, and neither is longer than the
+ * other by more than `excess` bits.
  */
 function roundSum(
   f: FloatFormat, aSign: number, aSig: bigint, aExp: number, bSign: number, bSig: bigint, bExp: number,
@@ -36,8 +36,9 @@ function roundSum(
   if (aSig === 0n) return round(f, bSign, bSig, bExp, ctx, precision)
   if (bSig === 0n) return round(f, aSign, aSig, aExp, ctx, precision)
 
-  // Align both to the lower exponent, but not further than it takes for the lower number to be below an eighth of the
-  // higher one: then their difference keeps the bits that rounding needs, and the rest of the lower one is sticky.
+  // Align both to the lower exponent, but not further than it takes for the lower number to be below an
+  // eighth of the higher one: then their difference keeps the bits that rounding needs, and the rest of the
+  // lower one is sticky.
   const limit = excess + 4
   const distance = aExp - bExp
   let exp: number
@@ -158,7 +159,8 @@ function integerSqrt(x: bigint): bigint {
  * x87's FPREM differs: it may stop early.
  */
 export function rem(
-  f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext, quotient: 'nearest' | 'truncated' = 'nearest',
+  f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext,
+  quotient: 'nearest' | 'truncated' = 'nearest',
 ): bigint {
   const a = operand(f, aBits, ctx), b = operand(f, bBits, ctx)
   if (a.kind >= KIND.NAN || b.kind >= KIND.NAN) return nanResult(f, ctx, a, b)

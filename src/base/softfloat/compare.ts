@@ -1,4 +1,4 @@
-// Comparison, minimum and maximum, classification: IEEE 754-2019 sections 5.11, 9.6, 5.7.2; 754-2008 section 5.3.1.
+// Comparison, minimum and maximum, classification: IEEE 754-2019 sections 5.11, 9.6, 5.7.2; 754-2008, 5.3.1.
 
 import { FLAG, type FloatContext, type MinMax } from './context.ts'
 import { KIND, unpack, zero, type FloatFormat, type Unpacked } from './format.ts'
@@ -7,8 +7,10 @@ import { nanResult, noteSignaling, noteSubnormal, operand } from './operand.ts'
 export const UNORDERED = 2
 export type Ordering = -1 | 0 | 1 | typeof UNORDERED
 
-/** a below b: −1, equal: 0, above: 1. A signaling comparison is invalid for every NaN, a quiet one for signaling NaNs. */
-export function compare(f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext, signaling: boolean): Ordering {
+/** a below b: −1, equal: 0, above: 1. Signaling: invalid for every NaN; quiet: for signaling NaNs. */
+export function compare(
+  f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext, signaling: boolean,
+): Ordering {
   const a = operand(f, aBits, ctx), b = operand(f, bBits, ctx)
   if (a.kind >= KIND.NAN || b.kind >= KIND.NAN) {
     if (signaling) ctx.flags |= FLAG.NV
@@ -67,7 +69,9 @@ export function max(f: FloatFormat, a: bigint, b: bigint, ctx: FloatContext, whi
   return minOrMax(f, a, b, ctx, which, 1)
 }
 
-function minOrMax(f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext, which: MinMax, wanted: -1 | 1): bigint {
+function minOrMax(
+  f: FloatFormat, aBits: bigint, bBits: bigint, ctx: FloatContext, which: MinMax, wanted: -1 | 1,
+): bigint {
   const a = operand(f, aBits, ctx), b = operand(f, bBits, ctx)
   const first = a.kind === KIND.ZERO ? zero(f, a.sign) : aBits
   const second = b.kind === KIND.ZERO ? zero(f, b.sign) : bBits

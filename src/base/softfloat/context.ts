@@ -40,15 +40,15 @@ export interface FloatPolicy {
   /** Sign of the NaN that an invalid operation makes. */
   readonly defaultNanSign: 0 | 1
   /**
-   * What a NaN operand makes of the result. none: the default NaN. first: the first operand that is a NaN, made
-   * quiet. x87: quiet before signaling, then the larger significand, then the positive one.
+   * What a NaN operand makes of the result. none: the default NaN. first: the first operand that is a NaN,
+   * made quiet. x87: quiet before signaling, then the larger significand, then the positive one.
    */
   readonly propagate: 'none' | 'first' | 'x87'
   /** fma of infinity, zero and a quiet NaN is invalid. */
   readonly fmaInvalidDespiteNan: boolean
   /**
-   * What a NaN or a number out of range becomes as an integer. saturate: the nearest integer, and the largest for a
-   * NaN. indefinite: 100…0 if signed, else all ones.
+   * What a NaN or a number out of range becomes as an integer. saturate: the nearest integer, and the largest
+   * for a NaN. indefinite: 100…0 if signed, else all ones.
    */
   readonly toInt: 'saturate' | 'indefinite'
   /** What `min` and `max` mean when they are not told. */
@@ -61,7 +61,9 @@ export interface FloatPolicy {
   readonly narrowingDenormalFlag: boolean
 }
 
-export type FloatPolicyName = 'canonical' | 'x86' | 'x87' | 'arm' | 'mips' | 'ppc' | 's390x' | 'sparc' | 'loongarch'
+export type FloatPolicyName =
+  | 'canonical' | 'x86' | 'x87'
+  | 'arm' | 'loongarch' | 'mips' | 'ppc' | 's390x' | 'sparc' // not implemented
 
 const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
   /** RISC-V: unprivileged manual, "NaN Generation and Propagation". */
@@ -76,7 +78,7 @@ const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
     roundToIntDenormalFlag: false,
     narrowingDenormalFlag: false,
   },
-  /** SSE and AVX: SDM volume 1, tables 4-7, 11-1 and 14-18. */
+  /** SSE and AVX: SDM volume 1, table 4-7 "Rules for Handling NaNs". */
   x86: {
     name: 'x86',
     defaultNanSign: 1,
@@ -88,7 +90,7 @@ const policies: { readonly [name in FloatPolicyName]?: FloatPolicy } = {
     roundToIntDenormalFlag: false,
     narrowingDenormalFlag: true,
   },
-  /** SDM volume 1, table 4-7 and section 8.5. */
+  /** SDM volume 1, table 4-7 and section 8.5 "x87 FPU Floating-Point Exception Conditions". */
   x87: {
     name: 'x87',
     defaultNanSign: 1,
@@ -115,7 +117,7 @@ export interface FloatContext {
   /** Whether a result is tiny is decided before or after rounding to the format's precision. */
   tininess: 'before' | 'after'
   nan: FloatPolicy
-  /** Bits to which add, sub, mul, div and sqrt round, with the format's exponent range; 0: the format's own (x87 PC). */
+  /** Bits that add, sub, mul, div and sqrt round to in the same range (x87 PC); 0: the format's own. */
   precision: number
   /** Subnormal operands count as zeros (x86 DAZ). */
   denormalsAreZero: boolean
@@ -123,7 +125,9 @@ export interface FloatContext {
   flushToZero: boolean
 }
 
-export function floatContext(policy: FloatPolicyName, settings: Partial<Omit<FloatContext, 'nan'>> = {}): FloatContext {
+export function floatContext(
+  policy: FloatPolicyName, settings: Partial<Omit<FloatContext, 'nan'>> = {},
+): FloatContext {
   return {
     rounding: ROUND.RNE,
     flags: 0,

@@ -25,7 +25,8 @@ export function convert(from: FloatFormat, to: FloatFormat, bits: bigint, ctx: F
 
 /** A two's complement or unsigned integer of `width` bits, as a bit pattern. */
 export function toInt(
-  f: FloatFormat, bits: bigint, width: number, signed: boolean, ctx: FloatContext, rounding: Rounding = ctx.rounding,
+  f: FloatFormat, bits: bigint, width: number, signed: boolean, ctx: FloatContext,
+  rounding: Rounding = ctx.rounding,
 ): bigint {
   const a = operand(f, bits, ctx)
   const largest = (1n << BigInt(signed ? width - 1 : width)) - 1n
@@ -46,20 +47,23 @@ export function toInt(
 
 /** |a| as an integer. */
 function toMagnitude(
-  f: FloatFormat, sign: number, sig: bigint, exp: number, rounding: Rounding, ctx: FloatContext, signalInexact = true,
+  f: FloatFormat, sign: number, sig: bigint, exp: number, rounding: Rounding, ctx: FloatContext,
+  signalInexact = true,
 ): bigint {
   if (exp >= 0) return sig << BigInt(exp)
   return roundShift(sig, Math.min(-exp, f.precision + 2), sign, rounding, ctx, signalInexact)
 }
 
 /** From an integer of `width` bits: a bit pattern or, if signed, a negative value. */
-export function fromInt(f: FloatFormat, value: bigint, width: number, signed: boolean, ctx: FloatContext): bigint {
+export function fromInt(
+  f: FloatFormat, value: bigint, width: number, signed: boolean, ctx: FloatContext,
+): bigint {
   const v = signed ? BigInt.asIntN(width, value) : BigInt.asUintN(width, value)
   if (v === 0n) return 0n
   return v < 0n ? round(f, 1, -v, 0, ctx) : round(f, 0, v, 0, ctx)
 }
 
-/** To an integral value in the same format; a zero result keeps the sign. `exact` raises NX where the value changes. */
+/** To an integral value in the same format; a zero keeps the sign. `exact`: a change of value raises NX. */
 export function roundToInt(
   f: FloatFormat, bits: bigint, ctx: FloatContext, exact: boolean, rounding: Rounding = ctx.rounding,
 ): bigint {

@@ -32,7 +32,9 @@ export interface FloatFormat {
   readonly infinity: bigint
 }
 
-function defineFormat(name: string, exponentBits: number, fractionBits: number, explicitInteger = false): FloatFormat {
+function defineFormat(
+  name: string, exponentBits: number, fractionBits: number, explicitInteger = false,
+): FloatFormat {
   const stored = fractionBits + (explicitInteger ? 1 : 0)
   const bias = 2 ** (exponentBits - 1) - 1
   const maxBiased = 2 ** exponentBits - 1

@@ -30,8 +30,8 @@ export function roundShift(
 }
 
 /**
- * The encoding of ±sig · 2^exp, sig > 0. A value that is known only to lie strictly between two neighbours comes
- * with its lowest bit set and at least two bits more than the precision.
+ * The encoding of ±sig · 2^exp, sig > 0. A value that is known only to lie strictly between two neighbours
+ * comes with its lowest bit set and at least two bits more than the precision.
  */
 export function round(
   f: FloatFormat, sign: number, sig: bigint, exp: number, ctx: FloatContext, precision = f.precision,
@@ -69,13 +69,13 @@ export function round(
 }
 
 /**
- * Whether sig, of `length` bits and below the smallest normal number (2^minUnits in the same units), stays below it
- * when rounded as if exponents had no lower bound.
+ * Whether sig, of `length` bits and below the smallest normal number (2^minUnits in the same units), stays
+ * below it when rounded as if exponents had no lower bound.
  */
 function isTinyAfterRounding(
   sign: number, sig: bigint, minUnits: number, length: number, ctx: FloatContext, precision: number,
 ): boolean {
-  if (length < minUnits || length <= precision) return true // not in the binade below the smallest normal number
+  if (length < minUnits || length <= precision) return true // below its neighbour binade, or exact
   const dropped = length - precision
   const kept = sig >> BigInt(dropped)
   const lost = BigInt.asUintN(dropped, sig)

@@ -1,9 +1,11 @@
-// Oracle: the host processor's AVX512-FP16 arithmetic and AVX-512's conversions to and from unsigned integers.
+// Oracle: the host processor's AVX512-FP16 arithmetic and AVX-512's conversions to and from unsigned
+// integers.
 #include "x86.h"
 
 #define HALF(id) OP(id, #id " %%xmm1, %%xmm0, %%xmm0\n" XMM0)
 #define UNSIGNED(s) \
-  OP(vcvt##s##2usi32, "vcvt" #s "2usi %%xmm0, %%eax\n" EAX) OP(vcvt##s##2usi64, "vcvt" #s "2usi %%xmm0, %%rax\n" RAX) \
+  OP(vcvt##s##2usi32, "vcvt" #s "2usi %%xmm0, %%eax\n" EAX) \
+  OP(vcvt##s##2usi64, "vcvt" #s "2usi %%xmm0, %%rax\n" RAX) \
   OP(vcvtusi2##s##32, "vcvtusi2" #s "l (%[a]), %%xmm0, %%xmm0\n" XMM0) \
   OP(vcvtusi2##s##64, "vcvtusi2" #s "q (%[a]), %%xmm0, %%xmm0\n" XMM0)
 #define NAMES(s) \

@@ -1,5 +1,5 @@
-// Operands that matter: special values, and random ones that land near rounding boundaries, in the subnormal range,
-// near overflow, and close to each other.
+// Operands that matter: special values, and random ones that land near rounding boundaries, in the subnormal
+// range, near overflow, and close to each other.
 
 import {
   ROUND, convert, div, floatContext, fromInt, mul, sub, type FloatContext, type FloatFormat,
@@ -44,11 +44,13 @@ const positiveSpecials = (f: FloatFormat): bigint[] => {
   const specials = [
     encode(f, 0, 0, 0n), encode(f, 0, 0, 1n), encode(f, 0, 0, ones), encode(f, 0, 0, half),
     encode(f, 0, 1, 0n), encode(f, 0, 1, 1n), encode(f, 0, 1, ones), encode(f, 0, 2, 0n),
-    encode(f, 0, one - 1, 0n), encode(f, 0, one - 1, 1n), encode(f, 0, one - 1, ones), encode(f, 0, one - 2, ones),
-    encode(f, 0, one, 0n), encode(f, 0, one, 1n), encode(f, 0, one, ones), encode(f, 0, one, half),
+    encode(f, 0, one - 1, 0n), encode(f, 0, one - 1, 1n), encode(f, 0, one - 1, ones),
+    encode(f, 0, one - 2, ones), encode(f, 0, one, 0n), encode(f, 0, one, 1n), encode(f, 0, one, ones),
+    encode(f, 0, one, half),
     encode(f, 0, one + 1, 0n), encode(f, 0, one + 1, half >> 1n),
     encode(f, 0, f.maxBiased - 1, ones), encode(f, 0, f.maxBiased - 1, 0n),
-    f.infinity, f.infinity | half, f.infinity | half | 5n, f.infinity | 1n, f.infinity | (half >> 1n), f.infinity | ones,
+    f.infinity, f.infinity | half, f.infinity | half | 5n, f.infinity | 1n, f.infinity | (half >> 1n),
+    f.infinity | ones,
   ]
   for (const power of [15, 16, 31, 32, 63, 64]) {
     if (power >= f.emax) continue
@@ -57,7 +59,8 @@ const positiveSpecials = (f: FloatFormat): bigint[] => {
     specials.push(v, v + 1n, encode(f, 0, one + power - 1, ones))
     specials.push(fromInt(f, (1n << BigInt(power)) - 1n, 65, false, ctx))
     if (power < f.fractionBits) { // 2^power − 1/2 and + 1/2
-      specials.push(encode(f, 0, one + power - 1, ((2n << BigInt(power)) - 1n) << BigInt(f.fractionBits - power)))
+      const ones = (1n << BigInt(power)) - 1n
+      specials.push(encode(f, 0, one + power - 1, ones << BigInt(f.fractionBits - power)))
       specials.push(encode(f, 0, one + power, 1n << BigInt(f.fractionBits - power - 1)))
     }
   }
@@ -112,7 +115,8 @@ const anyRounding = (r: Random): FloatContext => {
 const smallest = (f: FloatFormat) => encode(f, 0, 1, 0n)
 
 /** Adds up to three units of the last place, or takes them away; a NaN may come of it. */
-const nudge = (f: FloatFormat, bits: bigint, r: Random) => BigInt.asUintN(f.width, bits + BigInt(r.below(7) - 3))
+const nudge = (f: FloatFormat, bits: bigint, r: Random) =>
+  BigInt.asUintN(f.width, bits + BigInt(r.below(7) - 3))
 
 /** A second operand, often so that the sum, the product or the quotient is an interesting one. */
 function partner(f: FloatFormat, a: bigint, r: Random): bigint {
@@ -177,8 +181,10 @@ export function randomOperands(kinds: readonly Operand[], to: FloatFormat | unde
 /** All combinations of special operands; of three, those of a shorter list. */
 export function* specialOperands(kinds: readonly Operand[]): Generator<bigint[]> {
   const lists = kinds.map(k => {
-    if (isInteger(k)) return [0n, 1n, 2n, -1n, -2n, 1n << BigInt(k - 1), (1n << BigInt(k - 1)) - 1n, (1n << BigInt(k - 1)) + 1n]
-      .map(v => BigInt.asUintN(k, v))
+    if (isInteger(k)) {
+      const top = 1n << BigInt(k - 1)
+      return [0n, 1n, 2n, -1n, -2n, top, top - 1n, top + 1n].map(v => BigInt.asUintN(k, v))
+    }
     return kinds.length < 3 ? specials(k) : specials(k).filter((_, i) => i < 8 || i % 5 === 0)
   })
   yield* product(lists)

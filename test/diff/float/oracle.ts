@@ -25,8 +25,9 @@ export interface Outcome { cases: number, differences: Difference[], differing: 
 export function missing(target: Target): string | undefined {
   if (target.arch && process.arch !== target.arch) return `the host is no ${target.arch}`
   if (target.cpuFlags) {
-    const has = new Set(/^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1]!.trim().split(' '))
-    const lacking = target.cpuFlags.filter(flag => !has.has(flag))
+    if (!existsSync('/proc/cpuinfo')) return 'the host is no Linux'
+    const has = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'latin1'))?.[1]?.trim().split(' ') ?? []
+    const lacking = target.cpuFlags.filter(flag => !has.includes(flag))
     if (lacking.length) return `the processor has no ${lacking.join(', ')}`
   }
   for (const program of [target.compiler[0]!, ...target.runner.slice(0, 1)]) {
@@ -37,7 +38,8 @@ export function missing(target: Target): string | undefined {
 
 function build(target: Target): string[] {
   const source = join(here, target.source), binary = join(cache, target.name)
-  const newest = Math.max(...[source, join(here, 'protocol.h'), join(here, 'x86.h')].map(path => statSync(path).mtimeMs))
+  const sources = [source, join(here, 'protocol.h'), join(here, 'x86.h')]
+  const newest = Math.max(...sources.map(path => statSync(path).mtimeMs))
   if (!existsSync(binary) || statSync(binary).mtimeMs < newest) {
     mkdirSync(cache, { recursive: true })
     const [compiler, ...options] = target.compiler
@@ -65,7 +67,9 @@ function listed(target: Target, command: string[]): string[] {
   return names
 }
 
-function* cases(target: Target, names: string[], count: number, seed: number, special: boolean): Generator<Case> {
+function* cases(
+  target: Target, names: string[], count: number, seed: number, special: boolean,
+): Generator<Case> {
   const pick = <T>(list: readonly T[], n: number): T => list[n % list.length]!
   if (special) {
     for (const name of names) {
@@ -112,7 +116,9 @@ export function diff(target: Target, { count, seed, special, only = '' }: DiffOp
   return outcome
 }
 
-function compareBatch(target: Target, command: string[], names: string[], batch: Case[], outcome: Outcome): void {
+function compareBatch(
+  target: Target, command: string[], names: string[], batch: Case[], outcome: Outcome,
+): void {
   if (!batch.length) return
   const numbers = new Map(names.map((name, i) => [name, i]))
   const input = new DataView(new ArrayBuffer(batch.length * REQUEST))
@@ -124,7 +130,7 @@ function compareBatch(target: Target, command: string[], names: string[], batch:
     c.operands.forEach((v, j) => setWide(input, at + 16 + 16 * j, v))
   })
   const bytes = invoke(command, new Uint8Array(input.buffer))
-  if (bytes.length !== batch.length * REPLY) throw new Error(`${target.name}: ${bytes.length} bytes of replies`)
+  if (bytes.length !== batch.length * REPLY) throw new Error(`${target.name}: ${bytes.length} bytes back`)
   const output = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
   batch.forEach((c, i) => {

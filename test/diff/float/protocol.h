@@ -1,5 +1,6 @@
-// What the oracles have in common: `--list` prints the names of the operations, one a line; without it, requests
-// come on standard input and one reply for each leaves on standard output. All fields are little-endian.
+// What the oracles have in common: `--list` prints the names of the operations, one a line; without it,
+// requests come on standard input and one reply for each leaves on standard output. All fields are
+// little-endian.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-// Oracle: binary128 as RISC-V's `long double`, computed by libgcc and the C library with fcsr's rounding and fflags.
+// Oracle: binary128 as RISC-V's `long double`, computed by libgcc and the C library with fcsr's rounding and
+// fflags.
 #include <math.h>
 #include "protocol.h"
 
@@ -39,8 +40,9 @@ FROM(from_lu, uint64_t)
 FROM(from_128, __int128)
 
 static const operation ops[] = {
-  {"add", addq}, {"sub", subq}, {"mul", mulq}, {"div", divq}, {"sqrt", squareroot}, {"fma", fused}, {"fmod", modulo},
-  {"rint", rint_}, {"eq", eq}, {"lt", lt}, {"le", le}, {"to binary32", to_s}, {"to binary64", to_d},
+  {"add", addq}, {"sub", subq}, {"mul", mulq}, {"div", divq}, {"sqrt", squareroot}, {"fma", fused},
+  {"fmod", modulo}, {"rint", rint_}, {"eq", eq}, {"lt", lt}, {"le", le},
+  {"to binary32", to_s}, {"to binary64", to_d},
   {"from binary32", from_s}, {"from binary64", from_d}, {"from int32", from_w}, {"from int64", from_l},
   {"from uint64", from_lu}, {"from int128", from_128},
 };

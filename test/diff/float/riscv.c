@@ -1,4 +1,5 @@
-// Oracle: executes the RISC-V instructions of F, D and Zfh with the dynamic rounding mode, and reports fflags.
+// Oracle: executes the RISC-V instructions of F, D and Zfh with the dynamic rounding mode, and reports
+// fflags.
 #include "protocol.h"
 
 static uint64_t load(const uint8_t *from) { uint64_t v; memcpy(&v, from, 8); return v; }
@@ -44,9 +45,11 @@ static void store(reply *out, uint64_t v, uint64_t flags) { memcpy(out->result, 
 #define NAMES(f) \
   {"fadd." #f, fadd_##f}, {"fsub." #f, fsub_##f}, {"fmul." #f, fmul_##f}, {"fdiv." #f, fdiv_##f}, \
   {"fmin." #f, fmin_##f}, {"fmax." #f, fmax_##f}, {"fsqrt." #f, fsqrt_##f}, \
-  {"fmadd." #f, fmadd_##f}, {"fmsub." #f, fmsub_##f}, {"fnmsub." #f, fnmsub_##f}, {"fnmadd." #f, fnmadd_##f}, \
+  {"fmadd." #f, fmadd_##f}, {"fmsub." #f, fmsub_##f}, {"fnmsub." #f, fnmsub_##f}, \
+  {"fnmadd." #f, fnmadd_##f}, \
   {"feq." #f, feq_##f}, {"flt." #f, flt_##f}, {"fle." #f, fle_##f}, {"fclass." #f, fclass_##f}, \
-  {"fcvt.w." #f, fcvt_w_##f}, {"fcvt.wu." #f, fcvt_wu_##f}, {"fcvt.l." #f, fcvt_l_##f}, {"fcvt.lu." #f, fcvt_lu_##f}, \
+  {"fcvt.w." #f, fcvt_w_##f}, {"fcvt.wu." #f, fcvt_wu_##f}, \
+  {"fcvt.l." #f, fcvt_l_##f}, {"fcvt.lu." #f, fcvt_lu_##f}, \
   {"fcvt." #f ".w", fcvt_##f##_w}, {"fcvt." #f ".wu", fcvt_##f##_wu}, \
   {"fcvt." #f ".l", fcvt_##f##_l}, {"fcvt." #f ".lu", fcvt_##f##_lu}
 

@@ -1,4 +1,5 @@
-// A target is an oracle program and, for each operation that it lists, what soft-float should do in its place.
+// A target is an oracle program and, for each operation that it lists, what soft-float should do in its
+// place.
 
 import * as sf from '../../../src/base/softfloat.ts'
 import type { FloatContext, FloatFormat, Rounding } from '../../../src/base/softfloat.ts'

@@ -1,4 +1,5 @@
-// SSE and AVX operations: operands in xmm0, xmm1 and xmm2, exceptions from MXCSR. Mode: 1 sets DAZ, 2 sets FTZ.
+// SSE and AVX operations: operands in xmm0, xmm1 and xmm2, exceptions from MXCSR. Mode: 1 sets DAZ, 2 sets
+// FTZ.
 #include "protocol.h"
 
 static uint32_t mxcsr(const request *in) {

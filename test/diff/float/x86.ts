@@ -1,14 +1,17 @@
 // What the host processor executes: SSE, FMA with F16C, AVX-512 with FP16.
 
 import * as sf from '../../../src/base/softfloat.ts'
-import { FLAG, ROUND, UNORDERED, binary16, binary32, binary64, type FloatFormat } from '../../../src/base/softfloat.ts'
+import {
+  FLAG, ROUND, UNORDERED, binary16, binary32, binary64, type FloatFormat,
+} from '../../../src/base/softfloat.ts'
 import {
   binary, conversion, fromInteger, fused, toInteger, unary, type Operation, type Target,
 } from './target.ts'
 
 /** IE, DE, ZE, OE, UE, PE: bits 0 to 5 of MXCSR and of the x87 status word. */
 export function x86Flags(native: number): number {
-  return [FLAG.NV, FLAG.DE, FLAG.DZ, FLAG.OF, FLAG.UF, FLAG.NX].reduce((all, flag, i) => native >> i & 1 ? all | flag : all, 0)
+  const inOrder = [FLAG.NV, FLAG.DE, FLAG.DZ, FLAG.OF, FLAG.UF, FLAG.NX]
+  return inOrder.reduce((all, flag, i) => native >> i & 1 ? all | flag : all, 0)
 }
 
 /** RMM does not exist. */
@@ -90,9 +93,12 @@ export const avx: Target = {
   operations: {
     ...fmaFormat(binary32, 'ss'),
     ...fmaFormat(binary64, 'sd'),
-    // SDM volume 1, section 14.4.1: half-precision numbers know neither FTZ nor DAZ, and widening them raises no DE.
+    // SDM: VCVTPS2PH ignores FTZ, VCVTPH2PS ignores DAZ and raises no DE.
     vcvtps2ph: without(conversion(binary32, binary16), { flushToZero: false }),
-    vcvtph2ps: { ...without(conversion(binary16, binary32), { denormalsAreZero: false }), ignoredFlags: FLAG.DE },
+    vcvtph2ps: {
+      ...without(conversion(binary16, binary32), { denormalsAreZero: false }),
+      ignoredFlags: FLAG.DE,
+    },
   },
 }
 

@@ -2,7 +2,8 @@
 #include "protocol.h"
 
 static uint16_t control(const request *in) {
-  static const uint16_t rounding[] = {0 << 10, 3 << 10, 1 << 10, 2 << 10}, precision[] = {3 << 8, 2 << 8, 0 << 8};
+  static const uint16_t rounding[] = {0 << 10, 3 << 10, 1 << 10, 2 << 10};
+  static const uint16_t precision[] = {3 << 8, 2 << 8, 0 << 8};
   return 0x3f | rounding[in->rounding & 3] | precision[in->mode % 3];
 }
 
