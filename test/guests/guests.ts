@@ -1,0 +1,117 @@
+// The guests that Typevisor is tested with, as data: what boots, with which machine, what its console must show.
+import { burst, dataDisk, filesDisk, httpServer, outputFile, type Resource } from './resources.ts'
+
+export interface Step {
+  /** Text that the console must show after the step before. */
+  readonly expect: string | RegExp
+  /** What is typed then. */
+  readonly send?: string
+}
+
+export interface Guest {
+  readonly name: string
+  readonly arch: 'riscv64'
+  readonly kernel: 'Image' | 'installer-Image'
+  readonly initrd: `${string}.gz`
+  /** Words of the kernel command line besides the console. */
+  readonly append: string
+  readonly cpus: number
+  readonly memoryMiB: number
+  /** More arguments of the emulator. */
+  readonly args: readonly string[]
+  /** Disks, servers and files that are made for this run. */
+  readonly resources: readonly Resource[]
+  readonly steps: readonly Step[]
+  /** How it ends: the guest ends the machine itself, or the runner stops it after the last step. */
+  readonly end: 'guest' | 'stop'
+  readonly timeoutSeconds: number
+}
+
+const NET = ['-netdev', 'user,id=net0', '-device', 'virtio-net-device,netdev=net0']
+const OFF: Step = { expect: 'reboot: Power down' }
+
+/** A guest of the test RAM disk, which prints PASS and FAIL lines and powers off. */
+const checks = (name: string, tests: string, more: Partial<Guest> = {}): Guest => ({
+  name,
+  arch: 'riscv64',
+  kernel: 'Image',
+  initrd: 'initrd-test.gz',
+  cpus: 2,
+  memoryMiB: 512,
+  args: [],
+  resources: [],
+  steps: [{ expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF],
+  end: 'guest',
+  timeoutSeconds: 240,
+  ...more,
+  append: `test=${tests} ${more.append ?? ''}`.trim(),
+})
+
+/** What the guest benchmark computes: the same on every engine. */
+const SUMS = {
+  crc: '000000005ceef2ff', sieve: '00000000000a0348', qsort: '2635411bc77a9704', hash64: 'ca2a1b9e2e4120f6',
+  fib: '0000000000213d05', indirect: '0001b5e3b1162592', matmul: '41a2be8b8a000000', mandel: '0000000000b038dc',
+  chase: '00000000000236b6', memcpy: '0000000000000e00', syscall: '0000000000030d40', pipe: '0000000000000fa0',
+  fork: '0000000000000064', pgfault: '0000000000002800',
+}
+
+export const GUESTS: readonly Guest[] = [
+  checks('one-cpu', 'time', { cpus: 1, memoryMiB: 256 }),
+  checks('smp', 'smp', { append: 'smp=2' }),
+  checks('smp4', 'smp', { append: 'smp=4', cpus: 4 }),
+  checks('blk', 'blk', { resources: [dataDisk, filesDisk] }),
+  checks('net', 'net', { args: NET }),
+  checks('http', 'http', { args: NET, resources: [httpServer] }),
+  checks('rng', 'rng', { args: ['-device', 'virtio-rng-device'] }),
+  checks('hvc', 'hvc', { args: ['-device', 'virtio-serial-device'], resources: [outputFile] }),
+  checks('console', 'console', {
+    resources: [burst],
+    steps: [
+      { expect: 'READY line', send: 'The quick brown fox jumps over the lazy dog 0123456789\n' },
+      { expect: 'READY burst', send: `${burst.lines.join('\n')}\nend\n` },
+      { expect: /ROW 199 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ\nPASS/ },
+      OFF,
+    ],
+  }),
+  checks('no-reboot', '', {
+    append: 'end=reboot', args: ['-no-reboot'], steps: [{ expect: /^DONE/m }, { expect: 'reboot: Restarting system' }],
+  }),
+  checks('reboot', '', {
+    append: 'end=reboot', end: 'stop', steps: [{ expect: 'reboot: Restarting system' }, { expect: 'BOOTED ' }],
+  }),
+  checks('shell', '', {
+    initrd: 'initrd-shell.gz',
+    append: '',
+    args: NET,
+    steps: [
+      { expect: '~ # ', send: 'echo $((6 * 7)) answers\n' },
+      { expect: /^42 answers\n~ # /m, send: 'cat\n' },
+      { expect: /cat\n/, send: 'twice\n' },
+      { expect: /^twice\ntwice\n/m, send: '\x03' },
+      { expect: '~ # ', send: 'ip -4 -o addr show eth0\n' },
+      { expect: '10.0.2.15/24', send: 'poweroff\n' },
+      OFF,
+    ],
+  }),
+  checks('bench', '', {
+    initrd: 'initrd-bench.gz',
+    append: 'bench=1',
+    steps: [
+      ...Object.entries(SUMS).map(([name, sum]): Step => ({ expect: new RegExp(`^B ${name} +[\\d.]+ ${sum}$`, 'm') })),
+      { expect: /^83ee47245398adee79bd9c0a8bc57b821e92aba10f5f9ade8a5d1fae4d8c4302 {2}-$/m },
+      { expect: /^5e23726f2fff9b4f12b3c726a76171c0 {2}-$/m },
+      OFF,
+    ],
+    timeoutSeconds: 400,
+  }),
+  checks('installer', '', {
+    kernel: 'installer-Image',
+    initrd: 'installer-initrd.gz',
+    append: 'TERM=vt102',
+    memoryMiB: 1024,
+    args: NET,
+    steps: [{ expect: /Select a language/ }, { expect: /English/ }],
+    end: 'stop',
+    timeoutSeconds: 400,
+  }),
+]

@@ -1,0 +1,81 @@
+// Boots real guests through the command line and reports what they did:
+//   npm run guests -- [--qemu] [--list] [NAME...]
+// --qemu runs the same guests on qemu-system-ARCH, which tells an error of ours from one of the guest or the test.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { guestImages } from '../../scripts/guests/fetch.ts'
+import { runMain, UserError } from '../../scripts/guests/run.ts'
+import { type Outcome, runGuest } from './console.ts'
+import { type Guest, GUESTS } from './guests.ts'
+import type { Prepared } from './resources.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const LOGS = join(ROOT, '.cache/guests/logs')
+
+function commandLine(guest: Guest, images: string, prepared: readonly Prepared[], emulator: readonly string[]): string[] {
+  const append = ['console=ttyS0', guest.append, ...prepared.flatMap((each) => each.append ?? [])]
+  return [
+    ...emulator, '-M', 'virt', '-nographic', '-smp', `${guest.cpus}`, '-m', `${guest.memoryMiB}`,
+    '-kernel', join(images, guest.kernel), '-initrd', join(images, guest.initrd),
+    '-append', append.filter(Boolean).join(' '), ...guest.args, ...prepared.flatMap((each) => each.args ?? []),
+  ]
+}
+
+async function boot(guest: Guest, emulator: readonly string[], log: string): Promise<Outcome> {
+  const images = await guestImages(guest.arch)
+  const scratch = await mkdtemp(join(tmpdir(), `typevisor-${guest.name}-`))
+  const prepared: Prepared[] = []
+  try {
+    for (const resource of guest.resources) prepared.push(await resource.prepare(scratch))
+    const outcome = await runGuest(commandLine(guest, images, prepared, emulator), guest, log)
+    if (outcome.reason) return outcome
+    for (const each of prepared) await each.after?.(outcome.text)
+    return outcome
+  } finally {
+    for (const each of prepared) each.close?.()
+    await rm(scratch, { recursive: true })
+  }
+}
+
+/** One line for a guest that did well; for another the reason, the end of its console and where the rest lies. */
+async function report(guest: Guest, emulator: readonly string[]): Promise<boolean> {
+  const log = join(LOGS, `${guest.name}.log`)
+  let outcome: Outcome
+  try {
+    outcome = await boot(guest, emulator, log)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    outcome = { text: '', reason: error.message, seconds: 0 }
+  }
+  const { reason, seconds, text } = outcome
+  console.log(`${reason ? 'FAILED' : 'ok    '} ${guest.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${reason ?? ''}`)
+  if (reason) {
+    for (const line of text.trimEnd().split('\n').slice(-15)) console.log(`    | ${line}`)
+    console.log(`    ${log}`)
+  }
+  return !reason
+}
+
+await runMain('guests', async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { qemu: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+  })
+  if (values.list) return console.log(GUESTS.map(({ name }) => name).join('\n'))
+  const unknown = positionals.filter((name) => !GUESTS.some((guest) => guest.name === name))
+  if (unknown.length) throw new UserError(`no guest ${unknown.join(', ')}; --list names them`)
+
+  await mkdir(LOGS, { recursive: true })
+  const results: boolean[] = []
+  for (const guest of GUESTS) {
+    if (positionals.length && !positionals.includes(guest.name)) continue
+    const name = `system-${guest.arch}`
+    const emulator = values.qemu ? [`qemu-${name}`] : [process.execPath, join(ROOT, `bin/typevisor-${name}.js`)]
+    results.push(await report(guest, emulator))
+  }
+  const passed = results.filter(Boolean).length
+  console.log(`${passed} passed, ${results.length - passed} failed`)
+  if (passed < results.length) process.exitCode = 1
+})
