@@ -9,11 +9,9 @@ echo "Linux $(uname -r) $(uname -m), $(nproc) CPU, $(free -m | awk '/^Mem:/ { pr
   "disks: $(ls /sys/block | grep -E '^(vd|sd)' | tr '\n' ' ')" \
   "eth0: $(ip -4 -o addr show eth0 2>/dev/null | awk '{ print $4 }')"
 echo "More drivers: modprobe NAME (ext4 vfat 9p ...). poweroff ends the machine."
-# poweroff and reboot of busybox ask an init process that is not there: -f does it.
-for verb in poweroff reboot halt; do
-  rm -f /bin/$verb
-  printf '#!/bin/busybox sh\nsync; exec /bin/busybox %s -f\n' $verb > /bin/$verb
-  chmod +x /bin/$verb
-done
+# Without an init process that could be asked, poweroff and its like need -f.
+cat > /etc/profile << 'END'
+for verb in poweroff reboot halt; do alias $verb="sync; busybox $verb -f"; done
+END
 cd /root
 while :; do setsid cttyhack sh -l; done
