@@ -20,6 +20,7 @@ import { dmaOf } from './dma.ts'
 import { bindInstance, countOf, planBytes, planDevice, type Instance, type Plan, type Slot } from './instance.ts'
 import type { CpuLine, Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
+import { serverOf, workAt, WORK_BYTES, type Backend, type Server, type Work } from './work.ts'
 import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
 
 /** Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a BAR). */
@@ -70,6 +71,12 @@ export type System = {
   chr(id: string): CharHost
   /** Runs every expired timer's device; the number run. */
   runTimers(): number
+  /** Gives a device its back end; on the I/O thread alone, as are the next two. */
+  attach(id: string, backend: Backend): void
+  /** Does what devices want of their back ends. */
+  serve(): void
+  /** Settles when no back end is busy with a request. */
+  drain(): Promise<void>
   /** Lets devices take waiting input and resume output. */
   pollChars(): void
   /** Power-on state of all devices and windows. No vCPU may run. */
@@ -96,11 +103,13 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
   const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length)
   const timers = timerTableAt(
     views, allocator.alloc(timerTableBytes(timerSlots.length)), timerSlots.length, services.doorbell)
-  const at = new Map<string, number>(), channels = new Map<string, CharChannel>()
+  const at = new Map<string, number>(), channels = new Map<string, CharChannel>(), works = new Map<string, Work>()
   for (const { plan } of plans.values()) {
     at.set(plan.id, allocator.alloc(planBytes(plan), 64))
     if (plan.device.chr)
       channels.set(plan.id, charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.doorbell))
+    if (plan.device.service)
+      works.set(plan.id, workAt(views, allocator.alloc(WORK_BYTES), services.doorbell))
   }
 
   const { root, spaces } = buildMap(board)
@@ -120,6 +129,7 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
       timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
       windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
       chr: channels.get(plan.id),
+      work: works.get(plan.id),
       children: board.devices.filter(d => d.bus === plan.id).map(d => instances.get(d.id)!),
       drive: driverOf(plan, entry, instances, services),
     })
@@ -133,6 +143,7 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
   }
   memory.invalidate()
 
+  const servers = new Map<string, Server>()
   const list = board.devices.map(d => instances.get(d.id)!)
   const instance = (id: string): Instance => {
     const found = instances.get(id)
@@ -152,6 +163,13 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
       const { id, slot } = timerSlots[i]!
       instance(id).expire(slot, stillDue)
     }),
+    attach(id, backend) {
+      const work = works.get(id)
+      if (!work) throw new VmError('board.unknownDevice', `'${id}' takes no back end`)
+      servers.set(id, serverOf(instance(id), work, backend))
+    },
+    serve() { for (const server of servers.values()) server.serve() },
+    async drain() { for (const server of servers.values()) await server.idle() },
     pollChars() { for (const id of channels.keys()) instance(id).pollChar() },
     reset() {
       timers.reset()

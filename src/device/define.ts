@@ -6,6 +6,7 @@
 //   io.window.NAME            a region placed at run time (a BAR): moveTo(address), disable()
 //   io.chr.put(byte)          character back end; false when it is full (`writable` is called when it has room again)
 //   io.dma                    guest RAM: read, write, load, store, ramAt
+//   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets what is in flight
 //   io.clock.nowNs()          guest time;  io.props  the properties;  io.host  requests to the machine
 //
 // The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and lets go.
@@ -17,6 +18,7 @@ import type { CharPort } from './char.ts'
 import type { Dma } from './dma.ts'
 import type { Pin } from './irq.ts'
 import type { Timer } from './timer.ts'
+import type { Job } from './work.ts'
 
 export { array, bytes, f64, flag, i32, ring, structs, transient, u16, u32, u64, u8 } from '../state/schema.ts'
 export type { StateOf } from '../state/schema.ts'
@@ -79,6 +81,8 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
   readonly window: { readonly [K in R]: Window }
   readonly chr: CharPort
   readonly dma: Dma
+  wake(): void
+  cancel(): void
   readonly host: DeviceHost
   /** The devices whose board entry names this one as `bus`, in board order. */
   readonly children: readonly Peer[]
@@ -127,6 +131,10 @@ type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
   canReceive?(s: V, io: IO): boolean
   receive?(s: V, io: IO, byte: number): void
   writable?(s: V, io: IO): void
+  /** On the I/O thread, after `io.wake()`: takes one piece of work for the back end; undefined when there is none. */
+  service?(s: V, io: IO, backend: any): Job | undefined
+  /** On the I/O thread: the back end offers something (a frame); false when there is no room for it now. */
+  accept?(s: V, io: IO, item: any): boolean
   /** Functions for a bus that this device plugs into, by bus name (for PCI: config space). */
   readonly facets?: { readonly [bus: string]: any }
 }

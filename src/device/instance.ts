@@ -13,6 +13,7 @@ import type { AnyDevice, Count, DeviceHost, Peer, RegionSpec } from './define.ts
 import type { Dma } from './dma.ts'
 import { pinAt, type Pin } from './irq.ts'
 import type { Timer } from './timer.ts'
+import type { Work } from './work.ts'
 
 /** What a device's state and wiring take, worked out from its declaration and properties alone. */
 export type Plan = {
@@ -66,6 +67,7 @@ export type Surroundings = {
   readonly timers: readonly Timer[]
   readonly windows: { readonly [region: string]: Window }
   readonly chr: CharChannel | undefined
+  readonly work: Work | undefined
   readonly children: readonly Peer[]
   /** What an output drives: called under this device's lock when its level changed. */
   drive(slot: Slot, level: boolean): void
@@ -114,6 +116,7 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
   const io: any = {
     ...pins, id, props, timer: timers, window: around.windows, chr: port,
     clock: around.clock, dma: around.dma, host: around.host, children: around.children,
+    wake: () => around.work?.wake(), cancel: () => around.work?.cancel(),
   }
   const update = device.update ? () => device.update!(s, io) : () => {}
   const settle = chr && device.receive ? () => { pull(); update() } : update
@@ -171,11 +174,12 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
       call(() => device.writable?.(s, io))
     },
     resetState() {
+      around.work?.cancel()
       resetState(plan.layout, views, stateAt)
       resetState(plan.wiring, views, wiringAt)
     },
     resetFunctions() { call(() => device.reset?.(s, io)) },
-    refresh() { call(() => {}) },
+    refresh() { call(() => around.work?.wake()) },
   }
 }
 

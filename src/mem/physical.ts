@@ -18,8 +18,8 @@ export type MemoryOptions = {
   readonly root: Container
   /** What the bus reads where nothing answers: 0 (default) or 0xff per byte. */
   readonly floating?: 0 | 0xff
-  /** Changes when a window moved (windows.ts). */
-  readonly generation?: { readonly generation: number }
+  /** The word that changes when a window moved (windows.ts). */
+  readonly generation?: { readonly words: Int32Array; readonly at: number }
   /** Called after RAM was written through this object, so that translated code and dirty maps follow. */
   readonly written?: (pa: number, sizeBytes: number) => void
 }
@@ -35,8 +35,9 @@ export class PhysicalMemory {
   readonly #u8: Uint8Array
   readonly #data: DataView
   readonly #floating: number
-  readonly #counter: { readonly generation: number }
-  #generation: number
+  readonly #words: Int32Array
+  readonly #word: number
+  #generation = 0
   #ranges: readonly FlatRange[] = []
   #ram: readonly FlatRange[] = []
   #lastRam: FlatRange = NOTHING
@@ -49,8 +50,8 @@ export class PhysicalMemory {
     this.#u8 = options.views.u8
     this.#data = options.views.data
     this.#floating = options.floating ? 0xffffffff : 0
-    this.#counter = options.generation ?? { generation: 0 }
-    this.#generation = this.#counter.generation
+    this.#words = options.generation?.words ?? new Int32Array(1)
+    this.#word = options.generation?.at ?? 0
     this.#rebuild()
   }
 
@@ -67,7 +68,7 @@ export class PhysicalMemory {
 
   /** Host byte offset of writable RAM at `pa`, or -1. */
   ramAt(pa: number): number {
-    if (this.#counter.generation !== this.#generation) this.#rebuild()
+    if (this.#words[this.#word] !== this.#generation) this.#rebuild()
     const r = this.#lastRam
     if (pa >= r.start && pa < r.end) return hostOf(r, pa)
     for (const r of this.#ram)
@@ -205,18 +206,18 @@ export class PhysicalMemory {
   }
 
   #refresh(): void {
-    if (this.#counter.generation !== this.#generation) this.#rebuild()
+    if (this.#words[this.#word] !== this.#generation) this.#rebuild()
   }
 
   #rebuild(): void {
-    this.#generation = this.#counter.generation
+    this.#generation = Atomics.load(this.#words, this.#word)
     this.#ranges = flatten(this.#root)
     this.#ram = this.#ranges.filter(r => r.region.kind === 'ram').sort((a, b) => b.end - b.start - (a.end - a.start))
     this.#last = this.#lastRam = NOTHING
   }
 
   #find(pa: number): FlatRange | undefined {
-    if (this.#counter.generation !== this.#generation) this.#rebuild()
+    if (this.#words[this.#word] !== this.#generation) this.#rebuild()
     const last = this.#last
     if (pa >= last.start && pa < last.end) return last
     const ranges = this.#ranges

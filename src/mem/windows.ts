@@ -17,7 +17,9 @@ export type Windows = {
   /** Bytes that the windows take. */
   readonly sizeBytes: number
   window(index: number): Window
-  readonly generation: number
+  /** The generation counter, for PhysicalMemory. */
+  readonly words: Int32Array
+  readonly at: number
   reset(): void
 }
 
@@ -33,7 +35,8 @@ export function windowsAt(views: Views, at: number, count: number): Windows {
   const changed = () => void Atomics.add(views.i32, word, 1)
   return {
     sizeBytes: layout.sizeBytes,
-    get generation() { return views.i32[word]! },
+    words: views.i32,
+    at: word,
     window: i => {
       const w = s.window[i]!
       return {
