@@ -75,7 +75,7 @@ export type System = {
   attach(id: string, backend: Backend): void
   /** Does what devices want of their back ends. */
   serve(): void
-  /** Settles when no back end is busy with a request. */
+  /** Settles when back ends have done what was asked before; vCPUs are stopped, so that nobody asks for more. */
   drain(): Promise<void>
   /** Lets devices take waiting input and resume output. */
   pollChars(): void
@@ -169,7 +169,15 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
       servers.set(id, serverOf(instance(id), work, backend))
     },
     serve() { for (const server of servers.values()) server.serve() },
-    async drain() { for (const server of servers.values()) await server.idle() },
+    async drain() {
+      for (let busy = true; busy;) {
+        busy = false
+        for (const server of servers.values()) {
+          server.serve()
+          if (await server.idle()) busy = true
+        }
+      }
+    },
     pollChars() { for (const id of channels.keys()) instance(id).pollChar() },
     reset() {
       timers.reset()

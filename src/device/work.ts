@@ -76,8 +76,8 @@ type Called = {
 export type Server = {
   /** Does what was asked for. */
   serve(): void
-  /** Settles when nothing is in flight. */
-  idle(): Promise<void>
+  /** Settles when nothing is in flight; false if nothing was. */
+  idle(): Promise<boolean>
 }
 
 /** Jobs that one turn runs before other devices have theirs. */
@@ -128,7 +128,9 @@ export function serverOf(instance: Called, work: Work, backend: Backend): Server
       backend.ready?.()
     },
     async idle() {
+      if (!flights.size) return false
       while (flights.size) await Promise.all(flights)
+      return true
     },
   }
 }
