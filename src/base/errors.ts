@@ -33,12 +33,25 @@ export type VmErrorCode =
 export class VmError extends Error {
   readonly code: VmErrorCode
   readonly hint: string | undefined
+  /** Which part of the configuration is meant: a path such as `drives[0]` or `kernel`. */
+  where: string | undefined
 
-  constructor(code: VmErrorCode, message: string, more: { hint?: string; cause?: unknown } = {}) {
+  constructor(code: VmErrorCode, message: string, more: { hint?: string; cause?: unknown; where?: string } = {}) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'VmError'
     this.code = code
     this.hint = more.hint
+    this.where = more.where
+  }
+}
+
+/** Runs `part` on behalf of one part of the configuration: a mistake that does not say where it is, is there. */
+export async function blaming<T>(where: string, part: () => T | Promise<T>): Promise<T> {
+  try {
+    return await part()
+  } catch (error) {
+    if (error instanceof VmError) error.where ??= where
+    throw error
   }
 }
 
