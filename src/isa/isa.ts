@@ -27,8 +27,10 @@ export const vcpuCore = {
   record: transient(u32()),
   /** Instructions retired, counted where `-icount` or a counter asks for it. */
   retired: f64(),
+  /** Always zero. */
+  zero: transient(u64()),
   /** Intermediate values of the interpreter. */
-  temps: transient(array(u64(), 64)),
+  temps: transient(array(u64(), 128)),
 } satisfies Schema
 
 /** Why generated code should return to its thread. */
@@ -53,44 +55,76 @@ export type LiftLimits = { readonly maxInsns: number }
 export const Access = { READ: 0, WRITE: 1, EXECUTE: 2 } as const
 export type Access = (typeof Access)[keyof typeof Access]
 
-/** A translated page: where it is, and what the software TLB may allow without asking again. */
+/** Where an access goes, and what the software TLB may allow without asking again. The object that `translate` returns
+ * is reused by its next call. */
 export type Translation = {
-  /** Physical address of the accessed byte. */
+  /** Physical address of the accessed byte: a number below 2^53. */
   pa: number
   read: boolean
   write: boolean
   execute: boolean
   /** Valid in every address space (a global page). */
   global: boolean
+  /** The answer holds for every byte of the 4 KiB page. If not (a physical memory protection region that begins or ends
+   * inside the page), it holds for this access only: it must not enter the TLB, and code there is fetched instruction by
+   * instruction, each half with its own `translate`. */
+  whole: boolean
+  /** log2 of the size of the mapping that this is part of (12, 21, 30, 39): a flush of any address in such a mapping means
+   * all of it, so a TLB of 4 KiB entries must remember the range of larger ones. */
+  pageBits: number
 }
 
-/** What processor code may ask of the machine around it. */
+/** What processor code may ask of the machine around it. 64-bit values go as two halves, unsigned or signed alike. */
 export type CpuServices = {
   readonly hart: number
-  /** Physical memory as page walkers see it: 32- and 64-bit words in RAM; undefined where there is none. */
-  readWord(pa: number, bytes: 4 | 8): bigint | undefined
-  /** Atomic compare and swap of a page-table entry; false if it was not `expected`. */
-  casWord(pa: number, bytes: 4 | 8, expected: bigint, value: bigint): boolean
+  /** Byte offset in the one memory of guest RAM at `pa`, or -1: how page walkers read their tables. */
+  ramAt(pa: number): number
+  /** Atomic compare and swap of an aligned 64-bit word in RAM (a page-table entry): false if it was not the expected
+   * value. Does what any store of the guest does besides: dirty bits, translated code in that page. */
+  casWord(pa: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean
+  /** Guest time. */
   nowNs(): number
-  /** Drops translations of this processor: all, one address space's, and/or one page's. */
-  flushTlb(addressSpace?: number, va?: bigint): void
-  /** Makes `addressSpace` and the privilege-dependent `mmuMode` current for data accesses. */
-  selectTlb(addressSpace: number, mmuMode: number): void
+  /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead of time. */
+  readonly countsInstructions?: boolean
+  /** Drops this processor's translations of one address space, or of all. Global pages of one address space may stay. */
+  flushTlb(addressSpace?: number): void
+  /** The same for the page or the larger mapping (Translation.pageBits) around one address; without an address space
+   * also if it is global. */
+  flushPage(vaLo: number, vaHi: number, addressSpace?: number): void
+  /** Makes an address space and a privilege-dependent MMU mode current for data accesses; the second pair is for
+   * instruction fetch. They differ only while machine-mode code borrows another mode's memory for its data. */
+  selectTlb(addressSpace: number, mmuMode: number, fetchSpace: number, fetchMode: number): void
   /** Drops translated code (an instruction fence). */
   flushCode(): void
-  /** Arms this processor's own timer on the guest clock; Infinity disarms it. */
+  /** Arms this processor's own timer on the guest clock: at the deadline or later, never earlier, its ExitRequest.INTERRUPT
+   * is set and it is woken. Infinity disarms it. */
   armTimer(deadlineNs: number): void
 }
 
-/** Result of `translate`: a translation, or a fault that has been recorded in the state for `deliver`. */
+/** Result of `translate`: a translation, or a fault that has been noted in the state for `deliver`. */
 export type TranslateResult = Translation | null
 
-/** A processor bound to its state and services. */
+/** Faults of an access that its translation could not foresee. BUS: nothing answers at the physical address. MISALIGNED:
+ * an access that must be aligned is not. */
+export const Fault = { BUS: 0, MISALIGNED: 1 } as const
+export type Fault = (typeof Fault)[keyof typeof Fault]
+
+/** A processor bound to its state and services. A thread runs it like this:
+ *
+ *   if halted: sleep on `wake` until wakes(), then halted = 0
+ *   if exitRequest has INTERRUPT: clear the bit, then interrupt()
+ *   run generated code from pc; on a fault deliver(), on a system instruction system(helper, arg)
+ */
 export type Cpu = {
   readonly isa: Isa
-  /** Page walk for one access; null and the fault noted in the state if it is not allowed. */
-  translate(vaLo: number, vaHi: number, access: Access, mmuMode: number): TranslateResult
-  /** Takes the noted fault: saves the state as the architecture says, sets pc to the handler. */
+  /** Address translation of one access of `size` bytes that does not cross a page; null and the fault noted in the state
+   * if it is not allowed. A write also stands for the read of an atomic operation. */
+  translate(vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number): TranslateResult
+  /** Physical address for a debugger, or -1: the current fetch mode's view, no permission asked, nothing changed. */
+  probe(vaLo: number, vaHi: number): number
+  /** Notes a fault of an access, for `deliver`. */
+  fault(kind: Fault, vaLo: number, vaHi: number, access: Access): void
+  /** Takes the noted fault: saves the state as the architecture says, sets pc to the handler. pc is at the instruction. */
   deliver(): void
   /** Runs system helper `helper` (an instruction the recompiler leaves to us); pc is at the instruction. */
   system(helper: number, arg: number): void
@@ -100,7 +134,29 @@ export type Cpu = {
   interrupt(): boolean
   /** True if an interrupt could end a wait, whether or not it is enabled globally. */
   wakes(): boolean
+  /** Gives the whole state its reset values. */
   reset(): void
+  /** Derives again what is not saved (mode, the current TLB, the timer) after the state was loaded from outside. */
+  refresh(): void
+  readonly debug: DebugTarget
+}
+
+/** Registers as a debugger numbers them. */
+export type DebugTarget = {
+  /** Descriptions in gdb's XML by file name; `target.xml` includes the others. */
+  readonly xml: Readonly<Record<string, string>>
+  readonly registers: readonly DebugRegister[]
+  readonly pc: number
+  /** undefined and false: no such register here, or not now. */
+  read(number: number): bigint | undefined
+  write(number: number, value: bigint): boolean
+}
+export type DebugRegister = {
+  readonly number: number
+  readonly name: string
+  readonly bits: 32 | 64
+  /** In the packet that sends all registers at once. */
+  readonly general: boolean
 }
 
 export type Isa = {

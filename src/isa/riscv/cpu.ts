@@ -28,7 +28,10 @@ export const hartState = {
   mtval: u64(),
   mcounteren: u64(),
   mcountinhibit: u64(),
-  menvcfg: u64(),
+  /** Counters are their source (see counters.ts) plus this, or this alone while mcountinhibit stops them. */
+  mcycle: u64(),
+  minstret: u64(),
+  menvcfg: u64(1n << 61n), // ADUE: hardware updates accessed and dirty bits until firmware says otherwise
   stvec: u64(),
   sscratch: u64(),
   sepc: u64(),
@@ -38,6 +41,8 @@ export const hartState = {
   senvcfg: u64(),
   satp: u64(),
   stimecmp: u64(0xffffffffffffffffn),
+  /** STIP as the comparison with stimecmp last gave it; it can only rise until stimecmp is written. */
+  timerPending: transient(u32()),
   pmpcfg: array(u8(), 16),
   pmpaddr: array(u64(), 16),
   /** A trap noted by `translate` or an instruction, for `deliver`. */
@@ -46,6 +51,10 @@ export const hartState = {
   /** LR/SC: the reserved address (all ones: none) and the value that was read. */
   reservedAddress: u64(0xffffffffffffffffn),
   reservedValue: u64(),
+  /** Hart state management of the built-in SBI: an HsmState, and what a start request carries. */
+  hsm: u32(),
+  hsmAddress: u64(),
+  hsmOpaque: u64(),
 }
 
 export const hartLayout = layoutOf(hartState)
@@ -68,13 +77,19 @@ export const registers: readonly RegisterSpec[] = [
 export const Mode = { PRIV: 3, FS_SHIFT: 2, FS: 3 << 2, NEAREST: 1 << 4, INEXACT: 1 << 5, TVM: 1 << 6, TW: 1 << 7, TSR: 1 << 8,
   TIME: 1 << 9, CYCLE: 1 << 10, INSTRET: 1 << 11 } as const
 
-/** MMU modes for data accesses: machine (or no paging), user, supervisor, supervisor with SUM. */
-export const Mmu = { BARE: 0, USER: 1, SUPERVISOR: 2, SUPERVISOR_SUM: 3 } as const
+/** MMU modes: machine, user, supervisor, supervisor with SUM. */
+export const Mmu = { MACHINE: 0, USER: 1, SUPERVISOR: 2, SUPERVISOR_SUM: 3 } as const
+/** The address space of accesses without paging; the others are ASIDs. */
+export const BARE_SPACE = 0x10000
 
 /** System helpers: instructions that are left to the processor code (see `system` in isa.ts). `arg` is the instruction
- * word where the instruction has operands. */
+ * word (16 bits if compressed). FS_DIRTY marks the floating-point state dirty and leaves pc at the instruction, to be run
+ * again; SPIN is PAUSE. */
 export const System = { ILLEGAL: 0, ECALL: 1, EBREAK: 2, CSR: 3, MRET: 4, SRET: 5, WFI: 6, SFENCE_VMA: 7, FENCE_I: 8,
-  FS_DIRTY: 9, SPIN: 10 } as const
+  FS_DIRTY: 9, SPIN: 10, SC_FAIL: 11 } as const
 
 /** Runtime helpers (see `call` in isa.ts): the time CSR, the cycle and instret counters. */
 export const Call = { TIME: 0, CYCLE: 1, INSTRET: 2 } as const
+
+/** Hart states of the built-in SBI (SBI specification 2.0, chapter 9). A hart without it is always STARTED. */
+export const HsmState = { STARTED: 0, STOPPED: 1, START_PENDING: 2, SUSPENDED: 4 } as const
