@@ -35,8 +35,8 @@ export const rv64c = table(16, {
   'c.sw': insn("110 uimm[5:3] rs1' uimm[2|6] rs2' 00", 'rs2, uimm(rs1)', store(W)),
   'c.sd': insn("111 uimm[5:3] rs1' uimm[7:6] rs2' 00", 'rs2, uimm(rs1)', store(D)),
   // Quadrant 1.
-  'c.nop': insn('000 imm[5] 00000 imm[4:0] 01', '', () => {}),
-  'c.addi': insn('000 imm[5] rd/rs1≠0 imm[4:0] 01', 'rd, imm', rv32i.addi.lift),
+  'c.nop': insn('000 0 00000 00000 01', '', () => {}),
+  'c.addi': insn('000 imm[5] rd/rs1 imm[4:0] 01', 'rd, imm', rv32i.addi.lift),
   'c.addiw': insn('001 imm[5] rd/rs1≠0 imm[4:0] 01', 'rd, imm', rv64i.addiw.lift),
   'c.li': insn('010 imm[5] rd imm[4:0] 01', 'rd, imm', (g, o) => g.setX(o.rd, g.imm(o.imm))),
   'c.addi16sp': insn('011 imm[9]≠0 00010 imm[4|6|8:7|5] 01', 'sp, imm', (g, o) => addi(g, SP, SP, o.imm)),

@@ -54,7 +54,7 @@ export const rv64d = table(32, {
   'fmax.d': insn('0010101 rs2 rs1 001 rd 1010011', 'rd:f, rs1:f, rs2:f', minmax('fmax.d')),
   'fcvt.s.d': insn('0100000 00001 rs1 rm rd 1010011', 'rd:f, rs1:f, rm', rounds((g, o, env) =>
     g.setF(o.rd, g.emit(op.nanbox, g.fp('fcvt.s.d', env, g.f(o.rs1)))))),
-  'fcvt.d.s': insn('0100001 00000 rs1 rm rd 1010011', 'rd:f, rs1:f, rm', rounds((g, o, env) =>
+  'fcvt.d.s': insn('0100001 00000 rs1 rm rd 1010011', 'rd:f, rs1:f, rm:exact', rounds((g, o, env) =>
     g.setF(o.rd, g.fp('fcvt.d.s', env, g.emit(op.nanunbox, g.f(o.rs1)))))),
   'feq.d': insn('1010001 rs2 rs1 010 rd 1010011', 'rd, rs1:f, rs2:f', compare('feq.d')),
   'flt.d': insn('1010001 rs2 rs1 001 rd 1010011', 'rd, rs1:f, rs2:f', compare('flt.d')),
@@ -63,8 +63,8 @@ export const rv64d = table(32, {
     g.setBool(o.rd, g.fp('fclass.d', 0, g.f(o.rs1))))),
   'fcvt.w.d': insn('1100001 00000 rs1 rm rd 1010011', 'rd, rs1:f, rm', toWord('ftoi32.d')),
   'fcvt.wu.d': insn('1100001 00001 rs1 rm rd 1010011', 'rd, rs1:f, rm', toWord('ftou32.d')),
-  'fcvt.d.w': insn('1101001 00000 rs1 rm rd 1010011', 'rd:f, rs1, rm', fromWord('ffromi32.d')),
-  'fcvt.d.wu': insn('1101001 00001 rs1 rm rd 1010011', 'rd:f, rs1, rm', fromWord('ffromu32.d')),
+  'fcvt.d.w': insn('1101001 00000 rs1 rm rd 1010011', 'rd:f, rs1, rm:exact', fromWord('ffromi32.d')),
+  'fcvt.d.wu': insn('1101001 00001 rs1 rm rd 1010011', 'rd:f, rs1, rm:exact', fromWord('ffromu32.d')),
   'fcvt.l.d': insn('1100001 00010 rs1 rm rd 1010011', 'rd, rs1:f, rm', toLong('ftoi64.d')),
   'fcvt.lu.d': insn('1100001 00011 rs1 rm rd 1010011', 'rd, rs1:f, rm', toLong('ftou64.d')),
   'fmv.x.d': insn('1110001 00000 rs1 000 rd 1010011', 'rd, rs1:f', reads((g, o) => g.setX(o.rd, bits(g, g.f(o.rs1))))),
