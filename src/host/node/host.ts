@@ -1,0 +1,24 @@
+// Node as a host.
+import type { Host, HostProcess } from '../host.ts'
+import { nodeFiles } from './files.ts'
+import { nodeNet } from './net.ts'
+import { nodePty } from './pty.ts'
+import { nodeStdio } from './terminal.ts'
+
+const nodeProcess: HostProcess = {
+  pid: process.pid,
+  writeError: line => void process.stderr.write(`${line}\n`),
+  writeOutput: text => void process.stdout.write(text),
+  onSignal(name, listener) {
+    process.on(name, listener)
+    return () => void process.off(name, listener)
+  },
+  exit(status) {
+    nodeStdio.restore()
+    process.exit(status)
+  },
+}
+
+export const nodeHost: Host = {
+  name: 'node', files: nodeFiles, net: nodeNet, stdio: nodeStdio, pty: nodePty, process: nodeProcess,
+}
