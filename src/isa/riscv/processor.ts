@@ -72,6 +72,7 @@ function system(c: Core, helper: number, arg: number, sbi: SbiPlatform | undefin
     case System.ILLEGAL: return illegal(c, arg)
     case System.EBREAK: return exception(c, Cause.BREAKPOINT, c.i32[c.w + W.pc]!, c.i32[c.w + W.pc + 1]!)
     case System.MRET: return mret(c)
+    case System.SC_FAIL: return failStore(c, arg)
     default: unreachable(helper as never)
   }
 }
@@ -81,6 +82,20 @@ function ecall(c: Core, sbi: SbiPlatform | undefined): void {
   if (priv !== Priv.SUPERVISOR || sbi === undefined) return exception(c, Cause.ECALL_U + priv)
   advance(c, 4) // first, for a call that moves pc
   sbiCall(c, sbi)
+}
+
+/** SC.W or SC.D without a reservation of its address. */
+function failStore(c: Core, word: number): void {
+  const { i32, w } = c, rs1 = w + W.x + 2 * ((word >> 15) & 31), rd = (word >> 7) & 31
+  const size = word & 0x1000 ? 8 : 4
+  if (i32[rs1]! & (size - 1)) return exception(c, Cause.STORE_MISALIGNED, i32[rs1]!, i32[rs1 + 1]!)
+  i32[w + W.reservedAddress] = -1
+  i32[w + W.reservedAddress + 1] = -1
+  if (rd !== 0) {
+    i32[w + W.x + 2 * rd] = 1
+    i32[w + W.x + 2 * rd + 1] = 0
+  }
+  advance(c, 4)
 }
 
 /** SFENCE.VMA rs1 (an address, or x0: all), rs2 (an ASID, or x0: all). */
