@@ -10,7 +10,7 @@ const PROGRAM = join(import.meta.dirname, '../bin/typevisor-system-riscv64.js')
 const DISK_BYTES = 64 << 20
 
 await runMain('start', async () => {
-  const images = await guestImages('riscv64')
+  const images = await guestImages('riscv64', ['boot'])
   const disk = join(images, 'disk.raw')
   if (!existsSync(disk)) {
     await writeFile(disk, '')

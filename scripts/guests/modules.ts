@@ -64,7 +64,7 @@ export async function moduleEntries(libModules: string, wanted: readonly string[
   const aliases = [...data].flatMap(([name, bytes]) =>
     modinfo(bytes, 'alias').map((alias) => `alias ${alias} ${name}\n`))
   const base = `lib/modules/${release}`
-  const folders = new Set<string>(['lib', 'lib/modules', base])
+  const folders = new Set<string>(['lib/modules', base])
   for (const name of data.keys()) {
     const steps = target(name).split('/').slice(0, -1)
     steps.forEach((_, depth) => { folders.add(`${base}/${steps.slice(0, depth + 1).join('/')}`) })

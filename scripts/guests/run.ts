@@ -11,6 +11,12 @@ const exec = promisify(execFile)
 
 interface Failure { code?: number | string; stdout?: string; stderr?: string }
 
+/** Debian packages of the commands that are used here. */
+const PACKAGE: Readonly<Record<string, string>> = { xz: 'xz-utils', 'dpkg-deb': 'dpkg', 'apt-get': 'apt', 'apt-cache': 'apt' }
+
+const notFound = (command: string): string =>
+  `${command}: command not found${PACKAGE[command] ? ` (Debian package ${PACKAGE[command]})` : ''}`
+
 /** Runs a command and returns its standard output. Throws UserError with the command's last error line. */
 export async function run(command: string, args: readonly string[], options: { cwd?: string } = {}): Promise<string> {
   try {
@@ -18,7 +24,7 @@ export async function run(command: string, args: readonly string[], options: { c
     return stdout
   } catch (cause) {
     const { code, stderr = '' } = cause as Failure
-    if (code === 'ENOENT') throw new UserError(`${command}: command not found`, { cause })
+    if (code === 'ENOENT') throw new UserError(notFound(command), { cause })
     const lines = stderr.split('\n').filter((line) => /\S/.test(line))
     const reason = lines.find((line) => /^(E|Err|error)[: ]/i.test(line)) ?? lines.at(-1) ?? `exit status ${code}`
     throw new UserError(`${command}: ${reason.trim()}`, { cause })
@@ -32,7 +38,7 @@ export async function runBytes(command: string, args: readonly string[]): Promis
     return stdout
   } catch (cause) {
     const { code } = cause as Failure
-    throw new UserError(`${command} ${args.join(' ')}: ${code === 'ENOENT' ? 'command not found' : `exit status ${code}`}`, { cause })
+    throw new UserError(code === 'ENOENT' ? notFound(command) : `${command} ${args.join(' ')}: exit status ${code}`, { cause })
   }
 }
 

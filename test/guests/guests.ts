@@ -8,11 +8,13 @@ export interface Step {
   readonly send?: string
 }
 
+export type Initrd = 'initrd-shell.gz' | 'initrd-test.gz' | 'initrd-bench.gz' | 'installer-initrd.gz'
+
 export interface Guest {
   readonly name: string
   readonly arch: 'riscv64'
   readonly kernel: 'Image' | 'installer-Image'
-  readonly initrd: `${string}.gz`
+  readonly initrd: Initrd
   /** Words of the kernel command line besides the console. */
   readonly append: string
   readonly cpus: number

@@ -5,14 +5,21 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { guestImages } from '../../scripts/guests/fetch.ts'
+import { guestImages, type ImageGroup } from '../../scripts/guests/fetch.ts'
 import { runMain, UserError } from '../../scripts/guests/run.ts'
 import { type Outcome, runGuest } from './console.ts'
-import { type Guest, GUESTS } from './guests.ts'
+import { type Guest, GUESTS, type Initrd } from './guests.ts'
 import type { Prepared } from './resources.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LOGS = join(ROOT, '.cache/guests/logs')
+
+const IMAGES: Readonly<Record<Initrd, readonly ImageGroup[]>> = {
+  'initrd-shell.gz': ['boot'],
+  'initrd-test.gz': ['boot'],
+  'initrd-bench.gz': ['boot', 'bench'],
+  'installer-initrd.gz': ['installer'],
+}
 
 function commandLine(guest: Guest, images: string, prepared: readonly Prepared[], emulator: readonly string[]): string[] {
   const append = ['console=ttyS0', guest.append, ...prepared.flatMap((each) => each.append ?? [])]
@@ -24,7 +31,7 @@ function commandLine(guest: Guest, images: string, prepared: readonly Prepared[]
 }
 
 async function boot(guest: Guest, emulator: readonly string[], log: string): Promise<Outcome> {
-  const images = await guestImages(guest.arch)
+  const images = await guestImages(guest.arch, IMAGES[guest.initrd])
   const scratch = await mkdtemp(join(tmpdir(), `typevisor-${guest.name}-`))
   const prepared: Prepared[] = []
   try {
