@@ -49,6 +49,10 @@ export function translate(c: Core, vaLo: number, vaHi: number, access: Access, m
 /** Narrows the translation by physical memory protection. */
 function protect(c: Core, priv: number, vaLo: number, vaHi: number, access: Access, size: number): TranslateResult {
   const t = c.translation
+  if (c.pmp.open || (priv === Priv.MACHINE && !c.pmp.locked)) {
+    t.whole = true
+    return t
+  }
   let allowed = pmpCheckPage(c, t.pa, priv)
   t.whole = allowed >= 0
   if (!t.whole) allowed = pmpCheck(c, t.pa, size, priv)
@@ -83,9 +87,13 @@ const aligned = (lo: number, hi: number, level: number): boolean =>
   : level === 2 ? (lo & 0xffffc00) === 0
   : lo >>> 10 === 0 && (hi & 0x1f) === 0
 
-const rootOf = (c: Core): number =>
-  ((c.i32[c.w + W.satp + 1]! & 0xfff) * TWO32 + (c.i32[c.w + W.satp]! >>> 0)) * PAGE
-const pageOf = (lo: number, hi: number): number => ((lo >>> 10) + (hi & 0x3fffff) * 0x400000) * PAGE
+/** Page numbers of the root table, and of what an entry points to. */
+const rootOf = (c: Core): number => (c.i32[c.w + W.satp + 1]! & 0xfff) * TWO32 + (c.i32[c.w + W.satp]! >>> 0)
+const pageOf = (lo: number, hi: number): number => (lo >>> 10) + (hi & 0x3fffff) * 0x400000
+
+/** Whether the walk itself may read or write an entry. */
+const walkAllowed = (c: Core, at: number, need: number): boolean =>
+  c.pmp.open || (pmpCheck(c, at, 8, Priv.SUPERVISOR) & need) !== 0
 
 function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, mode: number): TranslateResult {
   const { i32, services } = c
@@ -93,8 +101,8 @@ function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: numb
   restart: for (;;) {
     let table = rootOf(c), global = 0
     for (let level = mode === SatpMode.SV39 ? 2 : 3; level >= 0; level--) {
-      const at = table + vpn(vaLo, vaHi, level) * 8
-      const host = pmpCheck(c, at, 8, Priv.SUPERVISOR) & Pmp.R ? services.ramAt(at) : -1
+      const at = table * PAGE + vpn(vaLo, vaHi, level) * 8
+      const host = walkAllowed(c, at, Pmp.R) ? services.ramAt(at) : -1
       if (host < 0) return note(c, accessFault[access], vaLo, vaHi)
       const lo = i32[host / 4]!, hi = i32[host / 4 + 1]!
       if (lo !== i32[host / 4]) continue restart // being written by another hart
@@ -111,7 +119,7 @@ function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: numb
       let entry = lo
       if ((lo & need) !== need) {
         if (!(c.i32[c.w + W.menvcfg + 1]! & Envcfg.ADUE)) break
-        if (!(pmpCheck(c, at, 8, Priv.SUPERVISOR) & Pmp.W)) return note(c, accessFault[access], vaLo, vaHi)
+        if (!walkAllowed(c, at, Pmp.W)) return note(c, accessFault[access], vaLo, vaHi)
         entry = lo | need
         if (!services.casWord(at, lo, hi, entry, hi)) continue restart
       }
@@ -132,7 +140,7 @@ function permitted(c: Core, lo: number, access: Access, mmuMode: number): boolea
 
 function leaf(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, level: number,
   lo: number, hi: number, global: number): TranslateResult {
-  const t = c.translation, pa = pageOf(lo, hi) + offsetIn(vaLo, vaHi, level)
+  const t = c.translation, pa = pageOf(lo, hi) * PAGE + offsetIn(vaLo, vaHi, level)
   if (pa >= PA_LIMIT) return note(c, accessFault[access], vaLo, vaHi)
   t.pa = pa
   t.read = permitted(c, lo, Access.READ, mmuMode)
@@ -155,11 +163,11 @@ export function probe(c: Core, vaLo: number, vaHi: number): number {
   if (!canonical(vaHi, mode === SatpMode.SV39 ? 38 : 47)) return -1
   let table = rootOf(c)
   for (let level = mode === SatpMode.SV39 ? 2 : 3; level >= 0; level--) {
-    const host = c.services.ramAt(table + vpn(vaLo, vaHi, level) * 8)
+    const host = c.services.ramAt(table * PAGE + vpn(vaLo, vaHi, level) * 8)
     if (host < 0) return -1
     const lo = c.i32[host / 4]!, hi = c.i32[host / 4 + 1]!
     if (!(lo & Pte.V)) return -1
-    if (lo & LEAF) return pageOf(lo, hi) + offsetIn(vaLo, vaHi, level)
+    if (lo & LEAF) return pageOf(lo, hi) * PAGE + offsetIn(vaLo, vaHi, level)
     table = pageOf(lo, hi)
   }
   return -1

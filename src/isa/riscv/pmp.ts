@@ -53,6 +53,7 @@ export function updatePmp(c: Core): void {
     n++
   }
   pmp.count = n
+  pmp.open = n > 0 && pmp.start[0] === 0 && pmp.end[0]! >= 2 ** 56 && (pmp.cfg[0]! & Pmp.RWX) === Pmp.RWX
 }
 
 /** Permissions (Pmp.R, W, X) of `size` bytes at `pa`: those of the first entry that has any of the bytes, if it has all
@@ -69,9 +70,7 @@ export function pmpCheck(c: Core, pa: number, size: number, priv: number): numbe
 
 /** The same for the whole page around `pa`, or -1 if its bytes differ. */
 export function pmpCheckPage(c: Core, pa: number, priv: number): number {
-  const { count, start, end, locked } = c.pmp
-  if (priv === Priv.MACHINE && !locked) return Pmp.RWX
-  const page = pa - (pa % PAGE)
+  const { count, start, end } = c.pmp, page = pa - (pa % PAGE)
   for (let i = 0; i < count; i++) {
     if (page >= end[i]! || page + PAGE <= start[i]!) continue
     if (page < start[i]! || page + PAGE > end[i]!) return -1
