@@ -2,11 +2,28 @@
 // builder picks the 32- or 64-bit row by the operands' types, folds constants, and follows constants through registers
 // within the block, so that `auipc` and `jalr` together become a direct jump.
 import { Block } from './block.ts'
-import { effects, type IntegerOp, op, rows, type Type } from './ops.ts'
+import { arity, effects, type IntegerOp, op, opNames, resultType, rows, type Type } from './ops.ts'
 
 export type Value = number
 
 const OP_I32 = op['i32.const'], OP_I64 = op['i64.const']
+// What the hot paths ask of the table, as bytes. Lifting is called for every cold instruction.
+const isEnd = Uint8Array.from(effects, e => (e === 'end' ? 1 : 0))
+const folds = Uint8Array.from(rows, r => (r.effect === 'none' && r.eval && /^[il]+>[il]$/.test(r.sig) ? 1 : 0))
+/** From a row of 32-bit integers to the 64-bit row of the same name. */
+const WIDE = op['i64.add'] - op['i32.add']
+const I32 = Object.fromEntries(opNames.filter(n => op[n] >= op['i32.add'] && op[n] < op['i64.add'])
+  .map(n => [n.slice(4), op[n]])) as Record<IntegerOp, number>
+const { add: ADD, sub: SUB, mul: MUL, div_s: DIV_S, div_u: DIV_U, rem_s: REM_S, rem_u: REM_U, and: AND, or: OR, xor: XOR,
+  shl: SHL, shr_s: SHR_S, shr_u: SHR_U, rotl: ROTL, rotr: ROTR, clz: CLZ, ctz: CTZ, popcnt: POPCNT, extend8_s: EXTEND8,
+  extend16_s: EXTEND16, eqz: EQZ, eq: EQ, ne: NE, lt_s: LT_S, lt_u: LT_U, gt_s: GT_S, gt_u: GT_U, le_s: LE_S, le_u: LE_U,
+  ge_s: GE_S, ge_u: GE_U, select: SELECT } = I32
+const EXTEND32 = op['i64.extend32_s'], WRAP = op['i32.wrap_i64'], EXTEND_S = op['i64.extend_i32_s'],
+  EXTEND_U = op['i64.extend_i32_u']
+const GET = { l: op['get.l'], i: op['get.i'], d: op['get.d'] }
+const SET = { l: op['set.l'], i: op['set.i'], d: op['set.d'], f: -1 }
+const LOAD = { l: op['load.l'], i: op['load.i'], d: op['load.d'], f: op['load.f'] }
+const STORE = { l: op['store.l'], i: op['store.i'], d: op['store.d'], f: op['store.f'] }
 
 export class Builder {
   readonly block: Block
@@ -59,71 +76,79 @@ export class Builder {
 
   /** Any row by number; constants are folded. */
   emit(row: number, a = 0, b = 0, c = 0, lo = 0, hi = 0): Value {
-    if (this.fold && effects[row] === 'none') {
-      const { sig, eval: ev } = rows[row]!, k = sig.indexOf('>')
-      if (ev && k > 0 && this.isConst(a) && (k < 2 || this.isConst(b)) && (k < 3 || this.isConst(c))) {
-        const r = ev(this.bits(a), k > 1 ? this.bits(b) : 0n, k > 2 ? this.bits(c) : 0n), t = sig[k + 1]
-        if (t === 'i') return this.i32(Number(BigInt.asIntN(32, r)))
-        if (t === 'l') return this.big(r)
-      }
+    if (folds[row] && this.fold) {
+      const k = arity[row]!
+      if (this.isConst(a) && (k < 2 || this.isConst(b)) && (k < 3 || this.isConst(c))) return this.folded(row, a, b, c)
     }
     return this.block.push(row, a, b, c, lo, hi)
   }
-  private both(name: IntegerOp, a: Value, b = 0, c = 0, typed = a): Value {
-    const t = this.typeOf(typed)
-    return this.emit(t === 'i' ? op[`i32.${name}`] : op[`i64.${name}`], a, b, c)
+  private folded(row: number, a: Value, b: Value, c: Value): Value {
+    const k = arity[row]!
+    const r = rows[row]!.eval!(this.bits(a), k > 1 ? this.bits(b) : 0n, k > 2 ? this.bits(c) : 0n)
+    return resultType[row] === 'i' ? this.i32(Number(BigInt.asIntN(32, r))) : this.big(r)
+  }
+  /** The 32- or 64-bit row, by the type of `typed`. */
+  private both(row32: number, a: Value, b = 0, c = 0, typed = a): Value {
+    return this.emit(this.typeOf(typed) === 'i' ? row32 : row32 + WIDE, a, b, c)
   }
 
-  add(a: Value, b: Value): Value { return this.isZero(b) ? a : this.both('add', a, b) }
-  sub(a: Value, b: Value): Value { return this.both('sub', a, b) }
-  mul(a: Value, b: Value): Value { return this.both('mul', a, b) }
-  divS(a: Value, b: Value): Value { return this.both('div_s', a, b) }
-  divU(a: Value, b: Value): Value { return this.both('div_u', a, b) }
-  remS(a: Value, b: Value): Value { return this.both('rem_s', a, b) }
-  remU(a: Value, b: Value): Value { return this.both('rem_u', a, b) }
-  and(a: Value, b: Value): Value { return this.both('and', a, b) }
-  or(a: Value, b: Value): Value { return this.both('or', a, b) }
-  xor(a: Value, b: Value): Value { return this.both('xor', a, b) }
+  add(a: Value, b: Value): Value {
+    if (this.isZero(b)) return a
+    return this.fold && this.isConst(b) && this.isConst(a) && this.block.op[a] === OP_I64 ? this.sum(a, b) : this.both(ADD, a, b)
+  }
+  /** Of two 64-bit constants: addresses are made this way all the time. */
+  private sum(a: Value, b: Value): Value {
+    const { lo, hi } = this.block, low = (lo[a]! >>> 0) + (lo[b]! >>> 0)
+    return this.i64(low, hi[a]! + hi[b]! + (low > 0xffffffff ? 1 : 0))
+  }
+  sub(a: Value, b: Value): Value { return this.both(SUB, a, b) }
+  mul(a: Value, b: Value): Value { return this.both(MUL, a, b) }
+  divS(a: Value, b: Value): Value { return this.both(DIV_S, a, b) }
+  divU(a: Value, b: Value): Value { return this.both(DIV_U, a, b) }
+  remS(a: Value, b: Value): Value { return this.both(REM_S, a, b) }
+  remU(a: Value, b: Value): Value { return this.both(REM_U, a, b) }
+  and(a: Value, b: Value): Value { return this.both(AND, a, b) }
+  or(a: Value, b: Value): Value { return this.both(OR, a, b) }
+  xor(a: Value, b: Value): Value { return this.both(XOR, a, b) }
   /** Shift and rotate counts are of the operand's type, taken modulo its width. */
-  shl(a: Value, b: Value): Value { return this.both('shl', a, b) }
-  shrS(a: Value, b: Value): Value { return this.both('shr_s', a, b) }
-  shrU(a: Value, b: Value): Value { return this.both('shr_u', a, b) }
-  rotl(a: Value, b: Value): Value { return this.both('rotl', a, b) }
-  rotr(a: Value, b: Value): Value { return this.both('rotr', a, b) }
-  clz(a: Value): Value { return this.both('clz', a) }
-  ctz(a: Value): Value { return this.both('ctz', a) }
-  popcnt(a: Value): Value { return this.both('popcnt', a) }
-  extend8S(a: Value): Value { return this.both('extend8_s', a) }
-  extend16S(a: Value): Value { return this.both('extend16_s', a) }
-  extend32S(a: Value): Value { return this.emit(op['i64.extend32_s'], a) }
+  shl(a: Value, b: Value): Value { return this.both(SHL, a, b) }
+  shrS(a: Value, b: Value): Value { return this.both(SHR_S, a, b) }
+  shrU(a: Value, b: Value): Value { return this.both(SHR_U, a, b) }
+  rotl(a: Value, b: Value): Value { return this.both(ROTL, a, b) }
+  rotr(a: Value, b: Value): Value { return this.both(ROTR, a, b) }
+  clz(a: Value): Value { return this.both(CLZ, a) }
+  ctz(a: Value): Value { return this.both(CTZ, a) }
+  popcnt(a: Value): Value { return this.both(POPCNT, a) }
+  extend8S(a: Value): Value { return this.both(EXTEND8, a) }
+  extend16S(a: Value): Value { return this.both(EXTEND16, a) }
+  extend32S(a: Value): Value { return this.emit(EXTEND32, a) }
   /** Comparisons give an i32: 0 or 1. */
-  eqz(a: Value): Value { return this.both('eqz', a) }
-  eq(a: Value, b: Value): Value { return this.both('eq', a, b) }
-  ne(a: Value, b: Value): Value { return this.both('ne', a, b) }
-  ltS(a: Value, b: Value): Value { return this.both('lt_s', a, b) }
-  ltU(a: Value, b: Value): Value { return this.both('lt_u', a, b) }
-  gtS(a: Value, b: Value): Value { return this.both('gt_s', a, b) }
-  gtU(a: Value, b: Value): Value { return this.both('gt_u', a, b) }
-  leS(a: Value, b: Value): Value { return this.both('le_s', a, b) }
-  leU(a: Value, b: Value): Value { return this.both('le_u', a, b) }
-  geS(a: Value, b: Value): Value { return this.both('ge_s', a, b) }
-  geU(a: Value, b: Value): Value { return this.both('ge_u', a, b) }
+  eqz(a: Value): Value { return this.both(EQZ, a) }
+  eq(a: Value, b: Value): Value { return this.both(EQ, a, b) }
+  ne(a: Value, b: Value): Value { return this.both(NE, a, b) }
+  ltS(a: Value, b: Value): Value { return this.both(LT_S, a, b) }
+  ltU(a: Value, b: Value): Value { return this.both(LT_U, a, b) }
+  gtS(a: Value, b: Value): Value { return this.both(GT_S, a, b) }
+  gtU(a: Value, b: Value): Value { return this.both(GT_U, a, b) }
+  leS(a: Value, b: Value): Value { return this.both(LE_S, a, b) }
+  leU(a: Value, b: Value): Value { return this.both(LE_U, a, b) }
+  geS(a: Value, b: Value): Value { return this.both(GE_S, a, b) }
+  geU(a: Value, b: Value): Value { return this.both(GE_U, a, b) }
   /** `cond` (i32) ? a : b; a and b are i32 or i64. */
-  select(cond: Value, a: Value, b: Value): Value { return this.both('select', cond, a, b, a) }
-  wrap(a: Value): Value { return this.emit(op['i32.wrap_i64'], a) }
-  extendS(a: Value): Value { return this.emit(op['i64.extend_i32_s'], a) }
-  extendU(a: Value): Value { return this.emit(op['i64.extend_i32_u'], a) }
+  select(cond: Value, a: Value, b: Value): Value { return this.both(SELECT, cond, a, b, a) }
+  wrap(a: Value): Value { return this.emit(WRAP, a) }
+  extendS(a: Value): Value { return this.emit(EXTEND_S, a) }
+  extendU(a: Value): Value { return this.emit(EXTEND_U, a) }
   isZero(v: Value): boolean { return this.fold && this.isConst(v) && this.block.lo[v] === 0 && this.block.hi[v] === 0 }
 
   // Guest registers, by index into the ISA's register file.
   get(reg: number, type: 'i' | 'l' | 'd' = 'l'): Value {
     const k = this.known[reg]!
     if (k >= 0) return k
-    return this.block.push(type === 'l' ? op['get.l'] : type === 'd' ? op['get.d'] : op['get.i'], 0, 0, 0, reg, 0)
+    return this.block.push(GET[type], 0, 0, 0, reg, 0)
   }
   set(reg: number, v: Value): void {
-    const t = this.typeOf(v)
-    this.block.push(t === 'l' ? op['set.l'] : t === 'd' ? op['set.d'] : op['set.i'], v, 0, 0, reg, 0)
+    this.block.push(SET[this.typeOf(v)], v, 0, 0, reg, 0)
     this.known[reg] = this.fold && this.isConst(v) ? v : -1
   }
 
@@ -137,10 +162,10 @@ export class Builder {
 
   /** Guest memory at `addr` + `disp`; `memop` is a MemOp, `type` the result's. */
   load(memop: number, addr: Value, disp = 0, type: Type = 'l'): Value {
-    return this.block.push(op[`load.${type}`], addr, 0, 0, memop, disp)
+    return this.block.push(LOAD[type], addr, 0, 0, memop, disp)
   }
   store(memop: number, addr: Value, v: Value, disp = 0): void {
-    this.block.push(op[`store.${this.typeOf(v)}`], addr, v, 0, memop, disp)
+    this.block.push(STORE[this.typeOf(v)], addr, v, 0, memop, disp)
   }
   /** Atomic read-modify-write (an AmoKind); the old value, sign-extended if `memop` says so. */
   amo(kind: number, memop: number, addr: Value, v: Value): Value {
@@ -170,7 +195,7 @@ export class Builder {
   }
   system(helper: number, arg = 0): void { this.block.push(op.system, 0, 0, 0, helper, arg) }
   /** True once the block has its end. */
-  get ended(): boolean { return this.block.n > 0 && effects[this.block.op[this.block.n - 1]!] === 'end' }
+  get ended(): boolean { return this.block.n > 0 && isEnd[this.block.op[this.block.n - 1]!] === 1 }
 
   /** A floating-point row by name, e.g. `fp('fadd.d', env, a, b)`. */
   fp(name: `f${string}`, env: number, a: Value, b = 0, c = 0): Value {

@@ -63,7 +63,7 @@ export type Row<G, O = never> = {
   not: Int32Array
   operands: readonly Operand[]
   parts: readonly SyntaxPart[]
-  /** For each operand: slots that take it, sign bits, addend, pieces; see `extract`. */
+  /** Steps of `extract`. */
   extractor: Int32Array
 }
 
@@ -198,14 +198,19 @@ export function anyOperand(o: Operand, random: () => number): number {
   }
 }
 
-// slot of the operand, slot of its second name or -1, sign shift, addend, number of pieces, then per piece: at, mask, to.
+// A step per piece: slot, left shift, right shift, mask, shift to its place, addend, and what it keeps of the slot's value
+// (nothing if it is the operand's first). No step has a branch.
+const STEP = 7
 function compile(operands: readonly Operand[], slotNames: readonly string[]): Int32Array {
   const out: number[] = []
   for (const o of operands) {
-    if (o.also.length > 1) throw new Error(`${o.name}: more than two names`)
-    const slot = (name: string) => slotNames.indexOf(name)
-    out.push(slot(o.name), o.also.length ? slot(o.also[0]!) : -1, o.signed ? 32 - o.bits : 0, o.plus, o.pieces.length)
-    for (const p of o.pieces) out.push(p.at, ones(p.width), p.to)
+    for (const name of [o.name, ...o.also]) {
+      for (const [i, p] of o.pieces.entries()) {
+        const extends_ = o.signed && p.to + p.width === o.bits // the right shift is arithmetic
+        out.push(slotNames.indexOf(name), 32 - p.width - p.at, 32 - p.width, extends_ ? -1 : ones(p.width), p.to,
+          i === 0 ? o.plus : 0, i === 0 ? 0 : -1)
+      }
+    }
   }
   return Int32Array.from(out)
 }
@@ -218,9 +223,10 @@ export class Decoder<G> {
   readonly rows: readonly Row<G>[]
   private readonly slots: Int32Array
   private readonly operands: never
-  // Nodes: shift, mask, then a child per value; a child is a node's index or the complement of a leaf's.
+  // Nodes: shift, mask, then a child per value; a child is a node's index or the complement of a leaf's. Leaves: the
+  // number of rows, then for each its mask, match, number of excluded values with their masks, and its index.
   private readonly tree: Int32Array
-  private readonly leaves: Row<G>[][] = [[]]
+  private readonly extractors: readonly Int32Array[]
 
   constructor(rows: readonly Row<G>[], slots: Int32Array, operands: never) {
     this.rows = rows
@@ -231,15 +237,17 @@ export class Decoder<G> {
     const tree: number[] = []
     this.grow(tree, sorted, 0)
     this.tree = Int32Array.from(tree)
+    this.extractors = rows.map(r => r.extractor)
   }
 
   private grow(tree: number[], rows: Row<G>[], known: number): number {
     const window = rows.length > LEAF ? bestWindow(rows, known) : undefined
     const root = tree.length === 0
     if (!window && !root) {
-      if (rows.length === 0) return ~0
-      this.leaves.push(rows)
-      return ~(this.leaves.length - 1)
+      const leaf = tree.length
+      tree.push(rows.length)
+      for (const r of rows) tree.push(r.mask, r.match, r.not.length, ...r.not, this.rows.indexOf(r))
+      return ~leaf
     }
     const { shift, width } = window ?? { shift: 0, width: 1 }
     const node = tree.length, mask = ones(width)
@@ -255,36 +263,30 @@ export class Decoder<G> {
     return node
   }
 
-  /** The row that a word belongs to; undefined if it is no instruction. */
-  find(word: number): Row<G> | undefined {
+  /** Index in `rows` of the row that a word belongs to; -1 if it is no instruction. */
+  find(word: number): number {
     const tree = this.tree
     let i = 0
-    for (;;) {
-      i = tree[i + 2 + ((word >>> tree[i]!) & tree[i + 1]!)]!
-      if (i < 0) break
+    do i = tree[i + 2 + ((word >>> tree[i]!) & tree[i + 1]!)]!
+    while (i >= 0)
+    i = ~i
+    let rows = tree[i++]!
+    next: for (; rows > 0; rows--, i += 4 + tree[i + 2]!) {
+      if ((word & tree[i]!) !== tree[i + 1]!) continue
+      const limits = tree[i + 2]!
+      for (let j = i + 3; j < i + 3 + limits; j += 2) if ((word & tree[j]!) === tree[j + 1]!) continue next
+      return tree[i + 3 + limits]!
     }
-    const leaf = this.leaves[~i]!
-    next: for (let k = 0; k < leaf.length; k++) {
-      const row = leaf[k]!
-      if ((word & row.mask) !== row.match) continue
-      const not = row.not
-      for (let j = 0; j < not.length; j += 2) if ((word & not[j]!) === not[j + 1]!) continue next
-      return row
-    }
-    return undefined
+    return -1
   }
 
-  /** The operands of a word that belongs to `row`, in an object that is used again. */
-  extract(row: Row<G>, word: number): never {
-    const e = row.extractor, slots = this.slots
-    for (let i = 0; i < e.length;) {
-      const slot = e[i]!, second = e[i + 1]!, sign = e[i + 2]!, plus = e[i + 3]!
-      let v = 0
-      let pieces = e[i + 4]!
-      for (i += 5; pieces > 0; pieces--, i += 3) v |= ((word >>> e[i]!) & e[i + 1]!) << e[i + 2]!
-      v = ((v << sign) >> sign) + plus
-      slots[slot] = v
-      if (second >= 0) slots[second] = v
+  /** The operands of a word that belongs to row number `row`, in an object that is used again. */
+  extract(row: number, word: number): never {
+    const e = this.extractors[row]!, slots = this.slots
+    for (let i = 0; i < e.length; i += STEP) {
+      const slot = e[i]!
+      const bits = ((((word << e[i + 1]!) >> e[i + 2]!) & e[i + 3]!) << e[i + 4]!) + e[i + 5]!
+      slots[slot] = (slots[slot]! & e[i + 6]!) | bits
     }
     return this.operands
   }

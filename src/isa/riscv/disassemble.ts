@@ -30,9 +30,9 @@ const kinds: { readonly [kind: string]: (value: number, pc: bigint) => string } 
 /** `word` is the instruction (16 or 32 bits) at `pc`; undefined if it is none. */
 export function disassemble(word: number, pc: bigint): string | undefined {
   const decoder = lengthOf(word) === 2 ? decode16 : decode32
-  const row = decoder.find(word)
+  const index = decoder.find(word), row = decoder.rows[index]
   if (!row) return undefined
-  const values: { readonly [name: string]: number } = decoder.extract(row, word)
+  const values: { readonly [name: string]: number } = decoder.extract(index, word)
   const order = row.operands.some(o => o.name === 'aq') ? `${values.aq ? 'aq' : ''}${values.rl ? 'rl' : ''}` : ''
   const operands = row.parts.map(part => typeof part === 'string'
     ? part.replaceAll(' ', '')

@@ -35,7 +35,7 @@ export function lift(g: Builder, code: Code, mode: number, limits: LiftLimits): 
     e.word = word
     const decoder = e.length === 2 ? decode16 : decode32
     const row = decoder.find(word)
-    if (row) row.lift(e, decoder.extract(row, word))
+    if (row >= 0) decoder.rows[row]!.lift(e, decoder.extract(row, word))
     else e.illegal()
   }
   if (block.n > 0 && !e.ended) e.jump(e.next())
