@@ -1,4 +1,5 @@
 // What an architecture gives to the rest, and what it may ask for. The recompiler knows a processor only through this.
+import type { FloatPolicyName } from '../base/softfloat.ts'
 import type { Builder } from '../ir/build.ts'
 import type { Type } from '../ir/ops.ts'
 import { array, f64, transient, u32, u64, type Schema } from '../state/schema.ts'
@@ -50,7 +51,11 @@ export type Code = {
   u16(offset: number): number
 }
 
-export type LiftLimits = { readonly maxInsns: number }
+export type LiftLimits = {
+  readonly maxInsns: number
+  /** The block ends before an instruction at this offset or beyond. */
+  readonly endOffset?: number
+}
 
 export const Access = { READ: 0, WRITE: 1, EXECUTE: 2 } as const
 export type Access = (typeof Access)[keyof typeof Access]
@@ -139,6 +144,16 @@ export type Cpu = {
   /** Derives again what is not saved (mode, the current TLB, the timer) after the state was loaded from outside. */
   refresh(): void
   readonly debug: DebugTarget
+  readonly float: FloatState
+}
+
+/** What soft-float needs of a processor. */
+export type FloatState = {
+  readonly policy: FloatPolicyName
+  /** The dynamic rounding mode, in RISC-V's numbering. */
+  rounding(): number
+  /** Accrues exception flags (soft-float's FLAG bits). */
+  raise(flags: number): void
 }
 
 /** Registers as a debugger numbers them. */

@@ -39,6 +39,8 @@ export type Page = {
   writeDirect: boolean
   read: boolean
   write: boolean
+  /** log2 of the mapping's size: a flush of any address in a large one drops all of it. */
+  pageBits: number
 }
 
 /** Entries of the instruction side, which only the dispatcher asks: a page's jump-cache entries live no longer than its
@@ -57,6 +59,9 @@ export class Tlb {
   private readonly jumpDirty = new Uint8Array(BANKS)
   /** Instruction side: page address (low, high) and host offset of each entry. */
   private readonly code: Int32Array
+  /** The range of virtual pages that large mappings have covered in each bank, in pages as numbers. */
+  private readonly largeFrom = new Float64Array(BANKS).fill(Infinity)
+  private readonly largeTo = new Float64Array(BANKS).fill(-Infinity)
   private turn = 0
   bank = 0
 
@@ -103,6 +108,13 @@ export class Tlb {
     tag(2, page.write, page.writeDirect)
     u32[e + (TlbEntry.ADDEND >> 2)] = page.host - lo
     this.dirty[this.bank * this.modes + mode] = 1
+    if (page.pageBits > PAGE_BITS) this.noteLarge(vaLo, vaHi, page.pageBits)
+  }
+
+  private noteLarge(vaLo: number, vaHi: number, pageBits: number): void {
+    const size = 2 ** (pageBits - PAGE_BITS), first = Math.floor(pageNumber(vaLo, vaHi) / size) * size
+    if (first < this.largeFrom[this.bank]!) this.largeFrom[this.bank] = first
+    if (first + size > this.largeTo[this.bank]!) this.largeTo[this.bank] = first + size
   }
 
   private codeEntry(mode: number, vaLo: number, bank: number): number {
@@ -110,7 +122,8 @@ export class Tlb {
   }
 
   /** Enters a page of instructions; `host` is its byte offset in the memory. */
-  fillCode(mode: number, vaLo: number, vaHi: number, host: number): void {
+  fillCode(mode: number, vaLo: number, vaHi: number, host: number, pageBits: number): void {
+    if (pageBits > PAGE_BITS) this.noteLarge(vaLo, vaHi, pageBits)
     const e = this.codeEntry(mode, vaLo, this.bank), lo = vaLo & -PAGE
     if (this.code[e] !== NO_PAGE && (this.code[e] !== lo || this.code[e + 1] !== (vaHi | 0))) this.dropJumps(this.bank)
     this.code[e] = lo
@@ -161,10 +174,14 @@ export class Tlb {
       this.code.fill(NO_PAGE, code, code + CODE_ENTRIES * 3)
       this.dirty[b * this.modes + m] = 0
     }
+    this.largeFrom[b] = Infinity
+    this.largeTo[b] = -Infinity
     this.dropJumps(b)
   }
 
   private flushPage(b: number, vaLo: number, vaHi: number): void {
+    const page = pageNumber(vaLo, vaHi)
+    if (page >= this.largeFrom[b]! && page < this.largeTo[b]!) return this.flushBank(b)
     const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
     for (let m = 0; m < this.modes; m++) {
       const e = this.entry(m, vaLo, b)
@@ -204,6 +221,9 @@ export class Tlb {
       }
   }
 }
+
+/** A virtual page's number; negative in the upper half of the address space. */
+const pageNumber = (vaLo: number, vaHi: number): number => (vaHi | 0) * 0x100000 + (vaLo >>> PAGE_BITS)
 
 const NONE = 0xffffffff
 /** No page begins here. */

@@ -26,7 +26,8 @@ export function lift(g: Builder, code: Code, mode: number, limits: LiftLimits): 
   const e = emitterFor(g), { block } = g
   e.begin(block.pcLo, block.pcHi)
   e.mode = mode
-  for (let n = 0; n < limits.maxInsns && !e.ended; n++) {
+  const end = limits.endOffset ?? Infinity
+  for (let n = 0; n < limits.maxInsns && !e.ended && block.sizeBytes < end; n++) {
     const offset = block.sizeBytes, low = code.u16(offset)
     if (low < 0) break
     const word = fetch(code, offset, low)

@@ -46,6 +46,15 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     },
     refresh: () => refresh(c),
     debug: debugTarget(c),
+    float: {
+      policy: 'canonical',
+      rounding: () => c.i32[c.w + W.frm]!,
+      raise(flags) {
+        const before = c.i32[c.w + W.fflags]!
+        c.i32[c.w + W.fflags] = before | flags
+        if (flags & ~before & 1) updateMode(c) // translations know whether the inexact flag is set
+      },
+    },
   }
 }
 

@@ -1,0 +1,90 @@
+// The inline software-TLB hit, the same in both tiers.
+import { MemOp, type Type } from '../../ir/ops.ts'
+import { TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
+import * as A from '../../wasm/atomics.ts'
+import { type Code } from '../../wasm/encode.ts'
+import * as W from '../../wasm/opcodes.ts'
+
+export const accessBytes = (memop: number): number => 1 << (memop & MemOp.SIZE)
+
+/** Leaves 1 on the stack if an access of `bytes` at the address in local `addr` (i64) hits; sets local `entry` (i32).
+ * `tlb` leaves the table's address on the stack. */
+export function emitHit(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
+  tlb()
+  f.get(addr).i64c(PAGE_BITS - TlbEntry.BITS, 0).op(W.I64_SHR_U).op(W.I32_WRAP_I64).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD).tee(entry)
+  f.load(W.I64_LOAD, kind)
+  f.get(addr).i64c(-(1 << PAGE_BITS) | (bytes - 1), -1).op(W.I64_AND).op(W.I64_EQ)
+}
+
+/** Leaves the host address of a hit on the stack. */
+export function emitHost(f: Code, addr: number, entry: number): void {
+  f.get(addr).op(W.I32_WRAP_I64).get(entry).load(W.I32_LOAD, TlbEntry.ADDEND).op(W.I32_ADD)
+}
+
+const loads = {
+  l: [[W.I64_LOAD8_U, W.I64_LOAD16_U, W.I64_LOAD32_U, W.I64_LOAD], [W.I64_LOAD8_S, W.I64_LOAD16_S, W.I64_LOAD32_S, W.I64_LOAD]],
+  i: [[W.I32_LOAD8_U, W.I32_LOAD16_U, W.I32_LOAD, W.I32_LOAD], [W.I32_LOAD8_S, W.I32_LOAD16_S, W.I32_LOAD, W.I32_LOAD]],
+} as const
+
+/** The plain load of a hit: host address on the stack, value left there. */
+export function emitLoad(f: Code, type: Type, memop: number): void {
+  if (type === 'd') return void f.load(W.F64_LOAD, 0, 0)
+  if (type === 'f') return void f.load(W.F32_LOAD, 0, 0)
+  f.load(loads[type][memop & MemOp.SIGNED ? 1 : 0][memop & MemOp.SIZE]!, 0, 0)
+}
+
+const stores = {
+  l: [W.I64_STORE8, W.I64_STORE16, W.I64_STORE32, W.I64_STORE],
+  i: [W.I32_STORE8, W.I32_STORE16, W.I32_STORE, W.I32_STORE],
+} as const
+
+/** The plain store of a hit: host address and value on the stack. */
+export function emitStore(f: Code, type: Type, memop: number): void {
+  if (type === 'd') return void f.store(W.F64_STORE, 0, 0)
+  if (type === 'f') return void f.store(W.F32_STORE, 0, 0)
+  f.store(stores[type][memop & MemOp.SIZE]!, 0, 0)
+}
+
+/** Atomic read-modify-write of a hit on i64 operands: locals `host` (i32) and `value` (i64); the old value, zero- or
+ * sign-extended as `memop` says, is left on the stack. Minimum and maximum are compare-and-swap loops. */
+export function emitAmo(f: Code, kind: number, memop: number, host: number, value: number, old: number, i64: number): void {
+  const wide = (memop & MemOp.SIZE) === 3
+  const direct = wide
+    ? [A.I64_ATOMIC_RMW_XCHG, A.I64_ATOMIC_RMW_ADD, A.I64_ATOMIC_RMW_XOR, A.I64_ATOMIC_RMW_AND, A.I64_ATOMIC_RMW_OR]
+    : [A.I64_ATOMIC_RMW32_XCHG_U, A.I64_ATOMIC_RMW32_ADD_U, A.I64_ATOMIC_RMW32_XOR_U, A.I64_ATOMIC_RMW32_AND_U, A.I64_ATOMIC_RMW32_OR_U]
+  if (kind < 5) {
+    f.get(host).get(value).mem(direct[kind]!)
+  } else {
+    const load = wide ? A.I64_ATOMIC_LOAD : A.I64_ATOMIC_LOAD32_U
+    const cas = wide ? A.I64_ATOMIC_RMW_CMPXCHG : A.I64_ATOMIC_RMW32_CMPXCHG_U
+    const operand = (local: number) => {
+      f.get(local)
+      if (!wide) f.op(W.I64_EXTEND32_S)
+    }
+    const compare = [W.I64_LE_S, W.I64_GE_S, W.I64_LE_U, W.I64_GE_U][kind - 5]!
+    f.get(host).load(load).set(old)
+    const again = f.loop()
+    f.get(host).get(old)
+    f.get(old).get(value)
+    operand(old)
+    operand(value)
+    // Sign extension keeps the unsigned order of 32-bit values too.
+    f.op(compare).select()
+    f.mem(cas).tee(i64).get(old).op(W.I64_NE)
+    f.if()
+    f.get(i64).set(old).br(again)
+    f.end()
+    f.end()
+    f.get(old)
+  }
+  if (!wide && memop & MemOp.SIGNED) f.op(W.I64_EXTEND32_S)
+}
+
+/** Compare and swap of a hit: locals `host`, `expected`, `value`; the old value is left on the stack. */
+export function emitCas(f: Code, memop: number, host: number, expected: number, value: number): void {
+  const wide = (memop & MemOp.SIZE) === 3
+  f.get(host).get(expected)
+  if (!wide) f.i64c(-1, 0).op(W.I64_AND)
+  f.get(value).mem(wide ? A.I64_ATOMIC_RMW_CMPXCHG : A.I64_ATOMIC_RMW32_CMPXCHG_U)
+  if (!wide && memop & MemOp.SIGNED) f.op(W.I64_EXTEND32_S)
+}

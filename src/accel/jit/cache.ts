@@ -1,0 +1,105 @@
+// The translated code of one processor: blocks found by where their bytes lie, dropped page by page.
+import { PAGE, PAGE_BITS } from '../../mem/tlb.ts'
+
+/** A basic block that the interpreter knows. Physical place and virtual address both count: constants in the code depend
+ * on the address. */
+export type CodeBlock = {
+  readonly number: number
+  readonly pcLo: number
+  readonly pcHi: number
+  readonly mode: number
+  /** Byte offset of its first byte in the memory, and of the page where it goes on (or -1). */
+  readonly host: number
+  readonly secondPage: number
+  readonly sizeBytes: number
+  /** Address of its first record, and for each record the offset of the instruction it belongs to. */
+  readonly record: number
+  readonly offsets: Uint16Array
+  /** Entered other than by a link: what a compiled region must offer as an entry. */
+  entered: boolean
+  /** What runs it: its first record, or an entry of a compiled region. */
+  code: number
+  valid: boolean
+}
+
+type PageCode = {
+  /** By context and offset in the page. */
+  readonly blocks: Map<number, CodeBlock>
+  /** Blocks of other pages that end here. */
+  readonly intruders: Set<CodeBlock>
+}
+
+export class CodeCache {
+  private readonly pages = new Map<number, PageCode>()
+  /** Numbers of the contexts (virtual page and mode word) that keys are made of. */
+  private readonly contexts = new Map<number, number>()
+  /** By number, dropped ones too until all are: their records may still be running. */
+  blocks: (CodeBlock | undefined)[] = []
+  /** Told of each block that is dropped. */
+  dropped: (b: CodeBlock) => void = () => {}
+
+  private key(pcLo: number, pcHi: number, mode: number): number {
+    // Exact for addresses of up to 48 bits; `find` compares the whole address, so that others only collide.
+    const context = ((pcHi & 0xffff) * 0x100000 + (pcLo >>> PAGE_BITS)) * 0x1000 + (mode & 0xfff)
+    let id = this.contexts.get(context)
+    if (id === undefined) this.contexts.set(context, (id = this.contexts.size))
+    return id * PAGE + (pcLo & (PAGE - 1))
+  }
+
+  find(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
+    const b = this.pages.get(host >>> PAGE_BITS)?.blocks.get(this.key(pcLo, pcHi, mode))
+    return b && b.pcLo === pcLo >>> 0 && b.pcHi === (pcHi | 0) && b.mode === mode ? b : undefined
+  }
+
+  add(b: CodeBlock): void {
+    this.page(b.host >>> PAGE_BITS).blocks.set(this.key(b.pcLo, b.pcHi, b.mode), b)
+    if (b.secondPage >= 0) this.page(b.secondPage >>> PAGE_BITS).intruders.add(b)
+    this.blocks[b.number] = b
+  }
+
+  private page(number: number): PageCode {
+    let p = this.pages.get(number)
+    if (!p) this.pages.set(number, (p = { blocks: new Map(), intruders: new Set() }))
+    return p
+  }
+
+  /** All blocks of the page at byte offset `host` that share a virtual page and mode with `like`. */
+  *neighbours(like: CodeBlock): Iterable<CodeBlock> {
+    for (const b of this.pages.get(like.host >>> PAGE_BITS)?.blocks.values() ?? [])
+      if (b.mode === like.mode && b.pcLo >>> PAGE_BITS === like.pcLo >>> PAGE_BITS && b.pcHi === like.pcHi) yield b
+  }
+
+  has(host: number): boolean {
+    return this.pages.has(host >>> PAGE_BITS)
+  }
+
+  /** Drops the code of the page at byte offset `host`; whether there was any. */
+  dropPage(host: number): boolean {
+    const p = this.pages.get(host >>> PAGE_BITS)
+    if (!p) return false
+    this.pages.delete(host >>> PAGE_BITS)
+    for (const b of p.blocks.values()) this.drop(b)
+    for (const b of p.intruders) {
+      this.pages.get(b.host >>> PAGE_BITS)?.blocks.delete(this.key(b.pcLo, b.pcHi, b.mode))
+      this.drop(b)
+    }
+    return true
+  }
+
+  private drop(b: CodeBlock): void {
+    if (!b.valid) return
+    b.valid = false
+    this.dropped(b)
+  }
+
+  dropAll(): void {
+    for (const host of [...this.pages.keys()]) this.dropPage(host << PAGE_BITS)
+    this.contexts.clear()
+    this.blocks = []
+  }
+
+  /** Byte offsets of all pages that hold code. */
+  *hosts(): Iterable<number> {
+    for (const p of this.pages.keys()) yield p * PAGE
+  }
+}

@@ -1,0 +1,57 @@
+// Which pages of RAM hold translated code, for all processors: a bit per processor and page in shared memory. A page with a
+// bit set is not written directly: software TLBs hold it as slow, DMA asks here.
+import { PAGE, PAGE_BITS } from '../../mem/tlb.ts'
+import type { Views } from '../../state/views.ts'
+import { Mail, type Mailbox } from './mailbox.ts'
+
+/** Bytes of the map for a memory of `sizeBytes`. */
+export const codePagesBytes = (sizeBytes: number): number => (sizeBytes >>> PAGE_BITS) * 4
+
+export class CodePages {
+  private readonly words: Int32Array
+  private readonly base: number
+  private readonly mailboxes: readonly Mailbox[]
+
+  constructor(views: Views, at: number, mailboxes: readonly Mailbox[]) {
+    this.words = views.i32
+    this.base = at >>> 2
+    this.mailboxes = mailboxes
+  }
+
+  /** Whether any processor holds code of the page at byte offset `host`. */
+  has(host: number): boolean {
+    return Atomics.load(this.words, this.base + (host >>> PAGE_BITS)) !== 0
+  }
+
+  /** Processor `self` now holds code of a page. If it is the first to, the others stop writing the page directly before this
+   * returns; meanwhile `serve` handles what they ask of us. */
+  claim(host: number, self: number, serve: () => void): void {
+    const before = Atomics.or(this.words, this.base + (host >>> PAGE_BITS), 1 << self)
+    if (before !== 0) return
+    const page = host & -PAGE
+    const waits = this.mailboxes.map((m, i) => (i === self ? 0 : m.post(Mail.PROTECT, page)))
+    this.mailboxes.forEach((m, i) => {
+      if (i !== self) awaitLetter(m, waits[i]!, serve)
+    })
+  }
+
+  /** The page was written: its code is dropped everywhere; at once here (by `drop`), and by the others before they look
+   * at their mail again. `self` is -1 for a thread that is no processor. */
+  written(host: number, self: number, drop: (page: number) => void): void {
+    const page = host & -PAGE, holders = Atomics.exchange(this.words, this.base + (host >>> PAGE_BITS), 0)
+    if (holders === 0) return
+    this.mailboxes.forEach((m, i) => {
+      if (!(holders & (1 << i))) return
+      if (i === self) drop(page)
+      else m.post(Mail.DROP_CODE, page)
+    })
+  }
+}
+
+/** Waits until a letter is done, handling our own mail meanwhile. */
+export function awaitLetter(m: Mailbox, number: number, serve: () => void): void {
+  while (!m.done(number)) {
+    serve()
+    m.wait(number)
+  }
+}

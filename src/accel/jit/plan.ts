@@ -1,0 +1,32 @@
+// What one processor needs of the one memory, and where it lies: state, software TLBs and jump caches, mailbox, records.
+import type { Isa } from '../../isa/isa.ts'
+import { tlbAreaBytes } from '../../mem/tlb.ts'
+import type { Allocator } from '../../state/alloc.ts'
+import { layoutOf } from '../../state/layout.ts'
+import { MAILBOX_BYTES } from './mailbox.ts'
+
+export type CpuPlan = {
+  readonly state: number
+  readonly tlb: number
+  readonly mailbox: number
+  /** Interpreter records. */
+  readonly records: number
+  readonly recordBytes: number
+  /** Tables of compiled regions. */
+  readonly tables: number
+  readonly tableBytes: number
+}
+
+const MIB = 1 << 20
+
+export function planCpu(isa: Isa, allocator: Allocator): CpuPlan {
+  return {
+    state: allocator.alloc(layoutOf(isa.state).sizeBytes, 4096),
+    tlb: allocator.alloc(tlbAreaBytes(isa.mmuModes), 4096),
+    mailbox: allocator.alloc(MAILBOX_BYTES, 64),
+    records: allocator.alloc(8 * MIB, 4096),
+    recordBytes: 8 * MIB,
+    tables: allocator.alloc(4 * MIB, 4096),
+    tableBytes: 4 * MIB,
+  }
+}

@@ -1,0 +1,95 @@
+// The interpreter's instruction set: compact records in shared memory, one for each IR operation that computes, made from
+// the table of IR operations. A record is 16 bytes:
+//
+//   0  u16 operation      2  u16 destination      4  u16 operand a      6  u16 operand b      8  i32 imm      12  i32 aux
+//
+// Destination and operands are slots: byte offsets in the processor's state, of a register or an intermediate value. Each
+// slot is eight bytes; a 32-bit value uses the low half.
+import { arity, AmoKind, effects, MemOp, type OpName, opNames, resultType, rows } from '../../../ir/ops.ts'
+
+export const Record = { OP: 0, DST: 2, A: 4, B: 6, IMM: 8, AUX: 12, BYTES: 16 } as const
+
+/** A row of the interpreter's table: its name, and what its handler is made from. */
+export type RecordOp =
+  /** A pure IR row on slots; with `immediate` the last operand is imm, sign-extended. The third operand's slot is imm. */
+  | { readonly kind: 'pure'; readonly row: number; readonly immediate: boolean }
+  /** A comparison and a branch to the record at imm; with `immediate` the comparison's last operand is aux. */
+  | { readonly kind: 'branch'; readonly row: number; readonly immediate: boolean }
+  /** Memory: address in slot a plus imm; a store's value in slot b. aux describes the access for the slow path. */
+  | { readonly kind: 'memory'; readonly row: number; readonly memop: number }
+  /** Address in slot a, operand in slot b (and the new value's slot in imm). */
+  | { readonly kind: 'atomic'; readonly row: number; readonly memop: number; readonly amo: number }
+  /** A floating-point row: the host's arithmetic where that is exact; row and environment in imm, third slot in aux. */
+  | { readonly kind: 'float'; readonly row: number; readonly env: number }
+  | { readonly kind: 'control'; readonly name: ControlName }
+
+/** enter: a block begins; imm = calls left until it counts as hot, aux = block number. entry: a block that has been
+ * compiled; imm = its code number. stale: one that was dropped; leaves, to be looked up again. goto: to the pc in imm and aux. link: to the record at imm. jumpto: to the pc in slot a.
+ * branch: to the record at imm if slot a (i32) is not 0. move, const: of 64 bits. field, setfield: aux = width in bits,
+ * imm = byte offset. */
+export type ControlName = 'enter' | 'entry' | 'stale' | 'goto' | 'link' | 'jumpto' | 'branch' | 'move' | 'const' | 'system' | 'leaveif'
+  | 'call' | 'float' | 'fence' | 'field8' | 'setfield8' | 'move32'
+
+const controls: ControlName[] = ['enter', 'entry', 'stale', 'goto', 'link', 'jumpto', 'branch', 'move', 'const', 'system', 'leaveif',
+  'call', 'float', 'fence', 'field8', 'setfield8', 'move32']
+
+export const recordOps: RecordOp[] = controls.map(name => ({ kind: 'control', name }))
+/** Numbers of the control records, by name. */
+export const control = Object.fromEntries(controls.map((name, i) => [name, i])) as { [N in ControlName]: number }
+
+const add = (r: RecordOp): number => recordOps.push(r) - 1
+const NO = -1
+
+/** Record operation of a pure row, on slots and with an immediate last operand; -1 if there is none. */
+export const pureRecord = new Int16Array(rows.length).fill(NO)
+export const pureImmediate = new Int16Array(rows.length).fill(NO)
+/** Record operation of a comparison row fused with a branch. */
+export const branchRecord = new Int16Array(rows.length).fill(NO)
+export const branchImmediate = new Int16Array(rows.length).fill(NO)
+/** Record operation of a float row whose environment is nearest-even with the inexact flag set, by row. */
+export const floatRecord = new Int16Array(rows.length).fill(NO)
+
+rows.forEach((r, row) => {
+  if (effects[row] === 'none' && arity[row]! > 0) {
+    pureRecord[row] = add({ kind: 'pure', row, immediate: false })
+    const integer = /^i(32|64)\./.test(opNames[row]!)
+    if (integer && arity[row] === 2) pureImmediate[row] = add({ kind: 'pure', row, immediate: true })
+    if (integer && r.sig.endsWith('>i') && arity[row]! <= 2 && r.sig[0] !== 'f') {
+      if (arity[row] === 2) branchImmediate[row] = add({ kind: 'branch', row, immediate: true })
+      branchRecord[row] = add({ kind: 'branch', row, immediate: false })
+    }
+  }
+  if (effects[row] === 'float') floatRecord[row] = add({ kind: 'float', row, env: 8 })
+})
+
+/** Record operations of memory rows by memop (SIZE and SIGNED bits). */
+export const memoryRecord = new Map<number, number>()
+export const memoryKey = (row: number, memop: number, amo = 0): number => {
+  const signed = memop & MemOp.SIGNED && (memop & MemOp.SIZE) !== 3 && resultType[row] !== ''
+  return (row << 16) | (amo << 8) | (memop & MemOp.SIZE) | (signed ? MemOp.SIGNED : 0)
+}
+
+const memory = (name: OpName, memops: readonly number[]) => {
+  const row = opNames.indexOf(name)
+  for (const memop of memops) memoryRecord.set(memoryKey(row, memop), add({ kind: 'memory', row, memop }))
+}
+memory('load.l', [0, 1, 2, 3, 4, 5, 6])
+memory('load.i', [0, 1, 2, 4, 5])
+memory('load.d', [3])
+memory('load.f', [2])
+memory('store.l', [0, 1, 2, 3])
+memory('store.i', [0, 1, 2])
+memory('store.d', [3])
+memory('store.f', [2])
+for (const memop of [2, 3, 6]) {
+  for (const amo of Object.values(AmoKind)) {
+    const row = opNames.indexOf('amo')
+    memoryRecord.set(memoryKey(row, memop, amo), add({ kind: 'atomic', row, memop, amo }))
+  }
+  const row = opNames.indexOf('cas')
+  memoryRecord.set(memoryKey(row, memop), add({ kind: 'atomic', row, memop, amo: 0 }))
+}
+
+/** Record operations that branch to the record at imm. */
+export const branches: ReadonlySet<number> = new Set(recordOps.flatMap((r, i) =>
+  r.kind === 'branch' || (r.kind === 'control' && r.name === 'branch') ? [i] : []))

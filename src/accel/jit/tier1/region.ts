@@ -1,0 +1,128 @@
+// Regions: the hot blocks of a page that reach each other, as one WebAssembly function with the loops inside. Calls and
+// returns within the page stay inside too: a return looks its target up in the region's table of entries.
+import { Block } from '../../../ir/block.ts'
+import { Builder } from '../../../ir/build.ts'
+import { effects, JumpKind, op, rows } from '../../../ir/ops.ts'
+import type { Code as GuestCode, Isa } from '../../../isa/isa.ts'
+import { PAGE } from '../../../mem/tlb.ts'
+
+export type RegionRequest = {
+  /** Virtual address of the page and the mode word of its code. */
+  readonly pageLo: number
+  readonly pageHi: number
+  readonly mode: number
+  /** Byte offset of the page in the memory. */
+  readonly host: number
+  /** Offsets in the page of blocks that have been run, of those that were entered from elsewhere, and where to begin. */
+  readonly known: ArrayLike<number>
+  readonly entered: ArrayLike<number>
+  readonly start: number
+}
+
+export type RegionLimits = { readonly maxBlocks: number; readonly maxInsns: number }
+
+export type RegionBlock = {
+  readonly offset: number
+  readonly block: Block
+  /** Offsets in the page where control goes on: taken or only target, and falling through; -1 if it leaves the region. */
+  taken: number
+  fall: number
+}
+
+export type Region = {
+  readonly request: RegionRequest
+  /** Ascending by offset. */
+  readonly blocks: readonly RegionBlock[]
+  /** Offsets of blocks where the function can begin, the hot one first. */
+  readonly entries: readonly number[]
+  readonly insns: number
+}
+
+const lastOp = (b: Block) => b.op[b.n - 1]!
+
+/** Finds the region around `request.start`. Undefined if that block cannot be read whole (it crosses the page's end). */
+export function findRegion(isa: Isa, u8: Uint8Array, request: RegionRequest, limits: RegionLimits): Region | undefined {
+  const builder = new Builder(), { host } = request
+  const known = new Set(Array.from(request.known)), entered = new Set(Array.from(request.entered))
+  const read = (offset: number, endOffset?: number): Block | undefined => {
+    const code: GuestCode = {
+      u8: o => (offset + o < PAGE ? u8[host + offset + o]! : -1),
+      u16: o => (offset + o + 1 < PAGE ? u8[host + offset + o]! | (u8[host + offset + o + 1]! << 8) : -1),
+    }
+    builder.begin((request.pageLo + offset) >>> 0, request.pageHi)
+    isa.lift(builder, code, request.mode, { maxInsns: 64, ...(endOffset !== undefined && { endOffset: endOffset - offset }) })
+    return builder.block.n > 0 ? builder.block : undefined
+  }
+  const inPage = (lo: number, hi: number): number => {
+    const d = (lo >>> 0) - (request.pageLo >>> 0)
+    return d >= 0 && d < PAGE && hi === request.pageHi ? d : -1
+  }
+
+  // Leaders, breadth first from the hot block, over edges to code that has run.
+  const sizes = new Map<number, number>(), continuations = new Set<number>(), queue = [request.start]
+  let insns = 0
+  const visit = (offset: number) => {
+    if (offset >= 0 && offset < PAGE && known.has(offset) && !sizes.has(offset) && !queue.includes(offset)) queue.push(offset)
+  }
+  while (queue.length > 0 && sizes.size < limits.maxBlocks && insns < limits.maxInsns) {
+    const offset = queue.shift()!, b = read(offset)
+    if (!b) {
+      if (offset === request.start) return undefined
+      continue
+    }
+    sizes.set(offset, b.sizeBytes)
+    insns += b.insns
+    const end = offset + b.sizeBytes, last = b.n - 1
+    if (lastOp(b) === op.branch) {
+      visit(end)
+      visit(inPage(b.lo[last]!, b.hi[last]!))
+    } else if (lastOp(b) === op.jump) {
+      visit(inPage(b.lo[last]!, b.hi[last]!))
+      if (b.c[last] === JumpKind.CALL && known.has(end)) {
+        continuations.add(end)
+        visit(end)
+      }
+    } else if (lastOp(b) === op.jumpto) {
+      if (b.lo[last] === JumpKind.CALL && known.has(end)) {
+        continuations.add(end)
+        visit(end)
+      }
+    } else if (known.has(end)) {
+      // After a system instruction execution mostly goes on behind it.
+      continuations.add(end)
+      visit(end)
+    }
+  }
+
+  // Blocks end where the next leader begins.
+  const leaders = [...sizes.keys()].sort((a, b) => a - b)
+  const blocks: RegionBlock[] = []
+  leaders.forEach((offset, i) => {
+    const next = leaders[i + 1], cut = next !== undefined && next < offset + sizes.get(offset)! ? next : undefined
+    const b = read(offset, cut)
+    if (!b) return
+    blocks.push({ offset, block: b.copy(), taken: -1, fall: -1 })
+  })
+  const present = new Set(blocks.map(b => b.offset))
+  const inside = (offset: number) => (present.has(offset) ? offset : -1)
+  for (const r of blocks) {
+    const b = r.block, last = b.n - 1
+    if (lastOp(b) === op.branch || lastOp(b) === op.jump) r.taken = inside(inPage(b.lo[last]!, b.hi[last]!))
+    if (lastOp(b) === op.branch) r.fall = inside(r.offset + b.sizeBytes)
+  }
+  const entries = [request.start, ...leaders.filter(o => o !== request.start && present.has(o) && (entered.has(o) || continuations.has(o)))]
+  return { request, blocks, entries: entries.slice(0, 255), insns: blocks.reduce((n, b) => n + b.block.insns, 0) }
+}
+
+/** The registers that a region reads or writes, and those it writes. */
+export function registersOf(region: Region): { used: Set<number>; written: Set<number> } {
+  const used = new Set<number>(), written = new Set<number>()
+  for (const { block: b } of region.blocks)
+    for (let i = 0; i < b.n; i++) {
+      const o = b.op[i]!
+      if (effects[o] !== 'reg') continue
+      used.add(b.lo[i]!)
+      if (rows[o]!.sig.endsWith('>')) written.add(b.lo[i]!)
+    }
+  return { used, written }
+}
