@@ -2,7 +2,10 @@
 // knows a machine only through this. All calls come from the main thread and never block it: whatever has to wait for
 // another thread returns a promise. `Awaitable` is for answers that may be at hand (state in shared memory) or not.
 import type { LogClass } from '../base/log.ts'
+import type { DebugRegister } from '../isa/isa.ts'
 import type { Arch } from './config.ts'
+
+export type { DebugRegister }
 
 export type Awaitable<T> = T | Promise<T>
 
@@ -136,25 +139,12 @@ export type BlockInfo = {
 
 // ---- debugging ----
 
-/** One register as the architecture's gdb description has it. */
-export type DebugRegister = {
-  readonly name: string
-  /** gdb's register number. */
-  readonly number: number
-  readonly bits: number
-  /** Part of the `g` packet (others are asked for one by one). */
-  readonly core: boolean
-}
-
 export type DebugDescription = {
-  /** gdb's name, e.g. `riscv:rv64`. */
-  readonly architecture: string
-  readonly bigEndian: boolean
-  /** XML documents by annex name; `target.xml` must be there, and may include the others. */
-  readonly annexes: { readonly [annex: string]: string }
-  /** Ascending by number. */
+  /** gdb's description by annex name; `target.xml` includes the others. */
+  readonly xml: { readonly [annex: string]: string }
+  /** Ascending by gdb's number; the `general` ones come first and make up the `g` packet. */
   readonly registers: readonly DebugRegister[]
-  /** Number of the program counter, for `T` stop replies. */
+  /** Number of the program counter. */
   readonly pc: number
 }
 
@@ -166,6 +156,8 @@ export type DebugStop = {
   /** For a watchpoint: which kind, and the address that was accessed. */
   readonly watch?: 'write' | 'read' | 'access'
   readonly address?: bigint
+  /** For a breakpoint: it was set as a hardware breakpoint. */
+  readonly hardware?: boolean
 }
 
 export type DebugTarget = {
@@ -183,8 +175,9 @@ export type DebugTarget = {
   setBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoints(): Awaitable<void>
-  /** Runs processors, each freely or by one instruction; those not mentioned stand still. Resolves when they have
-   * started; a `debug` event says when one of them stops, and then all stand still. */
+  /** Runs processors, each freely or by one instruction (which takes no interrupt); those not mentioned stand still.
+   * Resolves when they have started; a `stop` event, then a `debug` event say that one of them stopped, and then all
+   * stand still. */
   run(actions: ReadonlyMap<number, 'continue' | 'step'>): Promise<void>
   /** One instruction in the architecture's assembly, and its length in bytes. */
   disassemble?(bytes: Uint8Array, pc: bigint): { text: string; length: number }

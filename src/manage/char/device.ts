@@ -143,10 +143,13 @@ export async function openCharDevice(
     frontEnds: users,
     attach(user) {
       users.push(user)
-      if (connected) {
-        user.open?.()
-        if (users.length === 1) user.focus?.(true)
-      }
+      // Later, so that the user has its link when it is told.
+      if (connected)
+        queueMicrotask(() => {
+          if (!connected || !users.includes(user)) return
+          user.open?.()
+          if (users[focused] === user) user.focus?.(true)
+        })
       return {
         write(bytes) {
           if (!bytes.length) return true
