@@ -20,7 +20,7 @@ import { dmaOf } from './dma.ts'
 import { bindInstance, countOf, planBytes, planDevice, type Instance, type Plan, type Slot } from './instance.ts'
 import type { CpuLine, Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
-import { serverOf, workAt, WORK_BYTES, type Backend, type Server, type Work } from './work.ts'
+import { serverOf, workAt, WORK_BYTES, type Server, type Work } from './work.ts'
 import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
 
 /** Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a BAR). */
@@ -72,7 +72,7 @@ export type System = {
   /** Runs every expired timer's device; the number run. */
   runTimers(): number
   /** Gives a device its back end; on the I/O thread alone, as are the next two. */
-  attach(id: string, backend: Backend): void
+  attach(id: string, backend: object): void
   /** Does what devices want of their back ends. */
   serve(): void
   /** Settles when back ends have done what was asked before; vCPUs are stopped, so that nobody asks for more. */

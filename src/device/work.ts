@@ -83,8 +83,8 @@ export type Server = {
 /** Jobs that one turn runs before other devices have theirs. */
 const JOBS_PER_TURN = 64
 
-export function serverOf(instance: Called, work: Work, backend: Backend): Server {
-  const { device } = instance
+export function serverOf(instance: Called, work: Work, backend: object): Server {
+  const { device } = instance, end: Backend = backend
   const flights = new Set<Promise<void>>()
   const finish = (job: Job, epoch: number, s: any, io: any) => {
     if (work.epoch === epoch) job.finish(s, io)
@@ -97,7 +97,7 @@ export function serverOf(instance: Called, work: Work, backend: Backend): Server
     })
     flights.add(landed)
   }
-  backend.connect?.(item => instance.call((s, io) => device.accept!(s, io, item)))
+  end.connect?.(item => instance.call((s, io) => device.accept!(s, io, item)))
   work.wake()
 
   return {
@@ -125,7 +125,7 @@ export function serverOf(instance: Called, work: Work, backend: Backend): Server
         if (flight) land(next, epoch, flight)
         else [done, doneEpoch] = [next, epoch]
       }
-      backend.ready?.()
+      end.ready?.()
     },
     async idle() {
       if (!flights.size) return false
