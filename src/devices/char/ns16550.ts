@@ -1,7 +1,8 @@
 // National Semiconductor PC16550D UART (data sheet of June 1995, section 8, "Registers"), as boards wire it without a
-// gate on OUT2.
-// Not modelled: baud timing (a byte leaves and arrives at once), parity, framing errors, break detection.
-import { defineDevice, flag, numberProperty, output, ring, u16, u8, type Io, type StateOf } from '../../device/define.ts'
+// gate on OUT2. A byte leaves and arrives at once; only the receive FIFO's timeout takes the time of four characters.
+// Not modelled: baud timing otherwise, parity and framing errors, break detection.
+import { defineDevice, flag, numberProperty, output, ring, timer, u16, u8, type Io, type StateOf }
+  from '../../device/define.ts'
 
 const IER = { RX: 1, TX: 2, LINE: 4, MODEM: 8 }
 const IIR = { NONE: 1, MODEM: 0, TX: 2, RX: 4, LINE: 6, TIMEOUT: 12, FIFOS: 0xc0 }
@@ -9,7 +10,7 @@ const FCR = { ENABLE: 1, CLEAR_RX: 2, CLEAR_TX: 4, KEPT: 0xc9 }
 const LSR = { DR: 1, OE: 2, THRE: 0x20, TEMT: 0x40 }
 const MCR = { DTR: 1, RTS: 2, OUT1: 4, OUT2: 8, LOOP: 0x10 }
 const MSR = { DELTAS: 0x0f, TERI: 4, CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 }
-const DLAB = 0x80, TRIGGER = [1, 4, 8, 14]
+const LCR = { DATA_BITS: 3, STOP: 4, PARITY: 8, DLAB: 0x80 }, TRIGGER = [1, 4, 8, 14]
 
 const state = {
   ier: u8(), fcr: u8(), lcr: u8(), mcr: u8(MCR.OUT2), msr: u8(MSR.DCD | MSR.DSR | MSR.CTS), scr: u8(), divisor: u16(12),
@@ -17,7 +18,9 @@ const state = {
 }
 type S = StateOf<typeof state>
 const pins = { irq: output() }
-type IO = Io<{}, typeof pins>
+const properties = { baudbase: numberProperty(115200, 'bits per second at divisor 1: the input clock over 16') }
+const timers = { timeout: timer() }
+type IO = Io<typeof properties, typeof pins, typeof timers>
 
 export const ns16550 = defineDevice({
   name: 'ns16550a',
@@ -26,13 +29,14 @@ export const ns16550 = defineDevice({
   state,
   pins,
   chr: true,
-  properties: { baudbase: numberProperty(115200, 'highest baud rate; has no effect on timing') },
+  properties,
+  timers,
   regions: { mmio: { sizeBytes: 8, impl: { min: 1, max: 8 } } },
 
-  read(s, _io, reg) {
-    if (s.lcr & DLAB && reg < 2) return (s.divisor >> (8 * reg)) & 0xff
+  read(s, io, reg) {
+    if (s.lcr & LCR.DLAB && reg < 2) return (s.divisor >> (8 * reg)) & 0xff
     switch (reg) {
-      case 0: return readData(s)
+      case 0: return readData(s, io)
       case 1: return s.ier
       case 2: return identify(s)
       case 3: return s.lcr
@@ -45,14 +49,14 @@ export const ns16550 = defineDevice({
 
   write(s, io, reg, value) {
     const v = value & 0xff
-    if (s.lcr & DLAB && reg < 2) {
+    if (s.lcr & LCR.DLAB && reg < 2) {
       s.divisor = reg === 0 ? (s.divisor & 0xff00) | v : (s.divisor & 0xff) | (v << 8)
       return
     }
     switch (reg) {
       case 0: transmit(s, io, v); break
       case 1: setInterruptEnable(s, v); break
-      case 2: setFifoControl(s, v); break
+      case 2: setFifoControl(s, io, v); break
       case 3: s.lcr = v; break
       case 4: s.mcr = v & 0x1f; break
       case 7: s.scr = v; break
@@ -60,7 +64,8 @@ export const ns16550 = defineDevice({
   },
 
   canReceive: s => (s.fcr & FCR.ENABLE ? s.rx.length < 16 : !s.rxReady),
-  receive(s, _io, byte) { accept(s, byte) },
+  receive(s, io, byte) { accept(s, io, byte) },
+  expire(s) { s.timeout = s.rxReady },
   writable(s, io) { flush(s, io) },
   update(s, io) { io.irq.set(pending(s) !== IIR.NONE) },
 })
@@ -68,8 +73,8 @@ export const ns16550 = defineDevice({
 /** The highest-priority cause: always computed, never stored. */
 function pending(s: S): number {
   if (s.ier & IER.LINE && s.overrun) return IIR.LINE
-  if (s.ier & IER.RX && s.rxReady)
-    return !(s.fcr & FCR.ENABLE) || s.rx.length >= TRIGGER[s.fcr >> 6]! ? IIR.RX : IIR.TIMEOUT
+  if (s.ier & IER.RX && s.timeout) return IIR.TIMEOUT
+  if (s.ier & IER.RX && s.rxReady && (!(s.fcr & FCR.ENABLE) || s.rx.length >= TRIGGER[s.fcr >> 6]!)) return IIR.RX
   if (s.ier & IER.TX && s.txPending) return IIR.TX
   return s.ier & IER.MODEM && s.msr & MSR.DELTAS ? IIR.MODEM : IIR.NONE
 }
@@ -80,13 +85,15 @@ function identify(s: S): number {
   return cause | (s.fcr & FCR.ENABLE ? IIR.FIFOS : 0)
 }
 
-function readData(s: S): number {
+function readData(s: S, io: IO): number {
   if (!(s.fcr & FCR.ENABLE)) {
     s.rxReady = 0
     return s.rbr
   }
   const byte = s.rx.shift() ?? 0
   s.rxReady = s.rx.length ? 1 : 0
+  s.timeout = 0
+  if (s.rxReady) startTimeout(s, io)
   return byte
 }
 
@@ -107,7 +114,7 @@ function readModemStatus(s: S): number {
 function transmit(s: S, io: IO, byte: number): void {
   s.txPending = 0
   if (s.mcr & MCR.LOOP) {
-    accept(s, byte)
+    accept(s, io, byte)
     s.txPending = 1
     return
   }
@@ -122,14 +129,22 @@ function flush(s: S, io: IO): void {
   if (before && !s.tx.length) s.txPending = 1
 }
 
-function accept(s: S, byte: number): void {
+function accept(s: S, io: IO, byte: number): void {
   if (s.fcr & FCR.ENABLE) {
     if (!s.rx.push(byte)) s.overrun = 1
+    startTimeout(s, io)
   } else {
     if (s.rxReady) s.overrun = 1
     s.rbr = byte
   }
   s.rxReady = 1
+}
+
+/** The FIFO's timeout: four characters' time after the last one came or was read (section 8.4.3). */
+function startTimeout(s: S, io: IO): void {
+  const bits = 1 + 5 + (s.lcr & LCR.DATA_BITS) + (s.lcr & LCR.PARITY ? 1 : 0) + (s.lcr & LCR.STOP ? 2 : 1)
+  const bitNs = (1e9 * (s.divisor || 1)) / io.props.baudbase
+  io.timer.timeout.arm(io.clock.nowNs() + Math.floor(4 * bits * bitNs))
 }
 
 function setInterruptEnable(s: S, v: number): void {
@@ -138,11 +153,12 @@ function setInterruptEnable(s: S, v: number): void {
   if (changed & IER.TX && !s.tx.length) s.txPending = v & IER.TX ? 1 : 0
 }
 
-function setFifoControl(s: S, v: number): void {
+function setFifoControl(s: S, io: IO, v: number): void {
   const clear = (v ^ s.fcr) & FCR.ENABLE ? FCR.CLEAR_RX | FCR.CLEAR_TX : v // changing the mode empties both
   if (clear & FCR.CLEAR_RX) {
     s.rx.clear()
-    s.rxReady = 0
+    s.rxReady = s.timeout = 0
+    io.timer.timeout.disarm()
   }
   if (clear & FCR.CLEAR_TX) {
     s.tx.clear()

@@ -1,0 +1,102 @@
+// Runs a script on both sides in step, and reports the first difference with the shortest script that shows it.
+import { VIRT } from '../../../src/machines/virt-riscv.ts'
+import { ours, type Ours } from './ours.ts'
+import { openQemu, type Outcome, type Qemu } from './qemu.ts'
+import { opText, random, type Op, type Timeless } from './script.ts'
+import { isAvoided, type Target } from './targets.ts'
+
+export type Difference = { readonly ours: string; readonly qemu: string }
+export type Report =
+  | { readonly same: true; readonly operations: number }
+  | { readonly same: false; readonly script: readonly Op[]; readonly difference: Difference; readonly text: string }
+
+export async function compare(target: Target, options: { accesses: number; seed: number; shrink?: boolean }): Promise<Report> {
+  const r = random(options.seed)
+  let left = options.accesses
+  const source = (on: Ours) => (left > 0 ? target.next(r, on) : undefined)
+  const first = await run(target, on => {
+    const ops = source(on)
+    left -= ops?.length ?? 0
+    return ops
+  })
+  if (!first.difference) return { same: true, operations: first.script.length }
+  const short = options.shrink === false ? first : await shrink(target, first)
+  return { same: false, script: short.script, difference: short.difference!, text: reportText(short) }
+}
+
+type Run = { script: Op[]; difference?: Difference }
+
+/** Applies what `source` supplies until it ends or the sides differ; the script ends with the operation that differed. */
+async function run(target: Target, source: (on: Ours) => readonly Op[] | undefined): Promise<Run> {
+  const on = ours(target.ours), qemu = await openQemu(target.qemu), script: Op[] = []
+  try {
+    await target.prepare?.(on, qemu)
+    for (let ops; (ops = source(on));)
+      for (const o of ops) {
+        if (isAvoided(target, o, on)) continue
+        script.push(o)
+        const difference = o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o)
+        if (difference) return { script, difference }
+      }
+    return { script }
+  } finally {
+    qemu.close()
+  }
+}
+
+async function both(target: Target, on: Ours, qemu: Qemu, o: Timeless): Promise<Difference | undefined> {
+  let theirs = await qemu.apply(o), mine = on.apply(o)
+  const ignored = target.explained.some(e => e.ignoreValue?.(o))
+  const values = ignored ? ['', ''] : [mine.value, theirs.value]
+  for (const more of target.settle?.(o, on) ?? []) {
+    theirs = await qemu.apply(more)
+    mine = on.apply(more)
+  }
+  const a = outcomeText(values[0]!, mine), b = outcomeText(values[1]!, theirs)
+  return a === b ? undefined : { ours: a, qemu: b }
+}
+
+const outcomeText = (value: string, { high }: Outcome) => `${value}${high.length ? ` high: ${high.join(' ')}` : ''}`
+
+const TIME_LOW = { op: 'read', at: VIRT.RTC, size: 4 } as const, TIME_HIGH = { op: 'read', at: VIRT.RTC + 4, size: 4 } as const
+
+/**
+ * Steps QEMU and sets our clock to its clock, which the real-time clock shows to the nanosecond. QEMU runs a timer some
+ * instructions late; a difference counts only if it is there after a few more.
+ */
+async function passTime(on: Ours, qemu: Qemu, count: number): Promise<Difference | undefined> {
+  let difference: Difference | undefined
+  for (let patience = 0; patience < 4; patience++) {
+    await qemu.step(patience === 0 ? count : 2)
+    const low = await qemu.apply(TIME_LOW), high = await qemu.apply(TIME_HIGH)
+    const time = (BigInt(high.value) << 32n) | BigInt(low.value)
+    const now = Number(BigInt.asIntN(64, time - on.system.instance('rtc').state.offsetNs))
+    if (now < on.clock.nowNs()) return { ours: `at ${on.clock.nowNs()} ns`, qemu: `at ${now} ns` }
+    on.clock.set(now)
+    on.system.runTimers()
+    on.apply(TIME_LOW)
+    const a = on.apply(TIME_HIGH).high.join(' '), b = high.high.join(' ')
+    if (a === b) return undefined
+    difference = { ours: `high: ${a}`, qemu: `high: ${b}` }
+  }
+  return difference
+}
+
+/** Delta debugging: drops ever smaller runs of operations as long as something still differs. */
+async function shrink(target: Target, start: Run): Promise<Run> {
+  let best = start, budget = 200
+  const replay = (script: readonly Op[]) => {
+    let given = false
+    return run(target, () => (given ? undefined : ((given = true), script)))
+  }
+  for (let size = Math.ceil(best.script.length / 2); size >= 1 && budget > 0; size = size === 1 ? 0 : Math.ceil(size / 2))
+    for (let at = 0; at < best.script.length - 1 && budget-- > 0;) {
+      const shorter = await replay(best.script.filter((_, i) => i < at || i >= at + size))
+      if (shorter.difference && shorter.script.length < best.script.length) best = shorter
+      else at += size
+    }
+  return best
+}
+
+const reportText = (f: Run) =>
+  [...f.script.map(opText), `  ours: ${f.difference!.ours || 'nothing'}`, `  qemu: ${f.difference!.qemu || 'nothing'}`].join('\n')
