@@ -43,9 +43,10 @@ export type Page = {
   pageBits: number
 }
 
-/** Entries of the instruction side, which only the dispatcher asks: a page's jump-cache entries live no longer than its
- * entry here. */
+/** Entries of the instruction side, which only the dispatcher asks. */
 const CODE_ENTRIES = 1024
+const JUMP_PAGES = 4096
+const jumpPage = (vaLo: number): number => (vaLo >>> PAGE_BITS) & (JUMP_PAGES - 1)
 
 export class Tlb {
   private readonly u32: Uint32Array
@@ -57,6 +58,8 @@ export class Tlb {
   /** Which (bank, mode) tables and jump caches hold anything. */
   private readonly dirty: Uint8Array
   private readonly jumpDirty = new Uint8Array(BANKS)
+  /** Which pages, by a hash, have had entries in each jump cache. */
+  private readonly jumpPages = new Uint8Array(BANKS * JUMP_PAGES)
   /** Instruction side: page address (low, high) and host offset of each entry. */
   private readonly code: Int32Array
   /** The range of virtual pages that large mappings have covered in each bank, in pages as numbers. */
@@ -125,7 +128,6 @@ export class Tlb {
   fillCode(mode: number, vaLo: number, vaHi: number, host: number, pageBits: number): void {
     if (pageBits > PAGE_BITS) this.noteLarge(vaLo, vaHi, pageBits)
     const e = this.codeEntry(mode, vaLo, this.bank), lo = vaLo & -PAGE
-    if (this.code[e] !== NO_PAGE && (this.code[e] !== lo || this.code[e + 1] !== (vaHi | 0))) this.dropJumps(this.bank)
     this.code[e] = lo
     this.code[e + 1] = vaHi
     this.code[e + 2] = host
@@ -154,6 +156,15 @@ export class Tlb {
     this.u32[e + 2] = mode
     this.u32[e + 3] = code
     this.jumpDirty[this.bank] = 1
+    this.jumpPages[this.bank * JUMP_PAGES + jumpPage(pcLo)] = 1
+  }
+
+  /** Changes the code of a pc in every jump cache that has it. */
+  changeJump(pcLo: number, pcHi: number, mode: number, code: number): void {
+    for (let b = 0; b < BANKS; b++) {
+      const e = (this.jumpCacheAt(b) + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
+      if (this.u32[e] === pcLo >>> 0 && this.u32[e + 1] === pcHi >>> 0 && this.u32[e + 2] === mode) this.u32[e + 3] = code
+    }
   }
 
   /** Drops everything; or one address space's pages; or one page, of one space or of all. */
@@ -182,15 +193,13 @@ export class Tlb {
   private flushPage(b: number, vaLo: number, vaHi: number): void {
     const page = pageNumber(vaLo, vaHi)
     if (page >= this.largeFrom[b]! && page < this.largeTo[b]!) return this.flushBank(b)
+    if (this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]) this.dropJumps(b)
     const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
     for (let m = 0; m < this.modes; m++) {
       const e = this.entry(m, vaLo, b)
       const c = this.codeEntry(m, vaLo, b)
-      if (this.code[c] === (lo | 0) && this.code[c + 1] === (vaHi | 0)) {
-        this.code[c] = NO_PAGE
-        this.dropJumps(b)
-      }
-      for (const kind of [0, 2])
+      if (this.code[c] === (lo | 0) && this.code[c + 1] === (vaHi | 0)) this.code[c] = NO_PAGE
+      for (const kind of [0, TlbEntry.WRITE >> 2])
         if ((this.u32[e + kind]! & -PAGE) >>> 0 === lo && this.u32[e + kind + 1] === hi) {
           this.u32[e + kind] = NONE
           this.u32[e + kind + 1] = NONE
@@ -205,6 +214,7 @@ export class Tlb {
       const at = this.jumpCacheAt(b)
       this.u8.fill(0xff, at, at + JUMP_BYTES)
       this.jumpDirty[b] = 0
+      this.jumpPages.fill(0, b * JUMP_PAGES, (b + 1) * JUMP_PAGES)
     }
   }
 

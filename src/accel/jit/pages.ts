@@ -24,15 +24,16 @@ export class CodePages {
   }
 
   /** Processor `self` now holds code of a page. If it is the first to, the others stop writing the page directly before this
-   * returns; meanwhile `serve` handles what they ask of us. */
-  claim(host: number, self: number, serve: () => void): void {
+   * returns; meanwhile `serve` handles what they ask of us. True if it held none before: it must protect the page too. */
+  claim(host: number, self: number, serve: () => void): boolean {
     const before = Atomics.or(this.words, this.base + (host >>> PAGE_BITS), 1 << self)
-    if (before !== 0) return
+    if (before !== 0) return (before & (1 << self)) === 0
     const page = host & -PAGE
     const waits = this.mailboxes.map((m, i) => (i === self ? 0 : m.post(Mail.PROTECT, page)))
     this.mailboxes.forEach((m, i) => {
       if (i !== self) awaitLetter(m, waits[i]!, serve)
     })
+    return true
   }
 
   /** The page was written: its code is dropped everywhere; at once here (by `drop`), and by the others before they look

@@ -210,6 +210,7 @@ export class Vcpu {
   /** Code number for the pc in the state; 0 if the thread should look after something first. */
   private lookup(rec: number): number {
     this.stats.lookups++
+    const epoch = this.stats.recordFlushes
     for (;;) {
       if (this.exitRequest || this.i32[this.w + (core.halted >>> 2)]) return 0
       const pcLo = this.pcLo, pcHi = this.pcHi, mode = this.i32[this.w + (core.mode >>> 2)]!
@@ -229,7 +230,7 @@ export class Vcpu {
         this.cache.dropPage(b.host)
         continue
       }
-      if (rec && this.u16(rec) === control.goto) this.link(rec, b)
+      if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
       // Blocks that continue on another page are looked up each time: that page's mapping may change alone.
       if (b.secondPage < 0) {
         b.entered = true
@@ -319,8 +320,7 @@ export class Vcpu {
         return high < 0 ? -1 : low | (high << 8)
       },
     }
-    this.codePages.claim(host, this.index, () => this.readMail())
-    this.tlb.protect(host & -PAGE)
+    this.claim(host)
     let limits: LiftLimits = this.limits
     for (;;) {
       this.builder.begin(pcLo, pcHi)
@@ -338,18 +338,18 @@ export class Vcpu {
     }
   }
 
+  /** Before code of a page is translated: nobody writes it directly any more. */
+  private claim(host: number): void {
+    if (this.codePages.claim(host, this.index, () => this.readMail())) this.tlb.protect(host & -PAGE)
+  }
+
   private install(host: number, pcLo: number, pcHi: number, mode: number, second: number): CodeBlock {
     const block = this.builder.block
     if (this.recordEnd + Assembler.bound(block) > this.plan.records + this.plan.recordBytes) {
-      this.stats.recordFlushes++
       this.dropAllCode()
-      this.codePages.claim(host, this.index, () => this.readMail())
-      this.tlb.protect(host & -PAGE)
+      this.claim(host)
     }
-    if (second >= 0) {
-      this.codePages.claim(second, this.index, () => this.readMail())
-      this.tlb.protect(second & -PAGE)
-    }
+    if (second >= 0) this.claim(second)
     const record = this.recordEnd, number = this.blockCount++
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
@@ -372,6 +372,7 @@ export class Vcpu {
     b.code = code
     this.views.u16[b.record >>> 1] = control.entry
     this.i32[(b.record + Record.IMM) >>> 2] = code
+    this.tlb.changeJump(b.pcLo, b.pcHi, b.mode, code)
   }
 
   dropCode(page: number): void {
@@ -379,6 +380,7 @@ export class Vcpu {
   }
 
   dropAllCode(): void {
+    this.stats.recordFlushes++
     this.cache.dropAll()
     this.tlb.dropJumps()
     this.recordEnd = this.plan.records

@@ -1,7 +1,8 @@
 // A WebAssembly module for a batch of regions: one function each.
+import type { Block } from '../../../ir/block.ts'
 import { JumpKind, op, type Type } from '../../../ir/ops.ts'
 import type { Isa } from '../../../isa/isa.ts'
-import { JumpEntry, PAGE } from '../../../mem/tlb.ts'
+import { JumpEntry } from '../../../mem/tlb.ts'
 import { type Callee, F32, F64, type FuncIndex, I32, I64, moduleBuilder, type ModuleBuilder, type TableIndex } from '../../../wasm/encode.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import { Library } from '../../../wasm/lower.ts'
@@ -27,8 +28,8 @@ const slowTypes: { [N in SlowName]: [number[], number[]] } = {
   slowFloat: [[I32, I64, I64, I64, I32, I32], [I64]],
 }
 
-/** The module's bytes; region n is its export `r<n>`. `tables[n]` is the byte address of a table of PAGE / 2 bytes that the
- * caller fills from `entryTable`. */
+/** The module's bytes; region n is its export `r<n>`. `tables[n]` is the byte address where the caller puts its entry
+ * table. */
 export function compileRegions(c: CompileContext, regions: readonly Region[], tables: readonly number[]): Uint8Array<ArrayBuffer> {
   const m = moduleBuilder()
   m.importMemory('env', 'memory', c.memory)
@@ -42,12 +43,18 @@ export function compileRegions(c: CompileContext, regions: readonly Region[], ta
   return m.finish() as Uint8Array<ArrayBuffer>
 }
 
-/** For each half-word of the page the number of the entry there plus one, or 0. */
-export function entryTable(region: Region): Uint8Array {
-  const t = new Uint8Array(PAGE / 2)
-  region.entries.forEach((offset, i) => { t[offset >> 1] = i + 1 })
-  return t
+/** From the first to the last entry of a region, for each half-word the number of the entry there plus one, or 0. Empty
+ * for a region that contains no return. */
+export function entryTable(region: Region): { first: number; bytes: Uint8Array } {
+  const first = Math.min(...region.entries), last = Math.max(...region.entries)
+  if (!hasReturn(region)) return { first, bytes: new Uint8Array(0) }
+  const bytes = new Uint8Array((last - first) / 2 + 1)
+  region.entries.forEach((offset, i) => { bytes[(offset - first) >> 1] = i + 1 })
+  return { first, bytes }
 }
+
+const isReturn = (b: Block): boolean => b.op[b.n - 1] === op.jumpto && b.lo[b.n - 1] !== JumpKind.CALL
+const hasReturn = (region: Region): boolean => region.blocks.some(b => isReturn(b.block))
 
 const localType = { i: I32, l: I64, f: F32, d: F64 }
 const loadOf: { [T in Type]: typeof W.I64_LOAD } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD }
@@ -96,7 +103,7 @@ function emitRegion(
     if (!exitAt.has(key)) exitAt.set(key, exits.push({ lo, hi }) - 1 + region.blocks.length)
     return exitAt.get(key)!
   }
-  const returns = region.blocks.some(b => b.block.op[b.block.n - 1] === op.jumpto) && region.entries.length > 0
+  const { first, bytes: { length: tableBytes } } = entryTable(region)
   for (const r of region.blocks) {
     const b = r.block, last = b.n - 1, o = b.op[last]!, end = b.pcLo + b.sizeBytes
     if (o === op.branch)
@@ -106,7 +113,7 @@ function emitRegion(
         else: r.fall >= 0 ? number.get(r.fall)! : exitTo(end | 0, (b.pcHi + Math.floor(end / 0x100000000)) | 0),
       })
     else if (o === op.jump) nodes.push({ kind: 'goto', to: r.taken >= 0 ? number.get(r.taken)! : exitTo(b.lo[last]!, b.hi[last]!) })
-    else if (o === op.jumpto && returns && b.lo[last] !== JumpKind.CALL)
+    else if (isReturn(b))
       nodes.push({ kind: 'switch', targets: [indirectExit(), ...region.entries.map(e => number.get(e)!)], otherwise: indirectExit() })
     else if (o === op.jumpto) nodes.push({ kind: 'goto', to: indirectExit() })
     else nodes.push({ kind: 'exit' })
@@ -128,10 +135,12 @@ function emitRegion(
       if (b.op[last] !== op.jumpto) return
       f.set(pc)
       if (nodes[node]!.kind !== 'switch') return
-      const d = f.temp(I32)
-      f.get(pc).i64c(request.pageLo, request.pageHi).op(W.I64_SUB).i64c(PAGE, 0).op(W.I64_LT_U)
+      const d = f.temp(I64)
+      const sum = request.pageLo + first
+      f.get(pc).i64c(sum | 0, (request.pageHi + Math.floor(sum / 0x100000000)) | 0).op(W.I64_SUB).tee(d)
+      f.i64c(2 * tableBytes, 0).op(W.I64_LT_U)
       f.if(I32)
-      f.get(pc).op(W.I32_WRAP_I64).i32c(PAGE - 1).op(W.I32_AND).i32c(1).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt)
+      f.get(d).op(W.I32_WRAP_I64).i32c(1).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt)
       f.else().i32c(0).end()
       f.free(d)
     },

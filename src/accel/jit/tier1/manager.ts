@@ -3,7 +3,6 @@ import { coreOffsets } from '../vcpu.ts'
 import { vcpuCore } from '../../../isa/isa.ts'
 import { layoutOf } from '../../../state/layout.ts'
 import { wasmFeatures } from '../../../wasm/features.ts'
-import { PAGE } from '../../../mem/tlb.ts'
 import { entryCode } from '../code.ts'
 import type { CodeBlock } from '../cache.ts'
 import { findRegion } from './region.ts'
@@ -29,8 +28,8 @@ export class Tier1 {
       const region = findRegion(v.isa, v.views.u8, { pageLo: b.pcLo & ~4095, pageHi: b.pcHi, mode: b.mode, host: b.host & ~4095, known, entered, start: b.pcLo & 4095 }, { maxBlocks: +(process.env.MAXB ?? 150), maxInsns: 1500 })
       if (!region) return
       const t1 = performance.now()
-      const at = this.tableNext; this.tableNext += PAGE / 2
-      v.views.u8.set(entryTable(region), at)
+      const at = this.tableNext, tab = entryTable(region).bytes; this.tableNext += tab.length
+      v.views.u8.set(tab, at)
       const bytes = compileRegions(ctx, [region], [at])
       const t2 = performance.now()
       const mod = new WebAssembly.Module(bytes)
@@ -38,7 +37,6 @@ export class Tier1 {
       const slot = this.slots++
       v.table.set(slot, inst.exports.r0)
       region.entries.forEach((off, i) => { const n = by.get(off); if (n && n.valid) v.compiled(n, entryCode(slot, i)) })
-      v.tlb.dropJumps()
       this.stats.regions++; this.stats.insns += region.insns; this.stats.bytes += bytes.length; this.stats.blocks += region.blocks.length
       this.stats.find += t1 - t0; this.stats.emit += t2 - t1; this.stats.ms += performance.now() - t2
     }
