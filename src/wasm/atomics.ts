@@ -1,5 +1,5 @@
-// WebAssembly instructions for shared memory, prefix 0xfe. After the threads proposal; in opcode order. An access that
-// is not aligned to its width traps, and so does a wait on a memory that is not shared.
+// WebAssembly instructions for shared memory, prefix 0xfe. After the threads proposal; in opcode order. An
+// access that is not aligned to its width traps, and so does a wait on a memory that is not shared.
 
 import { fe, mem, other } from './table.ts'
 

@@ -1,12 +1,14 @@
-// A growing byte buffer with the encodings of the WebAssembly binary format (core specification 2.0, section 5.2).
-// Numbers go straight into the array; 64-bit integers come as two halves, so that no BigInt is made.
+// A growing byte buffer with the encodings of the WebAssembly binary format (core specification 2.0, section
+// 5.2). Numbers go straight into the array; 64-bit integers come as two halves, so that no BigInt is made.
 
 export type Buffer8 = Uint8Array<ArrayBuffer>
 
 /** Every single write below fits into this much. */
 const ROOM = 32
 const INITIAL = 1024
-/** Buffers given back by finished modules; a generator makes thousands of functions of about the same size. */
+/**
+ * Buffers given back by finished modules; a generator makes thousands of functions of about the same size.
+ */
 const spare: Buffer8[] = []
 const SPARE_BUFFERS = 64
 const SPARE_SIZE = 1 << 16
@@ -17,24 +19,31 @@ const float = new DataView(new ArrayBuffer(8))
 export class Bytes {
   data: Buffer8 = spare.pop() ?? new Uint8Array(INITIAL)
   length = 0
+  /** Up to this length there is room for one more instruction. */
+  private limit = this.data.length - ROOM
 
-  /** Room for one more instruction or field; with `bytes`, for that many. */
-  room(bytes = ROOM): void {
-    if (this.length + bytes > this.data.length) this.grow(bytes)
+  /** Room for one more instruction or field. */
+  room(): void {
+    if (this.length > this.limit) this.grow(ROOM)
   }
 
-  private grow(bytes: number): void {
-    if (!this.data.length) throw new Error('written to after it was finished')
-    const data = new Uint8Array(Math.max(2 * this.data.length, this.length + bytes))
+  /** Room for so many bytes, and a field. */
+  grow(bytes: number): void {
+    if (this.data === RELEASED) throw new Error('written to after it was finished')
+    if (this.length + bytes + ROOM <= this.data.length) return
+    const data = new Uint8Array(Math.max(2 * this.data.length, this.length + bytes + ROOM))
     data.set(this.data.subarray(0, this.length))
     this.data = data
+    this.limit = data.length - ROOM
   }
 
   /** Gives the buffer back. What is written from now on throws. */
   release(): void {
-    if (spare.length < SPARE_BUFFERS && this.data.length && this.data.length <= SPARE_SIZE) spare.push(this.data)
+    const size = this.data.length
+    if (size && size <= SPARE_SIZE && spare.length < SPARE_BUFFERS) spare.push(this.data)
     this.data = RELEASED
     this.length = 0
+    this.limit = -1
   }
 
   u8(value: number): void {
@@ -58,7 +67,7 @@ export class Bytes {
   /** Unsigned LEB128 of 0..2^53-1: offsets and sizes in 64-bit memories. */
   u53(value: number): void {
     if (value >= 0 && value <= 0x7fffffff) return this.u32(value)
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`not an unsigned size: ${value}`)
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an unsigned size: ${value}`)
     this.room()
     while (value > 0x7f) {
       this.data[this.length++] = value % 0x80 | 0x80
@@ -122,7 +131,7 @@ export class Bytes {
   }
 
   append(bytes: Uint8Array): void {
-    this.room(bytes.length)
+    this.grow(bytes.length)
     this.data.set(bytes, this.length)
     this.length += bytes.length
   }
@@ -143,7 +152,7 @@ export class Bytes {
       return this.append(utf8)
     }
     this.u32(text.length)
-    this.room(text.length)
+    this.grow(text.length)
     for (let i = 0; i < text.length; i++) this.data[this.length++] = text.charCodeAt(i)
   }
 

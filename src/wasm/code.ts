@@ -1,5 +1,6 @@
-// The body of one WebAssembly function, written instruction by instruction straight into bytes. Local indices are
-// final when they are handed out, in whatever order types come; labels are resolved to depths as branches are written.
+// The body of one WebAssembly function, written instruction by instruction straight into bytes. Local indices
+// are final when they are handed out, in whatever order types come; labels are resolved to depths as branches
+// are written.
 //
 //   const sum = m.function(m.type([I32, I32], [I32]), { export: 'sum' })
 //   sum.get(0).get(1).op(I32_ADD)
@@ -7,10 +8,10 @@
 // Types are not checked here: `WebAssembly.validate` does that, and print.ts shows where.
 
 import {
-  BLOCK, BR, BR_IF, BR_TABLE, CALL, CALL_INDIRECT, DROP, ELSE, END, F32_CONST, F64_CONST, GLOBAL_GET, GLOBAL_SET,
-  I32_CONST, I64_CONST, IF, LOCAL_GET, LOCAL_SET, LOCAL_TEE, LOOP, REF_NULL, RETURN, RETURN_CALL,
-  RETURN_CALL_INDIRECT, SELECT, TABLE_GET, TABLE_SET, UNREACHABLE, MEMORY_SIZE, MEMORY_GROW, MEMORY_COPY, MEMORY_FILL,
-  MEMORY_INIT, DATA_DROP, REF_FUNC,
+  BLOCK, BR, BR_IF, BR_TABLE, CALL, CALL_INDIRECT, DATA_DROP, DROP, ELSE, END, F32_CONST, F64_CONST,
+  GLOBAL_GET, GLOBAL_SET, I32_CONST, I64_CONST, IF, LOCAL_GET, LOCAL_SET, LOCAL_TEE, LOOP, MEMORY_COPY,
+  MEMORY_FILL, MEMORY_GROW, MEMORY_INIT, MEMORY_SIZE, REF_FUNC, REF_NULL, RETURN, RETURN_CALL,
+  RETURN_CALL_INDIRECT, SELECT, TABLE_GET, TABLE_SET, UNREACHABLE,
 } from './opcodes.ts'
 import { ATOMIC_FENCE } from './atomics.ts'
 import { I8X16_SHUFFLE, V128_CONST } from './simd.ts'
@@ -169,7 +170,10 @@ export class Code extends Bytes {
     return this
   }
 
-  /** A memory access at the address on the stack plus `offset`; `align` is a logarithm, the natural one by default. */
+  /**
+   * A memory access at the address on the stack plus `offset`; `align` is a logarithm, the natural one by
+   * default.
+   */
   mem(code: MemOp, offset = 0, align = naturalAlign[code]): this {
     this.opcode(code)
     this.data[this.length++] = align
@@ -352,7 +356,7 @@ export class Code extends Bytes {
 
   /** Closes the function. */
   finish(): void {
-    if (this.labels.length !== 1) throw new Error(`function ${this.index}: ${this.labels.length - 1} blocks open`)
+    if (this.depth) throw new Error(`function ${this.index}: ${this.depth} blocks open`)
     this.u8(END)
   }
 

@@ -1,6 +1,7 @@
-// WebAssembly modules, assembled at run time. A module is made of imports, then functions whose indices are final at
-// once, so that functions can call each other in any order; finish() puts the sections together in one allocation.
-// After the WebAssembly Core Specification 2.0, section 5.5, with the threads and memory64 proposals' limits.
+// WebAssembly modules, assembled at run time. A module is made of imports, then functions whose indices are
+// final at once, so that functions can call each other in any order; finish() puts the sections together in
+// one allocation. After the WebAssembly Core Specification 2.0, section 5.5, with the threads and memory64
+// proposals' limits.
 //
 //   const m = moduleBuilder()
 //   m.importMemory('env', 'memory', { min: 1, max: 65536, shared: true })
@@ -225,7 +226,7 @@ export class ModuleBuilder {
     starts.push(declarations.length)
 
     const out = new Bytes()
-    out.room(codeSize + this.segments.length + this.elements.length + this.imports.length + this.types.length + 4096)
+    out.grow(codeSize + this.segments.length + this.elements.length + this.names.length + 4096)
     out.word(0x6d736100)
     out.word(1)
     this.types.write(out, SECTION.TYPE)

@@ -1,6 +1,6 @@
-// WebAssembly instructions: the core set, sign extension, saturating truncation, bulk memory, reference types and tail
-// calls. After the WebAssembly Core Specification 2.0, section 5.4, and the tail call proposal; in opcode order.
-// Not in the table: garbage collection, exception handling, typed function references.
+// WebAssembly instructions: the core set, sign extension, saturating truncation, bulk memory, reference types
+// and tail calls. After the WebAssembly Core Specification 2.0, section 5.4, and the tail call proposal; in
+// opcode order. Not in the table: garbage collection, exception handling, typed function references.
 
 import { fc, mem, op, other } from './table.ts'
 

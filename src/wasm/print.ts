@@ -1,6 +1,6 @@
-// A WebAssembly module as text, in the format's own syntax (core specification 2.0, chapter 6): for golden tests and
-// for the trace of generated code. Instructions are decoded by the tables that encode them. Labels are named where
-// something branches to them: $b block, $l loop, $i if, numbered as they open.
+// A WebAssembly module as text, in the format's own syntax (core specification 2.0, chapter 6): for golden
+// tests and for the trace of generated code. Instructions are decoded by the tables that encode them. Labels
+// are named where something branches to them: $b block, $l loop, $i if, numbered as they open.
 
 import './opcodes.ts'
 import './atomics.ts'
@@ -9,7 +9,10 @@ import { BLOCK, ELSE, END, IF, LOOP } from './opcodes.ts'
 import { fc, fd, fe, opTable, type Immediate } from './table.ts'
 
 export interface PrintOptions {
-  /** Puts each instruction's offset in the module before it: the offset that V8's messages and stack traces name. */
+  /**
+   * Puts each instruction's offset in the module before it: the offset that V8's messages and stack traces
+   * name.
+   */
   offsets?: boolean
 }
 
@@ -30,13 +33,13 @@ interface Context {
 /** Throws where the bytes are not a module of instructions that the tables know. */
 export function printModule(bytes: Uint8Array, options: PrintOptions = {}): string {
   const reader = new Reader(bytes)
-  if (reader.word() !== 0x6d736100 || reader.word() !== 1) throw new Error('not a WebAssembly module, version 1')
+  if (reader.word() !== 0x6d736100 || reader.word() !== 1) throw new Error('not a WebAssembly module')
   const context: Context = { types: [], functions: [], lines: [], options }
   const names = readNames(bytes)
   const declared: number[] = []
   let bodies = 0
   context.lines.push(names.module === undefined ? '(module' : `(module ${identifier(names.module)}`)
-  const addFunction = (type: number, name: string) => {
+  const addFunction: AddFunction = (type, name) => {
     const wanted = identifier(names.functions.get(context.functions.length) ?? name)
     const taken = context.functions.some(f => f.name === wanted)
     context.functions.push({ type, name: taken ? `${wanted}#${context.functions.length}` : wanted })
@@ -46,7 +49,7 @@ export function printModule(bytes: Uint8Array, options: PrintOptions = {}): stri
     const id = reader.u8(), size = reader.u32(), end = reader.pos + size
     if (id === 0) {
       const name = reader.name()
-      if (name !== 'name') context.lines.push(`  (; custom section ${quote(name)}, ${end - reader.pos} bytes ;)`)
+      if (name !== 'name') context.lines.push(`  (; section ${quote(name)}, ${end - reader.pos} bytes ;)`)
       reader.pos = end
       continue
     }
@@ -74,7 +77,7 @@ export function printModule(bytes: Uint8Array, options: PrintOptions = {}): stri
         }
       }
     }
-    if (reader.pos !== end) throw new Error(`section ${id} ends at ${hex(end)}, its content at ${hex(reader.pos)}`)
+    if (reader.pos !== end) throw new Error(`section ${id} ends at ${hex(end)}, not at ${hex(reader.pos)}`)
   }
   context.lines.push(')', '')
   return context.lines.join('\n')
@@ -88,7 +91,9 @@ function printType(reader: Reader, { types, lines }: Context): void {
   types.push(type)
 }
 
-function printImport(reader: Reader, context: Context, addFunction: (type: number, name: string) => void): void {
+type AddFunction = (type: number, name: string) => void
+
+function printImport(reader: Reader, context: Context, addFunction: AddFunction): void {
   const module = reader.name(), name = reader.name(), kind = reader.u8()
   const what = () => {
     switch (kind) {
@@ -108,8 +113,8 @@ function printImport(reader: Reader, context: Context, addFunction: (type: numbe
 
 function printExport(reader: Reader, context: Context): void {
   const name = reader.name(), kind = reader.u8(), index = reader.u32()
-  const what = kind ? `${['', 'table', 'memory', 'global'][kind]} ${index}` : `func ${functionName(context, index)}`
-  context.lines.push(`  (export ${quote(name)} (${what}))`)
+  const what = kind ? index : functionName(context, index)
+  context.lines.push(`  (export ${quote(name)} (${['func', 'table', 'memory', 'global'][kind]} ${what}))`)
 }
 
 function printElements(reader: Reader, context: Context): void {
@@ -133,6 +138,7 @@ function printData(reader: Reader, context: Context): void {
 function printBody(reader: Reader, context: Context, index: number): void {
   const { lines, types, options } = context
   const size = reader.u32(), end = reader.pos + size
+  const digits = reader.bytes.length.toString(16).length
   const { name, type } = context.functions[index]
   lines.push(`  (func ${name} (type ${type})${signature(types[type])}`)
   let locals = ''
@@ -151,7 +157,7 @@ function printBody(reader: Reader, context: Context, index: number): void {
     return target.line < 0 ? `${depth}` : `$${target.name}`
   }
   while (reader.pos < end) {
-    const at = options.offsets ? `(;${hex(reader.pos)};) ` : ''
+    const at = options.offsets ? `(;0x${reader.pos.toString(16).padStart(digits, '0')};) ` : ''
     const opcode = reader.opcode(), row = opTable[opcode]
     if (!row) throw new Error(`unknown instruction ${hex(opcode)} at ${hex(reader.pos)}`)
     if (opcode === END) {
@@ -196,16 +202,16 @@ function immediate(
     }
     case 'i32': return ' ' + integer(reader.s64(), 32)
     case 'i64': return ' ' + integer(reader.s64(), 64)
-    case 'f32': return ' ' + float(BigInt(reader.word() >>> 0), 23n, 8n, bits => {
-      const view = new DataView(new ArrayBuffer(4))
-      view.setUint32(0, Number(bits))
-      return view.getFloat32(0)
-    })
-    case 'f64': return ' ' + float(BigInt(reader.word() >>> 0) | BigInt(reader.word() >>> 0) << 32n, 52n, 11n, bits => {
-      const view = new DataView(new ArrayBuffer(8))
-      view.setBigUint64(0, bits)
-      return view.getFloat64(0)
-    })
+    case 'f32': {
+      const bits = BigInt(reader.word() >>> 0)
+      floatView.setUint32(0, Number(bits))
+      return ' ' + float(floatView.getFloat32(0), bits, 23n, 31n)
+    }
+    case 'f64': {
+      const bits = BigInt(reader.word() >>> 0) | BigInt(reader.word() >>> 0) << 32n
+      floatView.setBigUint64(0, bits)
+      return ' ' + float(floatView.getFloat64(0), bits, 52n, 63n)
+    }
     case 'v128': return ' i32x4' + Array.from({ length: 4 }, () => ' ' + hex(reader.word() >>> 0)).join('')
     case 'types': return Array.from({ length: reader.u32() }, () => ` (result ${valueType(reader)})`).join('')
     case 'reftype': return ' ' + valueType(reader).replace('ref', '')
@@ -218,7 +224,7 @@ function constant(reader: Reader, context: Context): string {
   const row = opTable[reader.opcode()]
   if (!row) throw new Error(`unknown instruction before ${hex(reader.pos)}`)
   const text = row.immediates.map(kind => immediate(reader, context, kind, String, row.align)).join('')
-  if (reader.u8() !== END) throw new Error(`not implemented: longer constant expression at ${hex(reader.pos)}`)
+  if (reader.u8() !== END) throw new Error(`not implemented: constant expression at ${hex(reader.pos)}`)
   return `(${row.name}${text})`
 }
 
@@ -289,7 +295,7 @@ class Reader {
   }
 
   take(length: number): Uint8Array {
-    if (this.pos + length > this.bytes.length) throw new Error(`module ends within ${length} bytes at ${hex(this.pos)}`)
+    if (this.pos + length > this.bytes.length) throw new Error(`module ends after ${hex(this.pos)}`)
     return this.bytes.subarray(this.pos, this.pos += length)
   }
 
@@ -337,13 +343,12 @@ function integer(value: bigint, bits: number): string {
   return value >= -0x10000n && value < 0x10000n ? `${value}` : hex(BigInt.asUintN(bits, value))
 }
 
-function float(bits: bigint, fraction: bigint, exponent: bigint, decode: (bits: bigint) => number): string {
-  const sign = bits >> fraction + exponent ? '-' : ''
-  const payload = bits & (1n << fraction) - 1n
-  const value = decode(bits)
-  if (Number.isNaN(value)) return `${sign}nan:${hex(payload)}`
-  if (!Number.isFinite(value)) return `${sign}inf`
-  return `${sign}${Math.abs(value)}`
+const floatView = new DataView(new ArrayBuffer(8))
+
+function float(value: number, bits: bigint, fraction: bigint, signBit: bigint): string {
+  const sign = bits >> signBit ? '-' : ''
+  if (Number.isNaN(value)) return `${sign}nan:${hex(bits & (1n << fraction) - 1n)}`
+  return sign + (Number.isFinite(value) ? Math.abs(value) : 'inf')
 }
 
 function hex(value: number | bigint): string {

@@ -1,6 +1,6 @@
-// WebAssembly instructions on 128-bit vectors, prefix 0xfd. After the WebAssembly Core Specification 2.0, section 5.4,
-// and the relaxed SIMD proposal; in opcode order. The relaxed ones may differ from host to host: features.ts measures
-// whether a multiply-add is fused.
+// WebAssembly instructions on 128-bit vectors, prefix 0xfd. After the WebAssembly Core Specification 2.0,
+// section 5.4, and the relaxed SIMD proposal; in opcode order. The relaxed ones may differ from host to host:
+// features.ts measures whether a multiply-add is fused.
 
 import { fd, lane, mem, memLane, op, other } from './table.ts'
 
@@ -284,4 +284,5 @@ export const F64X2_RELAXED_MIN = op(fd(0x10f), 'f64x2.relaxed_min', 'vv:v')
 export const F64X2_RELAXED_MAX = op(fd(0x110), 'f64x2.relaxed_max', 'vv:v')
 export const I16X8_RELAXED_Q15MULR_S = op(fd(0x111), 'i16x8.relaxed_q15mulr_s', 'vv:v')
 export const I16X8_RELAXED_DOT_I8X16_I7X16_S = op(fd(0x112), 'i16x8.relaxed_dot_i8x16_i7x16_s', 'vv:v')
-export const I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S = op(fd(0x113), 'i32x4.relaxed_dot_i8x16_i7x16_add_s', 'vvv:v')
+export const I32X4_RELAXED_DOT_I8X16_I7X16_ADD_S =
+  op(fd(0x113), 'i32x4.relaxed_dot_i8x16_i7x16_add_s', 'vvv:v')

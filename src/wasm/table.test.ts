@@ -1,5 +1,5 @@
-// Every row of the instruction tables: the constant is named after the mnemonic, the host agrees with its types, and
-// the printer finds the row again.
+// Every row of the instruction tables: the constant is named after the mnemonic, the host agrees with its
+// types, and the printer finds the row again.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as atomics from './atomics.ts'
@@ -55,7 +55,9 @@ function special(f: Code, name: string): void {
   }
 }
 
-/** Table instructions have no method on the builder but two; these types are from the stack or the immediates. */
+/**
+ * Table instructions have no method on the builder but two; these types are from the stack or the immediates.
+ */
 const UNTESTED = /^(table\.(init|copy|grow|size|fill)|elem\.drop)$/
 
 for (const memory64 of [false, true]) {

@@ -1,9 +1,10 @@
-// What every table of WebAssembly instructions is made of. A row is one exported constant: it names the opcode, the
-// mnemonic, what the instruction takes from the stack and leaves there, and which immediates follow. Encoder, printer
-// and type checks read the same row; the tables are opcodes.ts, simd.ts and atomics.ts.
+// What every table of WebAssembly instructions is made of. A row is one exported constant: it names the
+// opcode, the mnemonic, what the instruction takes from the stack and leaves there, and which immediates
+// follow. Encoder, printer and type checks read the same row; the tables are opcodes.ts, simd.ts and
+// atomics.ts.
 //
-// An opcode is one small number, dense over all prefixes, so that arrays can be indexed by it: 0x00..0xff as encoded,
-// 0x100.. after prefix 0xfc, 0x200.. after 0xfd, 0x400.. after 0xfe.
+// An opcode is one small number, dense over all prefixes, so that arrays can be indexed by it: 0x00..0xff as
+// encoded, 0x100.. after prefix 0xfc, 0x200.. after 0xfd, 0x400.. after 0xfe.
 
 /** A value type as the signed number whose low seven bits are its encoding (core specification, 5.3). */
 export type ValType = number & { readonly brand: 'ValType' }
@@ -28,7 +29,8 @@ export type OtherOp = Opcode & { readonly shape: 'other' }
 
 export type Immediate =
   | 'block' | 'label' | 'labels' | 'function' | 'type' | 'table' | 'elements' | 'data' | 'local' | 'global'
-  | 'memory' | 'mem' | 'lane' | 'lanes' | 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'types' | 'reftype' | 'zero'
+  | 'memory' | 'mem' | 'lane' | 'lanes' | 'i32' | 'i64' | 'f32' | 'f64' | 'v128'
+  | 'types' | 'reftype' | 'zero'
 
 export interface OpInfo {
   readonly opcode: Opcode
@@ -57,7 +59,7 @@ const LETTERS: Record<string, ValType> =
 
 /** `signature` is operands:results, a letter each (i32 i, i64 I, f32 f, f64 F, v128 v, address a), or '*'. */
 function row(opcode: number, name: string, signature: string, immediates: string, align: number): Opcode {
-  if (opTable[opcode]) throw new Error(`opcode 0x${opcode.toString(16)} is both ${opTable[opcode].name} and ${name}`)
+  if (opTable[opcode]) throw new Error(`${name} has the opcode of ${opTable[opcode].name}`)
   const types = (letters: string) => Array.from(letters, letter => LETTERS[letter])
   const [operands, results] = signature.split(':')
   opTable[opcode] = {

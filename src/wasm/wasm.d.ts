@@ -1,6 +1,7 @@
-// The WebAssembly JavaScript interface as far as Typevisor uses it. TypeScript has these types in its DOM library only,
-// and the core compiles without the DOM: it runs in workers and in Node as well. Shared memories, 64-bit addresses,
-// and `js-api` of the threads and memory64 proposals are included; streaming compilation is not.
+// The WebAssembly JavaScript interface as far as Typevisor uses it. TypeScript has these types in its DOM
+// library only, and the core compiles without the DOM: it runs in workers and in Node as well. Shared
+// memories, 64-bit addresses, and `js-api` of the threads and memory64 proposals are included; streaming
+// compilation is not.
 
 declare namespace WebAssembly {
   type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | 'anyfunc' | 'externref'
