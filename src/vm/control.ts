@@ -2,8 +2,9 @@
 // knows a machine only through this. All calls come from the main thread and never block it: whatever has to wait for
 // another thread returns a promise. `Awaitable` is for answers that may be at hand (state in shared memory) or not.
 import type { LogClass } from '../base/log.ts'
+import type { Host } from '../host/host.ts'
 import type { DebugRegister } from '../isa/isa.ts'
-import type { Arch } from './config.ts'
+import type { Arch, MachineConfig } from './config.ts'
 
 export type { DebugRegister }
 
@@ -200,4 +201,12 @@ export type Catalogue = {
   readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
   readonly accels: readonly Named[]
   readonly devices: readonly (Named & { readonly bus?: string; readonly properties: readonly PropertyInfo[] })[]
+}
+
+/** What vm/machine.ts exports for management. */
+export type Assembly = {
+  /** Makes a machine; it stands still in state 'prelaunch'. Throws VmError, with `where` as a path in the configuration
+   * (see `blaming` in base/errors.ts). */
+  createMachine(config: MachineConfig, host: Host): Promise<MachineControl>
+  catalogue(arch: Arch): Catalogue
 }

@@ -3,7 +3,7 @@
 import { VmError } from '../../base/errors.ts'
 import type { DriveConfig, MachineConfig } from '../../vm/config.ts'
 import type { HelpTopic, Invocation, ManagementConfig, MonitorConfig } from '../invocation.ts'
-import { type LegacyChar, parseLegacyChar } from './chardevs.ts'
+import { gdbChardev, type LegacyChar, parseLegacyChar } from './chardevs.ts'
 import { suggest } from './nearest.ts'
 import { usage } from './values.ts'
 
@@ -82,12 +82,8 @@ export function builder(interactive: boolean): Builder {
     },
     gdb(line) {
       if (line === 'none') return
-      // gdb connects to us unless somebody says otherwise.
-      const implied = /^(tcp|unix):/.test(line) && !/,server\b/.test(line) ? `${line},server=on,wait=off` : line
-      const made = parseLegacyChar(implied, `gdb${management.gdb.length}`)
-      if (made.kind !== 'new' || made.withMonitor) throw usage(`'${line}' is not for gdb`, 'tcp::1234, unix:PATH or stdio')
       origins.set(`gdb[${management.gdb.length}]`, b.current)
-      management.gdb.push(made.config)
+      management.gdb.push(gdbChardev(line, `gdb${management.gdb.length}`))
     },
     help(topic, name) { help ??= { topic, ...(name !== undefined && { name }) } },
     finish() {

@@ -118,3 +118,12 @@ function cut(line: string): [string, string | undefined] {
 }
 
 const properties = (line: string | undefined): PropertyBag => (line ? parseValues(line, {}, { open: true }).rest : {})
+
+/** Where gdb connects to, as -gdb and `gdbserver` take it. It connects to us unless somebody says otherwise. */
+export function gdbChardev(where: string, id: string): ChardevConfig {
+  if (/^\d+$/.test(where)) return chardev(id, 'socket', { port: where, server: true, wait: false })
+  const implied = /^(tcp|unix):/.test(where) && !/,server\b/.test(where) ? `${where},server=on,wait=off` : where
+  const made = parseLegacyChar(implied, id)
+  if (made.kind !== 'new' || made.withMonitor) throw usage(`'${where}' is not for gdb`, 'tcp::1234, unix:PATH or stdio')
+  return made.config
+}

@@ -37,7 +37,7 @@ export function openGdb(device: CharDevice, management: Management): void {
             if (answer !== undefined && stub === mine) send(answer)
           })
         },
-        interrupt: () => mine.interrupt(),
+        interrupt: () => { busy = busy.then(() => mine.interrupt()) },
         again: () => { if (last) link.write(last) },
         acknowledge: good => raw(good ? '+' : '-'),
       })

@@ -1,0 +1,88 @@
+// Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command line and the
+// library both start here.
+import { blaming } from '../base/errors.ts'
+import type { ByteStream, Host } from '../host/host.ts'
+import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
+import type { MachineControl, ShutdownCause } from '../vm/control.ts'
+import { type CharDevice, openCharDevice } from './char/device.ts'
+import { connectGuest } from './char/guest.ts'
+import { gdbChardev } from './cli/chardevs.ts'
+import { openGdb } from './gdb/server.ts'
+import type { ManagementConfig } from './invocation.ts'
+import type { Management } from './management.ts'
+import { openMonitor } from './monitor/monitor.ts'
+import { openQmp } from './qmp/qmp.ts'
+
+export type Session = {
+  readonly management: Management
+  /** Resolves when the clients that the machine waits for are there. */
+  readonly ready: Promise<void>
+  close(): Promise<void>
+}
+
+export async function openSession(
+  machine: MachineControl, config: MachineConfig, manage: ManagementConfig, host: Host,
+  options: { note(line: string): void; quit(cause: ShutdownCause): void; nowMs(): number },
+): Promise<Session> {
+  const chars: CharDevice[] = []
+  const gdb: CharDevice[] = []
+  let log: ByteStream | undefined
+  const open = (c: ChardevConfig): Promise<CharDevice> =>
+    openCharDevice(c, { host, note: options.note, rawSignals: manage.nographic || c.mux === true },
+      { quit: () => options.quit('host-ui'), nowMs: options.nowMs })
+
+  async function serveGdb(c: ChardevConfig): Promise<CharDevice> {
+    const device = await open(c)
+    gdb.push(device)
+    openGdb(device, management)
+    return device
+  }
+
+  const management: Management = {
+    machine, host, chars, quit: options.quit,
+    async gdbServer(where) {
+      await Promise.all(gdb.splice(0).map(g => g.close()))
+      if (where === 'none') return where
+      return (await serveGdb(gdbChardev(where, 'gdb'))).label
+    },
+    async setLogFile(path) {
+      await log?.close()
+      log = path === undefined ? undefined : await host.files.open(path, { append: false })
+    },
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([...chars, ...gdb].map(c => c.close()))
+    await log?.close()
+  }
+
+  try {
+    if (manage.logFile !== undefined) await management.setLogFile(manage.logFile)
+    const encoder = new TextEncoder()
+    machine.on('log', ({ source, text }) => {
+      const line = `${source}: ${text}`
+      if (log) log.write(encoder.encode(`${line}\n`))
+      else host.process?.writeError(line)
+    })
+    for (const [i, c] of (config.chardevs ?? []).entries()) chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
+    const find = (id: string | undefined) => chars.find(c => c.config.id === id)
+    for (const end of machine.chars) {
+      const device = find(end.chardev)
+      if (device) connectGuest(end, device)
+    }
+    for (const m of manage.monitors) {
+      const device = find(m.chardev)!
+      if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)
+      else openMonitor(device, management)
+    }
+    for (const [i, c] of manage.gdb.entries()) await blaming(`gdb[${i}]`, () => serveGdb(c))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    management,
+    ready: Promise.all([...chars, ...gdb].map(c => c.ready)).then(() => {}),
+    close,
+  }
+}

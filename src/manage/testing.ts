@@ -1,0 +1,268 @@
+// A machine for tests of management: real run states, events, memory, breakpoints and stepping; a processor that only counts. Each
+// instruction adds 4 to pc (wrapping within 256 bytes from RAM's start), and 1 to t0 and to the processor's own word in RAM.
+import { VmError } from '../base/errors.ts'
+import type { Host, HostFiles } from '../host/host.ts'
+import type {
+  BreakpointKind, CharEnd, CpuControl, DebugRegister, DebugStop, MachineControl, MachineEvent, MachineEvents, RunState,
+} from '../vm/control.ts'
+
+export const RAM = 0x8000_0000, RAM_BYTES = 0x1_0000, LOOP_BYTES = 0x100, COUNTERS = RAM + 0x1000
+const T0 = 5, PC = 32
+
+const registers: readonly DebugRegister[] = [
+  ...['zero', 'ra', 'sp', 'gp', 'tp', 't0', 't1', 't2', 'fp', 's1', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 's2', 's3', 's4', 's5',
+    's6', 's7', 's8', 's9', 's10', 's11', 't3', 't4', 't5', 't6', 'pc'].map((name, number) =>
+    ({ name, number, bits: 64 as const, general: true })),
+  { name: 'mscratch', number: 65 + 0x340, bits: 64, general: false },
+]
+const xml = {
+  'target.xml': '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>'
+    + '<xi:include href="cpu.xml"/><xi:include href="csr.xml"/></target>',
+  'cpu.xml': `<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.cpu">${
+    registers.filter(r => r.general).map(r => `<reg name="${r.name}" bitsize="64" type="int" regnum="${r.number}"/>`).join('')}</feature>`,
+  'csr.xml': '<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.csr">'
+    + `<reg name="mscratch" bitsize="64" type="int" regnum="${65 + 0x340}"/></feature>`,
+}
+
+export type FakeMachine = MachineControl & {
+  /** What management did, in order. */
+  readonly calls: string[]
+  readonly serial: FakeSerial
+  emit<E extends MachineEvent>(event: E, e: MachineEvents[E]): void
+  readonly memory: Uint8Array
+}
+export type FakeSerial = CharEnd & {
+  /** The guest prints. */
+  print(text: string): void
+  /** What the guest has read. */
+  readonly received: string
+  /** Bytes the guest has room for. */
+  room: number
+  readonly connected: boolean
+}
+
+export function fakeSerial(device = 'serial0', chardev: string | undefined = 'serial0'): FakeSerial {
+  let out: number[] = [], received = '', connected = false, room = Infinity
+  let changed = () => {}
+  return {
+    device, chardev,
+    take: () => Uint8Array.from(out.splice(0)),
+    give(input) {
+      const n = Math.min(room, input.length)
+      received += String.fromCharCode(...input.subarray(0, n))
+      room -= n
+      return n
+    },
+    connect(is) { connected = is },
+    onChange(listener) { changed = listener },
+    print(text) {
+      out.push(...new TextEncoder().encode(text))
+      changed()
+    },
+    get received() { return received },
+    get room() { return room },
+    set room(n) {
+      room = n
+      changed()
+    },
+    get connected() { return connected },
+  }
+}
+
+export function fakeMachine(options: { cpus?: number; powerButton?: boolean; serial?: FakeSerial } = {}): FakeMachine {
+  const calls: string[] = [], memory = new Uint8Array(RAM_BYTES), view = new DataView(memory.buffer)
+  const listeners = new Map<MachineEvent, Set<(e: any) => void>>()
+  const harts = Array.from({ length: options.cpus ?? 1 }, (_, index) => {
+    const values = new Map<number, bigint>(registers.map(r => [r.number, 0n]))
+    values.set(PC, BigInt(RAM))
+    values.set(10, BigInt(index)) // a0, as firmware has it
+    return values
+  })
+  const breakpoints = new Map<string, { kind: BreakpointKind; at: bigint; length: number }>()
+  const serial = options.serial ?? fakeSerial()
+  let state: RunState = 'prelaunch', timer: ReturnType<typeof setImmediate> | undefined, traced = false
+  let plan: ReadonlyMap<number, 'continue' | 'step'> = new Map()
+
+  const emit = <E extends MachineEvent>(event: E, e: MachineEvents[E]) => { for (const l of [...listeners.get(event) ?? []]) l(e) }
+  function halt(to: RunState): void {
+    clearImmediate(timer)
+    if (state === to) return
+    const ran = state === 'running'
+    state = to
+    if (ran) emit('stop', { state: to })
+  }
+  function hit(e: DebugStop): void {
+    halt('debug')
+    emit('debug', e)
+  }
+  const breakpointAt = (pc: bigint) =>
+    [...breakpoints.values()].find(b => (b.kind === 'software' || b.kind === 'hardware') && b.at === pc)
+
+  function step(cpu: number): DebugStop | undefined {
+    const h = harts[cpu]!, word = COUNTERS + 4 * cpu
+    const pc = BigInt(RAM) + (h.get(PC)! - BigInt(RAM) + 4n) % BigInt(LOOP_BYTES)
+    h.set(PC, pc)
+    h.set(T0, h.get(T0)! + 1n)
+    view.setUint32(word - RAM, view.getUint32(word - RAM, true) + 1, true)
+    const watch = [...breakpoints.values()].find(b =>
+      (b.kind === 'write' || b.kind === 'access') && b.at <= BigInt(word) + 3n && BigInt(word) < b.at + BigInt(b.length))
+    if (watch) return { cpu, reason: 'watchpoint', watch: watch.kind as 'write' | 'access', address: BigInt(word) }
+    const b = breakpointAt(pc)
+    return b ? { cpu, reason: 'breakpoint', hardware: b.kind === 'hardware' } : undefined
+  }
+  function slice(): void {
+    for (let i = 0; i < 50; i++)
+      for (const [cpu, action] of plan) {
+        const stop = step(cpu)
+        if (stop) return hit(stop)
+        if (action === 'step') return hit({ cpu, reason: 'step' })
+      }
+    timer = setImmediate(slice)
+  }
+  async function run(p: ReadonlyMap<number, 'continue' | 'step'>): Promise<void> {
+    plan = p
+    state = 'running'
+    emit('resume', {})
+    timer = setImmediate(slice)
+  }
+  const within = (at: bigint, length: number): number => {
+    const offset = Number(at) - RAM
+    return offset < 0 || offset >= RAM_BYTES ? 0 : Math.min(length, RAM_BYTES - offset)
+  }
+  const key = (kind: BreakpointKind, at: bigint, length: number) => `${kind} ${at} ${length}`
+  const cpus: CpuControl[] = harts.map((h, index) => ({
+    index, threadId: 1000 + index, pc: () => h.get(PC)!,
+    get state() { return state === 'running' ? 'running' as const : 'stopped' as const },
+  }))
+
+  const machine: FakeMachine = {
+    calls, serial, emit, memory,
+    info: { arch: 'riscv64', name: 'test guest', machine: 'virt', cpuModel: 'rv64', accel: 'fake', memoryBytes: RAM_BYTES },
+    get state() { return state },
+    async resume() {
+      calls.push('resume')
+      if (state !== 'running') await run(new Map(cpus.map(c => [c.index, 'continue' as const])))
+    },
+    async pause() {
+      calls.push('pause')
+      if (state === 'running') halt('paused')
+    },
+    async reset() {
+      calls.push('reset')
+      for (const h of harts) h.set(PC, BigInt(RAM))
+      emit('reset', { byGuest: false })
+    },
+    async powerdown() {
+      calls.push('powerdown')
+      if (!options.powerButton) return false
+      emit('powerdown', {})
+      return true
+    },
+    async quit(cause, exitCode = 0) {
+      calls.push(`quit ${cause}`)
+      halt('shutdown')
+      emit('shutdown', { cause, exitCode })
+    },
+    async close() {
+      calls.push('close')
+      clearImmediate(timer)
+    },
+    on(event, listener) {
+      let set = listeners.get(event)
+      if (!set) listeners.set(event, (set = new Set()))
+      set.add(listener)
+      return () => void set.delete(listener)
+    },
+    cpus,
+    chars: [serial],
+    blocks: [{ device: 'virtio0', file: 'disk.qcow2', format: 'qcow2', readOnly: false, sizeBytes: 1 << 30, attachedTo: 'virtio-blk' }],
+    readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
+    writePhysical(at, data) {
+      const n = within(BigInt(at), data.length)
+      memory.set(data.subarray(0, n), at - RAM)
+      return n
+    },
+    async *snapshot() { yield memory.slice() },
+    async restore(chunks) {
+      for await (const c of chunks) {
+        if (c.length !== RAM_BYTES) throw new VmError('snapshot.malformed', 'not a snapshot of this machine')
+        memory.set(c)
+      }
+    },
+    describe: topic => (topic === 'mtree' ? `0000000080000000-000000008000ffff ram` : undefined),
+    setLog: classes => void calls.push(`log ${classes.join(',')}`),
+    traceEvents: () => [{ name: 'uart_read', enabled: traced }, { name: 'plic_claim', enabled: false }],
+    setTrace(pattern, on) {
+      if (pattern !== 'uart_*') return 0
+      traced = on
+      return 1
+    },
+    debug: {
+      description: { xml, registers, pc: PC },
+      readRegister: (cpu, number) => harts[cpu]!.get(number),
+      writeRegister(cpu, number, value) {
+        if (!harts[cpu]!.has(number)) return false
+        if (number !== 0) harts[cpu]!.set(number, BigInt.asUintN(64, value))
+        return true
+      },
+      readMemory: (_cpu, va, length) => memory.slice(Number(va) - RAM, Number(va) - RAM + within(va, length)),
+      writeMemory(_cpu, va, data) {
+        const n = within(va, data.length)
+        memory.set(data.subarray(0, n), Number(va) - RAM)
+        return n
+      },
+      translate: (_cpu, va) => (within(va, 1) ? va : undefined),
+      setBreakpoint(kind, at, length) {
+        if (kind === 'read') return false
+        breakpoints.set(key(kind, at, length), { kind, at, length })
+        return true
+      },
+      clearBreakpoint(kind, at, length) {
+        breakpoints.delete(key(kind, at, length))
+        return true
+      },
+      clearBreakpoints: () => breakpoints.clear(),
+      run,
+      disassemble: bytes => ({ text: bytes[0] === 0x13 ? 'nop' : '.word', length: 4 }),
+    },
+  }
+  return machine
+}
+
+/** Files in memory; everything else of a host is absent. */
+export function memoryHost(files: Map<string, Uint8Array> = new Map()): Host & { readonly contents: Map<string, Uint8Array> } {
+  const find = (path: string): Uint8Array => {
+    const found = files.get(path)
+    if (!found) throw new VmError('file.notFound', `${path}: no such file`)
+    return found
+  }
+  const hostFiles: HostFiles = {
+    read: async path => find(path),
+    readStart: async (path, length) => find(path).slice(0, length),
+    async *readChunks(path) { yield find(path) },
+    async writeChunks(path, chunks) {
+      const parts: number[] = []
+      for await (const c of chunks) parts.push(...c)
+      files.set(path, Uint8Array.from(parts))
+    },
+    list: async () => [...files.keys()],
+    async remove(path) {
+      find(path)
+      files.delete(path)
+    },
+    async open(path) {
+      const parts: number[] = []
+      files.set(path, new Uint8Array())
+      return {
+        label: `file:${path}`,
+        write(bytes) {
+          parts.push(...bytes)
+          files.set(path, Uint8Array.from(parts))
+          return true
+        },
+        hold() {}, async close() {}, listen() {},
+      }
+    },
+  }
+  return { name: 'node', files: hostFiles, contents: files }
+}
