@@ -18,4 +18,9 @@ export type BlockBackend = {
 }
 
 /** What a controller has to know of its medium on every thread; the library hands it in as the property `media`. */
-export type Media = { readonly sizeBytes: number; readonly readOnly: boolean }
+export type Media = {
+  readonly sizeBytes: number
+  readonly readOnly: boolean
+  /** False: every write is on the medium when it is reported. Left out: as the device's own property says. */
+  readonly writeCache?: boolean
+}

@@ -4,6 +4,7 @@
 export type Host = {
   readonly name: 'node' | 'browser'
   readonly files: HostFiles
+  readonly images?: HostImages
   readonly net?: HostNet
   /** The terminal, or whatever is behind standard input and output. */
   readonly stdio?: HostStdio
@@ -24,6 +25,26 @@ export type HostFiles = {
   remove(path: string): Promise<void>
   /** A file that is written to as things happen (a log, a serial port's output). */
   open(path: string, options: { append: boolean }): Promise<ByteStream>
+}
+
+/** Disk images: files with random access, for the I/O thread. Calls are complete when they return. */
+export type HostImages = {
+  /** `lock`: while it is open nobody else writes it, nor, if it is opened for writing, opens it with a lock at all;
+   * otherwise VmError('block.inUse'). */
+  open(path: string, options: { readonly writable: boolean; readonly lock: boolean }): ImageFile
+  /** An empty file without a name, gone when it is closed or the program ends. */
+  temporary(): ImageFile
+}
+/** Failures of an open file are thrown as the host makes them. */
+export type ImageFile = {
+  sizeBytes(): number
+  /** Fills the parts one after the other; the number of bytes, fewer only at the end of the file. */
+  read(offset: number, into: readonly Uint8Array[]): number
+  write(offset: number, from: readonly Uint8Array[]): void
+  /** What was written survives a power failure. */
+  sync(): Promise<void>
+  truncate(sizeBytes: number): void
+  close(): void
 }
 
 /** A two-way stream of bytes, driven by events on the thread that made it. */

@@ -99,7 +99,7 @@ export const virtioBlk = defineVirtio({
       s.writeCache = (value >>> (8 * (CONFIG.WCE - offset))) & 1
   },
 
-  reset(s, io) { s.writeCache = io.props['write-cache'] ? 1 : 0 },
+  reset(s, { props }) { s.writeCache = (props.media.writeCache ?? props['write-cache']) ? 1 : 0 },
 
   /** Takes requests as they come; one that may take long (anything but reading and writing) goes alone. */
   service(s, io, disk: BlockBackend): Job | undefined {

@@ -1,6 +1,7 @@
 // Node as a host.
 import type { Host, HostProcess } from '../host.ts'
 import { nodeFiles } from './files.ts'
+import { nodeImages } from './images.ts'
 import { nodeNet } from './net.ts'
 import { nodePty } from './pty.ts'
 import { nodeStdio } from './terminal.ts'
@@ -20,5 +21,5 @@ const nodeProcess: HostProcess = {
 }
 
 export const nodeHost: Host = {
-  name: 'node', files: nodeFiles, net: nodeNet, stdio: nodeStdio, pty: nodePty, process: nodeProcess,
+  name: 'node', files: nodeFiles, images: nodeImages, net: nodeNet, stdio: nodeStdio, pty: nodePty, process: nodeProcess,
 }
