@@ -10,7 +10,7 @@
 import { assert, VmError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import { PhysicalMemory } from '../mem/physical.ts'
-import { container, mmio, place, ram, rom, type Container, type Region } from '../mem/regions.ts'
+import { container, mmio, place, ram, rom, type Container, type MmioOps, type Region } from '../mem/regions.ts'
 import { windowsAt, windowsBytes, type Window } from '../mem/windows.ts'
 import type { Allocator } from '../state/alloc.ts'
 import type { Views } from '../state/views.ts'
@@ -43,6 +43,8 @@ export type BoardMemory =
   | { readonly kind: 'ram' | 'rom'; readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number }
   /** An address space of its own (PCI memory, PCI I/O), seen in the system's at `at` from its `offset` on. */
   | { readonly kind: 'space'; readonly name: string; readonly sizeBytes: number
+      /** Accesses that nothing claims read as ones and are no error: a PCI master abort. */
+      readonly aborts?: boolean
       readonly views: readonly { readonly at: number; readonly offset: number; readonly sizeBytes: number }[] }
 export type Board = {
   readonly name: string
@@ -196,6 +198,13 @@ function lower(board: Board, services: HostServices): void {
       if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(false)
 }
 
+const UNCLAIMED: MmioOps = {
+  rules: { valid: { min: 1, max: 8, unaligned: true }, impl: { min: 1, max: 8 } },
+  read: () => 0xffffffff,
+  write: () => {},
+  readWide: (_offset, out) => { out[0] = out[1] = 0xffffffff },
+}
+
 function buildMap(board: Board): { root: Container; spaces: Map<string, Container> } {
   const root = container('system', 2 ** 53)
   const spaces = new Map<string, Container>([['system', root]])
@@ -206,6 +215,7 @@ function buildMap(board: Board): { root: Container; spaces: Map<string, Containe
     }
     const space = container(m.name, m.sizeBytes)
     spaces.set(m.name, space)
+    if (m.aborts) place(space, 0, mmio(`${m.name}-unclaimed`, m.sizeBytes, UNCLAIMED), -1)
     for (const v of m.views)
       place(root, v.at, { kind: 'alias', name: `${m.name}-view`, target: space, offset: v.offset, sizeBytes: v.sizeBytes })
   }

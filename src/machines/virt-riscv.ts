@@ -99,14 +99,14 @@ function memoryOf(o: VirtOptions): BoardMemory[] {
     { kind: 'ram', name: 'ram', at: VIRT.DRAM, sizeBytes: o.ramBytes, hostOffset: o.ramHostOffset },
     // PCI bus addresses are processor addresses, so both windows show the space at their own offsets.
     {
-      kind: 'space', name: PCI_MEMORY_SPACE, sizeBytes: 2 ** 53,
+      kind: 'space', name: PCI_MEMORY_SPACE, sizeBytes: 2 ** 53, aborts: true,
       views: [
         { at: VIRT.PCI_MMIO, offset: VIRT.PCI_MMIO, sizeBytes: SIZE.PCI_MMIO },
         { at: highWindow(o.ramBytes), offset: highWindow(o.ramBytes), sizeBytes: SIZE.PCI_HIGH },
       ],
     },
     {
-      kind: 'space', name: PCI_IO_SPACE, sizeBytes: SIZE.PCI_PIO,
+      kind: 'space', name: PCI_IO_SPACE, sizeBytes: SIZE.PCI_PIO, aborts: true,
       views: [{ at: VIRT.PCI_PIO, offset: 0, sizeBytes: SIZE.PCI_PIO }],
     },
   ]

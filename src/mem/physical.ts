@@ -234,7 +234,7 @@ export class PhysicalMemory {
   #readDevice(ops: MmioOps, offset: number, size: number, pa: number): number {
     if (!accepts(ops, offset, size)) return this.#refuse(pa, size)
     const { impl } = ops.rules
-    return size >= impl.min && size <= impl.max ? ops.read(offset, size) : readSplit(ops, offset, size)
+    return size >= impl.min && size <= impl.max ? keep(ops.read(offset, size), size) : readSplit(ops, offset, size)
   }
 
   #writeDevice(ops: MmioOps, offset: number, size: number, value: number, pa: number): void {
@@ -281,7 +281,7 @@ function accepts(ops: MmioOps, offset: number, size: number): boolean {
 function readSplit(ops: MmioOps, offset: number, size: number): number {
   const { min, max } = ops.rules.impl
   if (size < min) return keep(ops.read(offset, min), size)
-  if (size <= max) return ops.read(offset, size)
+  if (size <= max) return keep(ops.read(offset, size), size)
   let value = 0
   for (let i = 0; i < size; i += max) value += keep(ops.read(offset + i, max), max) * 2 ** (8 * i)
   return value

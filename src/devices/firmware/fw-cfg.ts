@@ -13,7 +13,7 @@ export const FW_CFG = {
   CMDLINE_ADDR: 0x13, CMDLINE_SIZE: 0x14, CMDLINE_DATA: 0x15, SETUP_ADDR: 0x16, SETUP_SIZE: 0x17, SETUP_DATA: 0x18,
   FILE_DIR: 0x19, FILE_FIRST: 0x20,
 } as const
-const INVALID = 0xffff, WRITE_CHANNEL = 0x4000
+const WRITE_CHANNEL = 0x4000
 const DMA = { ERROR: 1, READ: 2, SKIP: 4, SELECT: 8, WRITE: 16 }
 const ZEROS = new Uint8Array(65536)
 
@@ -22,7 +22,7 @@ const properties = {
   files: dataProperty<{ readonly [name: string]: Uint8Array }>({}, 'files by name, at most 55 characters'),
 }
 const state = {
-  key: u16(INVALID),
+  key: u16(FW_CFG.SIGNATURE),
   offset: u32(),
   /** The upper half of a DMA address whose lower half is to come; as the guest means it, not as it lies in memory. */
   addressHigh: u32(),
@@ -119,6 +119,7 @@ function transfer(s: S, io: IO, addressLow: number): void {
   if (control & DMA.READ) return answer(readTo(s, io, target, length) ? 0 : DMA.ERROR)
   if (control & DMA.WRITE) {
     guestError(io.id, `item ${s.key} is not writable`)
+    advance(s, io, length)
     return answer(length ? DMA.ERROR : 0)
   }
   if (control & DMA.SKIP) advance(s, io, length)
@@ -129,8 +130,9 @@ function transfer(s: S, io: IO, addressLow: number): void {
 function readTo(s: S, io: IO, target: number, length: number): boolean {
   const item = itemOf(s.key, io)
   const have = item ? Math.min(length, Math.max(0, item.length - s.offset)) : 0
-  if (have && !io.dma.write(target, item!.subarray(s.offset, s.offset + have))) return false
-  advance(s, io, length)
+  const from = s.offset
+  advance(s, io, length) // whether or not the bytes arrive
+  if (have && !io.dma.write(target, item!.subarray(from, from + have))) return false
   for (let done = have; done < length; done += ZEROS.length)
     if (!io.dma.write(target + done, ZEROS.subarray(0, length - done))) return false
   return true

@@ -176,12 +176,17 @@ const rtc: Target = {
   ],
 }
 
+/** What QEMU 7.2 lists on this machine; -fw_cfg is refused there. */
+const QEMU_FILES = { 'bios-geometry': new Uint8Array(0), bootorder: new Uint8Array(0), 'etc/boot-fail-wait': new Uint8Array(4).fill(0xff) }
 const fw: Target = {
   qemu: {},
-  ours: { high: () => [] },
+  ours: {
+    high: () => [],
+    board: b => ({ ...b, devices: b.devices.map(d => (d.id === 'fw-cfg' ? { ...d, properties: { files: QEMU_FILES } } : d)) }),
+  },
   next(r) {
     const { FW_CFG } = VIRT, swap16 = (v: number) => ((v & 0xff) << 8) | ((v >> 8) & 0xff)
-    const keys = [0, 1, 0x19, 0x20, 0x21, 0x4000, 0x8000, 0xffff, 0x3f]
+    const keys = [0, 1, 0x19, 0x20, 0x22, 0x22, 0x4000, 0x4022, 0x8000, 0xffff, 0x3f]
     switch (r.below(4)) {
       case 0: return [write(FW_CFG + 8, swap16(r.pick(keys)), 2)]
       case 1: return [read(FW_CFG, r.pick([1, 2, 4, 8] as const))]
@@ -194,7 +199,7 @@ const fw: Target = {
 
 /** A DMA operation: its descriptor at the second page, its data in the third or nowhere. */
 function descriptor(r: Random, key: number): Op[] {
-  const at = VIRT.DRAM + 0x1000 + 4 * r.below(8), target = r.chance(90) ? VIRT.DRAM + 0x2000 + r.below(64) : 0x5000_0000
+  const at = VIRT.DRAM + 0x1000 + 4 * r.below(8), target = r.chance(90) ? VIRT.DRAM + 0x2000 + r.below(64) : 0x0900_0000
   const control = (r.chance(40) ? 8 : 0) | r.pick([0, 2, 2, 2, 4, 6, 16]), length = r.pick([0, 1, 4, 8, 17, 64, 200])
   const bytes = new Uint8Array(16), view = new DataView(bytes.buffer)
   view.setUint32(0, (key << 16) | control)
