@@ -53,9 +53,9 @@ export type Core = {
   mmuMode: number
   fetchSpace: number
   fetchMode: number
-  /** pmpcfg and pmpaddr decoded: the number of entries in force, whether any is locked, whether the first
+  /** pmpcfg and pmpaddr decoded: the number of entries in force, whether the first
    * lets everything through; their bounds and configuration in order of priority. */
-  readonly pmp: { count: number; locked: boolean; open: boolean; readonly start: Float64Array; readonly end: Float64Array; readonly cfg: Uint8Array }
+  readonly pmp: { count: number; open: boolean; readonly start: Float64Array; readonly end: Float64Array; readonly cfg: Uint8Array }
 }
 
 export function makeCore(views: Views, at: number, services: CpuServices): Core {
@@ -74,7 +74,7 @@ export function makeCore(views: Views, at: number, services: CpuServices): Core 
     mmuMode: -1,
     fetchSpace: -1,
     fetchMode: -1,
-    pmp: { count: 0, locked: false, open: false, start: new Float64Array(16), end: new Float64Array(16), cfg: new Uint8Array(16) },
+    pmp: { count: 0, open: false, start: new Float64Array(16), end: new Float64Array(16), cfg: new Uint8Array(16) },
   }
 }
 

@@ -49,7 +49,7 @@ export function translate(c: Core, vaLo: number, vaHi: number, access: Access, m
 /** Narrows the translation by physical memory protection. */
 function protect(c: Core, priv: number, vaLo: number, vaHi: number, access: Access, size: number): TranslateResult {
   const t = c.translation
-  if (c.pmp.open || (priv === Priv.MACHINE && !c.pmp.locked)) {
+  if (c.pmp.open || (priv === Priv.MACHINE && c.pmp.count === 0)) {
     t.whole = true
     return t
   }

@@ -32,7 +32,6 @@ const trailingZeros = (x: number): number => 31 - Math.clz32(x & -x)
 export function updatePmp(c: Core): void {
   const { pmp } = c, at = cfgAt(c)
   let n = 0
-  pmp.locked = false
   for (let i = 0; i < PMP_ENTRIES; i++) {
     const cfg = c.u8[at + i]!, mode = modeOf(cfg)
     if (mode === A.OFF) continue
@@ -49,7 +48,6 @@ export function updatePmp(c: Core): void {
     pmp.start[n] = start
     pmp.end[n] = end
     pmp.cfg[n] = cfg
-    if (cfg & Pmp.L) pmp.locked = true
     n++
   }
   pmp.count = n
