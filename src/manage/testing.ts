@@ -8,6 +8,8 @@ import type {
 
 export const RAM = 0x8000_0000, RAM_BYTES = 0x1_0000, LOOP_BYTES = 0x100, COUNTERS = RAM + 0x1000
 const T0 = 5, PC = 32
+/** What the processor claims to execute: gdb steps by looking at the code. `addi zero, zero, 0`, and `jal zero, -252` at the end. */
+const NOP = 0x0000_0013, JUMP_BACK = 0xf05f_f06f
 
 const registers: readonly DebugRegister[] = [
   ...['zero', 'ra', 'sp', 'gp', 'tp', 't0', 't1', 't2', 'fp', 's1', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 's2', 's3', 's4', 's5',
@@ -71,6 +73,8 @@ export function fakeSerial(device = 'serial0', chardev: string | undefined = 'se
 
 export function fakeMachine(options: { cpus?: number; powerButton?: boolean; serial?: FakeSerial } = {}): FakeMachine {
   const calls: string[] = [], memory = new Uint8Array(RAM_BYTES), view = new DataView(memory.buffer)
+  for (let at = 0; at < LOOP_BYTES - 4; at += 4) view.setUint32(at, NOP, true)
+  view.setUint32(LOOP_BYTES - 4, JUMP_BACK, true)
   const listeners = new Map<MachineEvent, Set<(e: any) => void>>()
   const harts = Array.from({ length: options.cpus ?? 1 }, (_, index) => {
     const values = new Map<number, bigint>(registers.map(r => [r.number, 0n]))
@@ -179,7 +183,7 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
     readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
     writePhysical(at, data) {
       const n = within(BigInt(at), data.length)
-      memory.set(data.subarray(0, n), at - RAM)
+      if (n) memory.set(data.subarray(0, n), at - RAM)
       return n
     },
     async *snapshot() { yield memory.slice() },
@@ -208,7 +212,7 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
       readMemory: (_cpu, va, length) => memory.slice(Number(va) - RAM, Number(va) - RAM + within(va, length)),
       writeMemory(_cpu, va, data) {
         const n = within(va, data.length)
-        memory.set(data.subarray(0, n), Number(va) - RAM)
+        if (n) memory.set(data.subarray(0, n), Number(va) - RAM)
         return n
       },
       translate: (_cpu, va) => (within(va, 1) ? va : undefined),
