@@ -87,13 +87,16 @@ export class PrivateApt {
     return found
   }
 
-  /** Downloads a package into `folder`, continuing an interrupted download, and returns the file's path. */
-  async download(name: string, folder: string): Promise<string> {
-    await mkdir(folder, { recursive: true })
+  /** Name of the file of a package's newest version. */
+  async fileName(name: string): Promise<string> {
     const uris = await run('apt-get', [...this.options, '--print-uris', 'download', name])
     const file = /^'\S+' (\S+)/m.exec(uris)?.[1]
     if (!file) throw new UserError(`the mirror has no package ${name}`)
+    return file
+  }
+
+  /** Downloads a package into `folder`; what is there of an interrupted download is continued. */
+  async download(name: string, folder: string): Promise<void> {
     await run('apt-get', [...this.options, '-q', 'download', name], { cwd: folder })
-    return join(folder, file)
   }
 }

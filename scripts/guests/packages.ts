@@ -1,7 +1,7 @@
 // The packages of one architecture, downloaded and unpacked once. versions.json remembers which file a name stands for,
 // so that nothing is asked of the mirror while all is there.
 import { existsSync } from 'node:fs'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { PrivateApt } from './apt.ts'
 import type { GuestSource } from './catalog.ts'
@@ -39,15 +39,17 @@ export class PackageStore {
     this.#index ??= this.#apt.update()
     await this.#index
     const real = name === this.#source.kernelMeta ? await this.#apt.dependency(name) : name
-    const deb = await this.#apt.download(real, this.#folder)
+    const deb = join(this.#folder, await this.#apt.fileName(real))
     const folder = deb.replace(/\.deb$/, '')
     if (!existsSync(folder)) {
+      await mkdir(this.#folder, { recursive: true })
+      await this.#apt.download(real, this.#folder)
       await rm(`${folder}.new`, { recursive: true, force: true })
       await run('dpkg-deb', ['-x', deb, `${folder}.new`])
       await rename(`${folder}.new`, folder)
+      await rm(deb)
     }
     await put(versions, JSON.stringify({ ...known, [name]: basename(folder) }))
-    await rm(deb)
     if (old && old !== folder) await rm(old, { recursive: true, force: true })
     return folder
   }
