@@ -15,6 +15,7 @@ const ALLOWED: readonly (readonly [file: string, specifier: string])[] = [
   ['devices/char/ns16550.ts', '../../device/define.ts'],
   ['devices/char/ns16550.test.ts', 'node:test'],
   ['devices/char/ns16550.test.ts', '../../../test/diff/qtest.ts'],
+  ['manage/gdb/gdb.test.ts', '../../host/node/host.ts'],
   ['host/node/host.ts', 'node:fs'],
   ['host/node/host.ts', '../host.ts'],
   ['host/node/kvm.ts', 'koffi'],

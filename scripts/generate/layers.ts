@@ -19,6 +19,7 @@ export const generate = (): string => [
   }),
   '',
   'A file lies in every room whose name its path begins with, and may import what any of them may. Files directly in',
-  '`src` are the package\'s entry points and put everything together. Tests may import Node\'s modules and `test`.',
+  '`src` are the package\'s entry points and put everything together. Tests may import Node\'s modules,',
+  '`host/node` and `test`.',
   '',
 ].join('\n')
