@@ -51,7 +51,7 @@ export function fakeSerial(device = 'serial0', chardev: string | undefined = 'se
     take: () => Uint8Array.from(out.splice(0)),
     give(input) {
       const n = Math.min(room, input.length)
-      received += String.fromCharCode(...input.subarray(0, n))
+      received += new TextDecoder('latin1').decode(input.subarray(0, n))
       room -= n
       return n
     },
@@ -268,5 +268,5 @@ export function memoryHost(files: Map<string, Uint8Array> = new Map()): Host & {
       }
     },
   }
-  return { name: 'node', files: hostFiles, contents: files }
+  return { name: 'node', files: hostFiles, contents: files, nowNs: () => performance.now() * 1e6 }
 }

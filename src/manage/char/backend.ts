@@ -75,7 +75,7 @@ function fixed(stream: ByteStream, interactive: boolean, to: BackendListeners): 
   return {
     label: stream.label, interactive,
     get connected() { return connected },
-    write: bytes => stream.write(bytes),
+    write: bytes => !connected || stream.write(bytes),
     hold: held => stream.hold(held),
     close: () => stream.close(),
   }

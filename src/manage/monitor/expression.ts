@@ -22,7 +22,7 @@ export async function evaluate(text: string, scope: Scope): Promise<{ value: big
     const start = at
     blanks()
     const c = text[at]
-    if (c === undefined || !set.includes(c) || (at > start && depth === 0 && !/\s/.test(text[at + 1] ?? ''))) {
+    if (c === undefined || !set.includes(c) || (at > start && depth === 0 && /\S/.test(text[at + 1] ?? ''))) {
       at = start
       return undefined
     }

@@ -29,7 +29,7 @@ export function jsonStream(): JsonStream {
         else if (c === '}' || c === ']') {
           if (depth === 0) { error(`stray '${c}'`); restart(scanned + 1); scanned = -1; continue }
           if (--depth > 0) continue
-          const whole = text.slice(0, scanned + 1)
+          const whole = text.slice(0, scanned + 1).trimStart()
           restart(scanned + 1)
           scanned = -1
           value(whole)
