@@ -16,7 +16,7 @@ import type { Allocator } from '../state/alloc.ts'
 import type { Views } from '../state/views.ts'
 import { CHAR_BYTES, charChannelAt, type CharChannel, type CharHost } from './char.ts'
 import { type AnyDevice, type DeviceHost } from './define.ts'
-import { dmaOf } from './dma.ts'
+import { dmaOf, type Dma } from './dma.ts'
 import { bindInstance, countOf, planBytes, planDevice, type Instance, type Plan, type Slot } from './instance.ts'
 import type { CpuLine, Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
@@ -35,7 +35,7 @@ export type BoardDevice = {
   readonly properties?: { readonly [name: string]: unknown }
   readonly at?: { readonly [region: string]: Placement }
   /** Where outputs lead; an array for pins declared with `outputs`. Unmentioned ones lead nowhere. */
-  readonly wires?: { readonly [pin: string]: Wire | readonly (Wire | undefined)[] }
+  readonly wires?: { readonly [pin: string]: Wire | readonly (Wire | undefined)[] | undefined }
   /** The id of the device that finds this one among its `io.children`. */
   readonly bus?: string
 }
@@ -51,6 +51,8 @@ export type Board = {
   readonly floating?: 0 | 0xff
   readonly memory: readonly BoardMemory[]
   readonly devices: readonly BoardDevice[]
+  /** Where message-signalled interrupts find a controller: the device's `message` is called. Elsewhere they are writes to RAM. */
+  readonly messages?: readonly { readonly at: number; readonly sizeBytes: number; readonly to: string }[]
 }
 
 /** What the machine's surroundings supply to each thread. */
@@ -92,7 +94,7 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
     const props = propertiesOf(entry.device, entry.properties ?? {}, entry.id)
     plans.set(entry.id, { plan: planDevice(entry.id, entry.device, props), entry })
   }
-  const order = topological([...plans.values()])
+  const order = topological([...plans.values()], new Set(board.messages?.map(m => m.to)))
 
   // Addresses first, in board order, from configuration alone.
   const timerSlots: { id: string; slot: Slot }[] = []
@@ -128,6 +130,7 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
       dma: dmaOf(memory, plan.id),
       host: services,
       clock: services.clock,
+      message: messenger(board, instances, dmaOf(memory, plan.id)),
       timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
       windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
       chr: channels.get(plan.id),
@@ -229,6 +232,16 @@ function put(leaf: Region, where: Placement, root: Container, spaces: Map<string
   place(space, 'movable' in where ? window().at : where.at, leaf, where.priority ?? 0)
 }
 
+/** Delivers message-signalled interrupts, under the sender's lock. */
+function messenger(board: Board, instances: Map<string, Instance>, dma: Dma): (pa: number, data: number) => void {
+  return (pa, data) => {
+    const target = board.messages?.find(m => pa >= m.at && pa < m.at + m.sizeBytes)
+    if (!target) return dma.store(pa, 4, data)
+    const to = instances.get(target.to)!
+    to.call((s, io) => to.device.message?.(s, io, pa - target.at, data))
+  }
+}
+
 /** Resolves a device's wires once; the answer drives them. */
 function driverOf(
   plan: Plan, entry: BoardDevice, instances: Map<string, Instance>, services: HostServices,
@@ -263,7 +276,9 @@ function resolve(
  * Driven devices and bus children first. Locks are taken along wires and from a bus to its children, so the order is also
  * the proof that no two threads wait for each other.
  */
-function topological(all: readonly { plan: Plan; entry: BoardDevice }[]): { plan: Plan; entry: BoardDevice }[] {
+function topological(
+  all: readonly { plan: Plan; entry: BoardDevice }[], targets: ReadonlySet<string>,
+): { plan: Plan; entry: BoardDevice }[] {
   const byId = new Map(all.map(x => [x.plan.id, x]))
   const done = new Set<string>(), open = new Set<string>(), out: { plan: Plan; entry: BoardDevice }[] = []
   const visit = (x: { plan: Plan; entry: BoardDevice }) => {
@@ -274,6 +289,8 @@ function topological(all: readonly { plan: Plan; entry: BoardDevice }[]): { plan
     for (const w of Object.values(x.entry.wires ?? {}).flat() as (Wire | undefined)[])
       if (w && 'to' in w && byId.has(w.to)) visit(byId.get(w.to)!)
     for (const child of all) if (child.entry.bus === id) visit(child)
+    // Whatever is on a bus may send messages.
+    if (x.entry.bus !== undefined) for (const target of all) if (targets.has(target.plan.id)) visit(target)
     open.delete(id)
     done.add(id)
     out.push(x)

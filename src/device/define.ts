@@ -7,6 +7,7 @@
 //   io.chr.put(byte)          character back end; false when it is full (`writable` is called when it has room again)
 //   io.dma                    guest RAM: read, write, load, store, ramAt
 //   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets what is in flight
+//   io.message(pa, data)      a message-signalled interrupt: reaches the board's `messages` and RAM
 //   io.clock.nowNs()          guest time;  io.props  the properties;  io.host  requests to the machine
 //
 // The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and lets go.
@@ -83,6 +84,7 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
   readonly dma: Dma
   wake(): void
   cancel(): void
+  message(pa: number, data: number): void
   readonly host: DeviceHost
   /** The devices whose board entry names this one as `bus`, in board order. */
   readonly children: readonly Peer[]
@@ -135,6 +137,8 @@ type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
   service?(s: V, io: IO, backend: any): Job | undefined
   /** On the I/O thread: the back end offers something (a frame); false when there is no room for it now. */
   accept?(s: V, io: IO, item: any): boolean
+  /** A message-signalled interrupt arrived, so far into the range that the board gave. */
+  message?(s: V, io: IO, offset: number, data: number): void
   /** Functions for a bus that this device plugs into, by bus name (for PCI: config space). */
   readonly facets?: { readonly [bus: string]: any }
 }

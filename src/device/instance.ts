@@ -63,6 +63,7 @@ export type Surroundings = {
   readonly dma: Dma
   readonly host: DeviceHost
   readonly clock: { nowNs(): number }
+  message(pa: number, data: number): void
   /** In the order of the plan's timers. */
   readonly timers: readonly Timer[]
   readonly windows: { readonly [region: string]: Window }
@@ -116,7 +117,7 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
   const io: any = {
     ...pins, id, props, timer: timers, window: around.windows, chr: port,
     clock: around.clock, dma: around.dma, host: around.host, children: around.children,
-    wake: () => around.work?.wake(), cancel: () => around.work?.cancel(),
+    wake: () => around.work?.wake(), cancel: () => around.work?.cancel(), message: around.message,
   }
   const update = device.update ? () => device.update!(s, io) : () => {}
   const settle = chr && device.receive ? () => { pull(); update() } : update

@@ -46,7 +46,7 @@ export const virtioBlk = defineVirtio({
   state,
   pci: { class: 0x010000, transitionalId: 0x1001, vectors: p => p['num-queues'] },
   queues: p => Array<number>(p['num-queues']).fill(p['queue-size']),
-  configBytes: () => CONFIG.BYTES,
+  configBytes: CONFIG.BYTES,
 
   check(p) {
     const bad = (text: string) => { throw new VmError('device.badProperty', `virtio-blk: ${text}`) }

@@ -35,7 +35,7 @@ export const virtioConsole = defineVirtio({
   pci: { class: 0x078000, transitionalId: 0x1003, vectors: () => 1 },
   queues: () => [128, 128],
   features: p => [...(p.columns ? [FEATURE.SIZE] : []), ...(p['emergency-write'] ? [FEATURE.EMERG_WRITE] : [])],
-  configBytes: () => 12,
+  configBytes: 12,
 
   config(_s, { props }, to) {
     to.setUint16(0, props.columns, true)

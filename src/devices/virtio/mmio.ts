@@ -59,7 +59,7 @@ export function virtioMmio(kind: AnyKind): AnyDevice {
 /** The transport with nothing behind it, as boards have several. */
 export const virtioMmioEmpty = virtioMmio({
   name: '', id: 0, version: 1, description: 'virtio MMIO transport without a device', properties: {}, state: {},
-  queues: () => [], features: () => [], configBytes: () => 0, pci: { class: 0, transitionalId: 0, vectors: () => 0 },
+  queues: () => [], features: () => [], configBytes: 0, pci: { class: 0, transitionalId: 0, vectors: () => 0 },
 })
 
 function reset(kind: AnyKind, s: S, io: IO): void {

@@ -21,7 +21,7 @@ const properties = {
   mac: textProperty('52:54:00:12:34:56', 'hardware address'),
 }
 const state = {
-  mac: bytes(6), status: u16(LINK_UP),
+  mac: bytes(6), link: u16(LINK_UP),
   // What the control queue sets. A driver that doesn't know it gets everything.
   promisc: flag(1), allmulti: flag(), alluni: flag(), nomulti: flag(), nouni: flag(), nobcast: flag(),
   /** Addresses to accept: unicast ones, then multicast ones. An overflow means all of that kind. */
@@ -40,12 +40,12 @@ export const virtioNet = defineVirtio({
   pci: { class: 0x020000, transitionalId: 0x1000, vectors: () => 3 },
   queues: () => [256, 256, 64],
   features: () => Object.values(FEATURE),
-  configBytes: () => 8,
+  configBytes: 8,
   check(p) { parseMac(p.mac) },
 
   config(s, _io, to) {
     s.mac.forEach((byte, i) => to.setUint8(i, byte))
-    to.setUint16(6, s.status, true)
+    to.setUint16(6, s.link, true)
   },
   /** A legacy driver sets its address here. */
   setConfig(s, _io, offset, size, value) {
@@ -76,7 +76,7 @@ export const virtioNet = defineVirtio({
       const header = headerBytes(s)
       if (chain.readableBytes < header || chain.writableBytes) return fail(s, io, 'a frame without header'), undefined
       const length = chain.readableBytes - header
-      if (length >= ETHERNET && length <= MAX_FRAME && s.status & LINK_UP) net.send(gather(io.dma, chain, header, length))
+      if (length >= ETHERNET && length <= MAX_FRAME && s.link & LINK_UP) net.send(gather(io.dma, chain, header, length))
       push(s, io, TX, chain, 0)
     }
     signal(s, io, TX)
@@ -85,7 +85,7 @@ export const virtioNet = defineVirtio({
 
   /** A frame from the network; false if the driver has given too few buffers. */
   accept(s, io, frame: Uint8Array) {
-    if (!working(s) || !s.queue[RX]!.ready || !(s.status & LINK_UP)) return true // lost
+    if (!working(s) || !s.queue[RX]!.ready || !(s.link & LINK_UP)) return true // lost
     if (frame.length > MAX_FRAME || !admits(s, frame)) return true
     const done = deliver(s, io, frame)
     signal(s, io, RX)
@@ -128,9 +128,9 @@ function deliver(s: S, io: IO, frame: Uint8Array): boolean {
 
 /** Plugs or unplugs the cable. */
 export function setLink(s: S, up: boolean): void {
-  const status = up ? LINK_UP : 0
-  if (s.status === status) return
-  s.status = status
+  const link = up ? LINK_UP : 0
+  if (s.link === link) return
+  s.link = link
   if (accepted(s, FEATURE.STATUS)) configChanged(s)
 }
 

@@ -19,7 +19,7 @@ export const virtioRng = defineVirtio({
   pci: { class: 0x00ff00, transitionalId: 0x1005, vectors: () => 1 },
   queues: () => [8],
   features: () => [],
-  configBytes: () => 0,
+  configBytes: 0,
 
   service(s, io, source: EntropyBackend) {
     for (let n = 0; ; n++) {

@@ -5,6 +5,7 @@ import {
 } from '../../device/define.ts'
 import type { Job } from '../../device/work.ts'
 import type { Schema } from '../../state/schema.ts'
+import { assert } from '../../base/errors.ts'
 import { guestError } from '../../base/log.ts'
 import { working } from './queue.ts'
 import { accepted, coreState, F, fail, queueState, STATUS, type Core } from './ring.ts'
@@ -35,7 +36,7 @@ export type VirtioKind<S extends Schema, P extends Properties> = {
   queues(p: PropertyValues<P>): readonly number[]
   /** Feature bits of this kind. */
   features(p: PropertyValues<P>): readonly number[]
-  configBytes(p: PropertyValues<P>): number
+  readonly configBytes: number
   /** Fills in the device configuration; it is zero before. */
   config?(s: VirtioState<S>, io: VirtioIo<P>, to: DataView): void
   setConfig?(s: VirtioState<S>, io: VirtioIo<P>, offset: number, size: number, value: number): void
@@ -60,9 +61,11 @@ export type AnyKind = VirtioKind<any, any>
 export const defineVirtio = <const S extends Schema, const P extends Properties>(kind: VirtioKind<S, P>): VirtioKind<S, P> => kind
 
 /** State of the core with a kind's own. */
-export const stateOf = (kind: AnyKind, p: any) => ({
-  ...coreState, ...(kind.state as {}), queue: structs(queueState, kind.queues(p).length),
-})
+export function stateOf(kind: AnyKind, p: any) {
+  const core = { ...coreState, queue: structs(queueState, kind.queues(p).length) }
+  for (const name of Object.keys(kind.state)) assert(!(name in core), `virtio-${kind.name}: field ${name} is the core's`)
+  return { ...(kind.state as {}), ...core }
+}
 
 /** Parts of a device's declaration that come from its kind unchanged. */
 export const passed = (kind: AnyKind) => ({
@@ -100,7 +103,7 @@ export function acceptFeatures(kind: AnyKind, s: Core, io: any, word: number, va
 
 export function resetDevice(kind: AnyKind, s: any, io: any): void {
   io.cancel()
-  s.status = s.isr = s.broken = s.disabled = s.signalled = s.configChanged = s.queueSelect = 0
+  s.status = s.isr = s.broken = s.signalled = s.configChanged = s.queueSelect = 0
   s.accepted.fill(0)
   kind.queues(io.props).forEach((size, i) => resetQueue(s, i, size))
   kind.reset?.(s, io)
@@ -150,7 +153,7 @@ export function enable(kind: AnyKind, s: Core, io: any, queue: number): void {
 
 /** Device configuration, little-endian; all ones outside. */
 export function readConfig(kind: AnyKind, s: any, io: any, offset: number, size: number): number {
-  const length = kind.configBytes(io.props)
+  const length = kind.configBytes
   if (offset + size > length) return 0xffffffff >>> (32 - 8 * size)
   const view = new DataView(new ArrayBuffer(length))
   kind.config?.(s, io, view)
@@ -158,7 +161,7 @@ export function readConfig(kind: AnyKind, s: any, io: any, offset: number, size:
 }
 
 export function writeConfig(kind: AnyKind, s: any, io: any, offset: number, size: number, value: number): void {
-  if (offset + size <= kind.configBytes(io.props)) kind.setConfig?.(s, io, offset, size, value)
+  if (offset + size <= kind.configBytes) kind.setConfig?.(s, io, offset, size, value)
 }
 
 /** Where a legacy driver's queue lies: table, available ring, and the used ring on the next boundary (section 2.7.2). */
