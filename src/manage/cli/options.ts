@@ -163,7 +163,7 @@ function applyCpu(b: Builder, line: string): void {
     if (m[1] === '+' || m[1] === '-') properties[m[2]!] = m[1] === '+'
     else properties[m[1]!] = m[2] === undefined ? true : parseFlag(m[2]) ?? m[2]
   }
-  if (!model || model.includes('=')) throw usage('a model is needed', '-cpu help lists them')
+  if (!model || /^[+-]|=/.test(model)) throw usage('a model is needed', '-cpu help lists them')
   b.set('cpu', { model, ...(features.length && { properties }) })
 }
 
