@@ -13,8 +13,6 @@ export type VirtTree = {
   readonly initrd?: { readonly start: number; readonly end: number }
   /** 32 bytes of entropy for the kernel. */
   readonly rngSeed?: Uint8Array
-  /** With the PCI host bridge. */
-  readonly pci?: boolean
   readonly flash?: boolean
 }
 
@@ -98,7 +96,7 @@ function soc(o: VirtTree): FdtNode {
     node(`test@${hex(VIRT.TEST)}`, {
       phandle: TEST_PHANDLE, compatible: ['sifive,test1', 'sifive,test0', 'syscon'], reg: reg(VIRT.TEST, SIZE.TEST),
     }),
-    ...(o.pci ? [pciHost(o)] : []),
+    pciHost(o),
     ...slots.map(i => node(`virtio_mmio@${hex(VIRT.VIRTIO + i * SIZE.VIRTIO)}`, {
       compatible: 'virtio,mmio', reg: reg(VIRT.VIRTIO + i * SIZE.VIRTIO, SIZE.VIRTIO), ...wired(IRQ.VIRTIO + i),
     })),

@@ -19,10 +19,13 @@ test('the board assembles, and interrupts reach the harts through the PLIC', () 
   assert.deepEqual([b.lines['1.seip'], b.lines['0.seip'], b.lines['1.meip']], [true, false, false])
   assert.equal(m.read(VIRT.PLIC + 0x203004, 4), 10)
   assert.equal(m.ramAt(VIRT.DRAM), 0)
+  for (let slot = 0; slot < 8; slot++) assert.equal(m.read(VIRT.VIRTIO + slot * 0x1000, 4), 0x74726976)
+  assert.equal(m.read(VIRT.PCI_ECAM, 4), 0x00081b36)
+  assert.equal(m.read(VIRT.PCI_MMIO, 4), 0xffffffff)
 })
 
 const blob = virtFdt({
-  harts: 2, ramBytes: 256 << 20, extensions: EXTENSIONS, mmuType: 'riscv,sv48', pci: true,
+  harts: 2, ramBytes: 256 << 20, extensions: EXTENSIONS, mmuType: 'riscv,sv48',
   bootargs: 'console=ttyS0', initrd: { start: 0x8800_0000, end: 0x8900_0000 }, rngSeed: new Uint8Array(32),
 })
 

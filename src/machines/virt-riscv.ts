@@ -1,16 +1,19 @@
 // The `virt` machine for RISC-V: a board that exists only in emulators, with the address map, interrupt numbers and device
 // tree that QEMU's machine of that name has, so that the same firmware and kernels boot.
-// Not modelled: CFI flash (a firmware image there is ROM), the platform bus for user-created devices, AIA, the PMU node.
+// Not modelled: CFI flash (a firmware image there is ROM), the platform bus for user-created devices, AIA, performance
+// counters.
 import { VmError } from '../base/errors.ts'
 import type { Board, BoardDevice, BoardMemory } from '../device/board.ts'
-import type { AnyDevice } from '../device/define.ts'
 import { cpuWire, wire } from '../device/irq.ts'
+import { plugPci, type PciPlugged } from '../device/pci-bus.ts'
 import { ns16550 } from '../devices/char/ns16550.ts'
 import { FW_CFG, fwCfg } from '../devices/firmware/fw-cfg.ts'
 import { sifivePlic } from '../devices/irq/sifive-plic.ts'
 import { sifiveTest } from '../devices/misc/sifive-test.ts'
+import { gpexPcihost, gpexRoot } from '../devices/pci/gpex.ts'
 import { aclint } from '../devices/timer/aclint.ts'
 import { goldfishRtc } from '../devices/timer/goldfish-rtc.ts'
+import { virtioMmioEmpty } from '../devices/virtio/mmio.ts'
 
 export const VIRT = {
   TEST: 0x10_0000, RTC: 0x10_1000, CLINT: 0x200_0000, PCI_PIO: 0x300_0000, PLIC: 0xc00_0000, UART: 0x1000_0000,
@@ -26,25 +29,24 @@ export const IRQ = { VIRTIO: 1, UART: 10, RTC: 11, PCI: 32 } as const
 export const VIRTIO_SLOTS = 8
 const PLIC_SOURCES = 96
 export const TIMEBASE_HZ = 10_000_000
-/** What a virtio-mmio device or the PCI host bridge must offer: region `mmio` and pin `irq`; region `ecam` and pins `intx`. */
-export type Plugged = { readonly device: AnyDevice; readonly id: string; readonly properties?: BoardDevice['properties'] }
+/** A device of a virtio-mmio slot (region `mmio`, pin `irq`) or of the PCI bus. */
+export type Plugged = PciPlugged
 
 export type VirtOptions = {
   readonly harts: number
   readonly ramBytes: number
   /** Where guest RAM begins in the one memory. */
   readonly ramHostOffset: number
-  /** Eight slots at VIRT.VIRTIO + i * 0x1000. */
-  readonly virtio?: readonly (Plugged | undefined)[]
-  /** The host bridge (id `pcie.0`) and the devices on it, which name it as their bus. */
-  readonly pci?: { readonly host: Plugged; readonly devices: readonly BoardDevice[] }
+  /** Devices with virtio-mmio transports, in the order that a guest numbers them: the first is in the last slot. */
+  readonly virtio?: readonly Plugged[]
+  readonly pci?: readonly Plugged[]
   /** A firmware image in the first flash bank. */
   readonly flash?: { readonly hostOffset: number; readonly sizeBytes: number }
   readonly fwCfgFiles?: { readonly [name: string]: Uint8Array }
   readonly fwCfgItems?: { readonly [key: number]: Uint8Array }
 }
 
-export const PCI_MEMORY_SPACE = 'pci-memory', PCI_IO_SPACE = 'pci-io'
+export const PCI_BUS = 'pcie.0', PCI_MEMORY_SPACE = 'pci-memory', PCI_IO_SPACE = 'pci-io'
 
 /** The board list of a configuration. Every thread makes its own from the same options. */
 export function virtBoard(o: VirtOptions): Board {
@@ -73,15 +75,20 @@ export function virtBoard(o: VirtOptions): Board {
       properties: { files: o.fwCfgFiles ?? {}, items: { ...countItems(o), ...o.fwCfgItems } },
     },
   ]
-  o.virtio?.forEach((plugged, slot) => {
-    if (plugged)
-      devices.push({ ...plugged, at: { mmio: VIRT.VIRTIO + slot * SIZE.VIRTIO }, wires: { irq: source(IRQ.VIRTIO + slot) } })
-  })
-  if (o.pci)
-    devices.push(
-      { ...o.pci.host, at: { ecam: VIRT.PCI_ECAM }, wires: { intx: [0, 1, 2, 3].map(i => source(IRQ.PCI + i)) } },
-      ...o.pci.devices,
-    )
+  for (let slot = 0; slot < VIRTIO_SLOTS; slot++) {
+    const plugged = o.virtio?.[VIRTIO_SLOTS - 1 - slot] ?? { device: virtioMmioEmpty, id: `virtio-mmio-bus.${slot}` }
+    devices.push({
+      ...plugged, at: { mmio: VIRT.VIRTIO + slot * SIZE.VIRTIO }, wires: { irq: source(IRQ.VIRTIO + slot) },
+    })
+  }
+  devices.push({ device: gpexPcihost, id: PCI_BUS, at: { ecam: VIRT.PCI_ECAM } })
+  devices.push(...plugPci(
+    {
+      bus: PCI_BUS, memory: PCI_MEMORY_SPACE, io: PCI_IO_SPACE,
+      intx: [source(IRQ.PCI), source(IRQ.PCI + 1), source(IRQ.PCI + 2), source(IRQ.PCI + 3)],
+    },
+    [{ device: gpexRoot, id: 'gpex-root', properties: { addr: '00.0' } }, ...(o.pci ?? [])],
+  ))
   return { name: 'virt', memory: memoryOf(o), devices }
 }
 

@@ -30,8 +30,17 @@ function measure(f: Field): { size: number; align: number } {
   }
 }
 
-/** Places every field of a schema; the size is a multiple of 8 bytes, so that structures can stand in a row. */
+const layouts = new WeakMap<Schema, Layout>()
+
+/** Places every field of a schema; one layout per schema object, so that its users share accessors. */
 export function layoutOf<S extends Schema>(schema: S): Layout<S> {
+  let layout = layouts.get(schema)
+  if (!layout) layouts.set(schema, (layout = placeFields(schema)))
+  return layout as Layout<S>
+}
+
+/** In order of declaration, each at its natural alignment; the size is a multiple of 8 bytes, so that structures can stand in a row. */
+function placeFields(schema: Schema): Layout {
   let at = 0
   const offsets: Record<string, number> = {}
   for (const [name, field] of Object.entries(schema)) {
@@ -40,5 +49,5 @@ export function layoutOf<S extends Schema>(schema: S): Layout<S> {
     offsets[name] = at
     at += size
   }
-  return { schema, offsets: offsets as Layout<S>['offsets'], sizeBytes: alignUp(at, 8) }
+  return { schema, offsets, sizeBytes: alignUp(at, 8) }
 }
