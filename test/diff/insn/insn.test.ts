@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { evalEngine } from './eval.ts'
+import { rows } from './generate.ts'
+import { unavailable } from './machine.ts'
+import { compare } from './run.ts'
+
+test('every row does what it does in QEMU, a few times', { skip: unavailable() ?? false }, async () => {
+  const summary = await compare(evalEngine(), 16 * rows.length, 5)
+  assert.deepEqual([...summary.differences.keys()], [])
+})
+
+test('a wrong engine is found out', { skip: unavailable() ?? false }, async () => {
+  const engine = evalEngine()
+  const wrong = { name: 'wrong', run: (c: Parameters<typeof engine.run>[0]) => {
+    const r = engine.run(c)
+    return c.name === 'xor' ? { ...r, x: r.x.map((v, i) => (i === 0 ? 0n : v ^ 1n)) } : r
+  } }
+  const summary = await compare(wrong, 4 * rows.length, 6)
+  assert.deepEqual([...summary.differences.keys()], ['xor'])
+})
