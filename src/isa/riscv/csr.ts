@@ -10,7 +10,7 @@ import {
 import {
   hasStimecmp, pollTimer, readCounter, readTime, updateTimer, writeCounter, writeCountInhibit,
 } from './counters.ts'
-import { hartLayout } from './cpu.ts'
+import type { hartLayout } from './cpu.ts'
 import { PMP_ENTRIES, readPmpcfg, writePmpaddr, writePmpcfg } from './pmp.ts'
 import { illegal } from './traps.ts'
 

@@ -30,15 +30,8 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     deliver: () => deliver(c),
     system: (helper, arg) => system(c, helper, arg, sbi),
     call: helper => call(c, helper),
-    interrupt() {
-      const hsm = c.i32[c.w + W.hsm]
-      if (hsm === HsmState.START_PENDING) return startHart(c)
-      return hsm !== HsmState.STOPPED && interrupt(c)
-    },
-    wakes() {
-      const hsm = Atomics.load(c.i32, c.w + W.hsm)
-      return hsm === HsmState.START_PENDING || (hsm !== HsmState.STOPPED && wakes(c))
-    },
+    interrupt: () => (runs(c) ? interrupt(c) : c.i32[c.w + W.hsm] === HsmState.START_PENDING && startHart(c)),
+    wakes: () => (runs(c) ? wakes(c) : Atomics.load(c.i32, c.w + W.hsm) === HsmState.START_PENDING),
     reset() {
       resetState(hartLayout, views, at)
       refresh(c)
@@ -56,6 +49,12 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
       },
     },
   }
+}
+
+/** False while the built-in SBI holds the hart stopped: interrupts then don't reach it. */
+function runs(c: Core): boolean {
+  const hsm = Atomics.load(c.i32, c.w + W.hsm)
+  return hsm === HsmState.STARTED || hsm === HsmState.SUSPENDED
 }
 
 function refresh(c: Core): void {
