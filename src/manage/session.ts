@@ -64,7 +64,8 @@ export async function openSession(
       if (log) log.write(encoder.encode(`${line}\n`))
       else host.process?.writeError(line)
     })
-    for (const [i, c] of (config.chardevs ?? []).entries()) chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
+    for (const [i, c] of (config.chardevs ?? []).entries())
+      if (c.backend !== 'stream') chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
     const find = (id: string | undefined) => chars.find(c => c.config.id === id)
     for (const end of machine.chars) {
       const device = find(end.chardev)

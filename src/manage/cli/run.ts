@@ -108,7 +108,7 @@ async function start(machine: MachineControl, { management }: Invocation, sessio
 }
 
 /** From the program's name or -arch; otherwise from the kernel. */
-async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
+export async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
   if (arch !== undefined) return arch
   if (kernel === undefined) throw usage('which architecture?', '-arch riscv64, or the program typevisor-system-riscv64')
   const header = typeof kernel === 'string' ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES)) : kernel

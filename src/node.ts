@@ -1,0 +1,22 @@
+// The package `typevisor/node`: machines on Node.
+//
+//   import { createMachine } from 'typevisor/node'
+//
+//   await using machine = await createMachine({
+//     arch: 'riscv64', memoryBytes: 512 * 2 ** 20,
+//     kernel: 'Image', initrd: 'initrd.gz', append: 'console=ttyS0',
+//   })
+//   await machine.start()
+//   await machine.serial.until('login: ')
+//   await machine.serial.write('root\n')
+//   console.log(await machine.monitor('info registers'))
+import { nodeHost } from './host/node/host.ts'
+import { type Machine, makeMachine } from './manage/library.ts'
+import type { MachineConfig } from './vm/config.ts'
+import * as assembly from './vm/machine.ts'
+
+export * from './index.ts'
+export { nodeHost } from './host/node/host.ts'
+
+/** Makes a machine; it stands still until `start`. Throws VmError for what the user can put right. */
+export const createMachine = (config: MachineConfig): Promise<Machine> => makeMachine(config, nodeHost, assembly)
