@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evalEngine } from './eval.ts'
-import { rows } from './generate.ts'
+import { illegalCases, rows } from './generate.ts'
 import { unavailable } from './machine.ts'
 import { compare } from './run.ts'
 
@@ -18,4 +18,11 @@ test('a wrong engine is found out', { skip: unavailable() ?? false }, async () =
   } }
   const summary = await compare(wrong, 4 * rows.length, 6)
   assert.deepEqual([...summary.differences.keys()], ['xor'])
+})
+
+test('what is no instruction is none to QEMU either', { skip: unavailable() ?? false }, async () => {
+  const list = illegalCases(7, 6000)
+  const summary = await compare(evalEngine(), list.length, 0, rows, list.values())
+  const words = [...summary.differences.values()].map(d => d.case.code.map(h => h.toString(16)).reverse().join(' '))
+  assert.deepEqual(words, [])
 })

@@ -109,7 +109,7 @@ const TIMEOUT_MS = 60_000
 /** Runs cases in the reference. */
 export function reference(binary: string, cases: readonly Case[]): Promise<Result[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(QEMU, ['-cpu', 'rv64,zba=true,zbb=true,zbs=true', binary], {
+    const child = spawn(QEMU, ['-cpu', 'rv64,zba=true,zbb=true,zbc=false,zbs=true', binary], {
       stdio: ['pipe', 'pipe', 'inherit'], timeout: TIMEOUT_MS,
     })
     const chunks: Buffer[] = []

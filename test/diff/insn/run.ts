@@ -30,11 +30,13 @@ export type Summary = {
 }
 
 /** Runs `count` cases, the reference and the engine at the same time. */
-export async function compare(engine: Engine, count: number, seed: number, only = rows): Promise<Summary> {
-  const binary = runner(), source = cases(seed, only), found: Summary['differences'] = new Map()
+export async function compare(
+  engine: Engine, count: number, seed: number, only = rows, source: Iterator<Case> = cases(seed, only),
+): Promise<Summary> {
+  const binary = runner(), found: Summary['differences'] = new Map()
   const faults: Summary['referenceFaults'] = new Map()
   const began = performance.now()
-  const take = (n: number) => Array.from({ length: n }, () => source.next().value)
+  const take = (n: number) => Array.from({ length: n }, () => source.next().value as Case)
   let batch = take(Math.min(BATCH, count)), results = reference(binary, batch), done = 0
   while (batch.length > 0) {
     const current = batch, actual = current.map(c => engine.run(c)), expected = await results
