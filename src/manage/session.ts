@@ -1,6 +1,7 @@
 // Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command line and the
 // library both start here.
-import { blaming } from '../base/errors.ts'
+import { blaming, VmError } from '../base/errors.ts'
+import type { LogClass } from '../base/log.ts'
 import type { ByteStream, Host } from '../host/host.ts'
 import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
@@ -71,6 +72,11 @@ export async function openSession(
       const device = find(end.chardev)
       if (device) connectGuest(end, device)
     }
+    config.serials?.forEach((id, i) => {
+      if (id === null || machine.chars.some(end => end.chardev === id)) return
+      throw new VmError('cli.usage', `this machine has no serial port ${i}`, { where: `serials[${i}]` })
+    })
+    watch(machine, config)
     for (const m of manage.monitors) {
       const device = find(m.chardev)!
       if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)
@@ -86,4 +92,12 @@ export async function openSession(
     ready: Promise.all([...chars, ...gdb].map(c => c.ready)).then(() => {}),
     close,
   }
+}
+
+/** Log classes and trace events as the configuration has them. */
+function watch(machine: MachineControl, config: MachineConfig): void {
+  if (config.log) machine.setLog(config.log as readonly LogClass[])
+  for (const pattern of config.trace ?? [])
+    if (machine.setTrace(pattern, true) === 0)
+      throw new VmError('cli.usage', `no trace event '${pattern}'`, { where: 'trace', hint: 'info trace-events on the monitor lists them' })
 }

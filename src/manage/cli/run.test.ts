@@ -135,6 +135,24 @@ test('log lines go to standard error, or to -D', async () => {
   assert.equal(new TextDecoder().decode(b.files.get('x.log')), 'uart: no such register\n')
 })
 
+test('-d and -trace; ports that there are not', async () => {
+  const b = bench()
+  const status = b.run('-d', 'guest_errors,trace:uart_*')
+  await settle()
+  assert.ok(b.machine.calls.includes('log guest_errors,trace'))
+  assert.equal(b.machine.traceEvents()[0]!.enabled, true)
+  b.signals.get('SIGINT')!()
+  await status
+  for (const [argv, line] of [
+    [['-trace', 'nope*'], "-trace nope*: no trace event 'nope*'; info trace-events on the monitor lists them"],
+    [['-serial', 'null', '-serial', 'null'], '-serial null: this machine has no serial port 1'],
+  ] as const) {
+    const c = bench()
+    assert.equal(await c.run(...argv), 1)
+    assert.deepEqual(c.errors, [`typevisor-system-riscv64: ${line}`])
+  }
+})
+
 test('-pidfile is written and removed; -loadvm restores first', async () => {
   const b = bench()
   b.files.set('s.tvsnap', new Uint8Array(0x1_0000).fill(7))
