@@ -71,6 +71,9 @@ export type System = {
   readonly clock: Clock
   readonly instances: readonly Instance[]
   readonly timers: TimerTable
+  /** Whose the timers of the table are, and the movable regions: in order of the board. */
+  readonly timerSlots: readonly { readonly id: string; readonly slot: Slot }[]
+  readonly windowSlots: readonly { readonly id: string; readonly region: string; readonly window: Window }[]
   instance(id: string): Instance
   chr(id: string): CharHost
   /** Runs every expired timer's device; the number run. */
@@ -85,6 +88,8 @@ export type System = {
   pollChars(): void
   /** Power-on state of all devices and windows. No vCPU may run. */
   reset(): void
+  /** After state was restored: outputs are derived again, and processor inputs get their pins' levels. */
+  refresh(): void
 }
 
 export function instantiate(board: Board, views: Views, allocator: Allocator, services: HostServices): System {
@@ -156,7 +161,8 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
     return found
   }
   return {
-    board, views, memory, timers, instance,
+    board, views, memory, timers, instance, timerSlots,
+    windowSlots: movable.map((m, i) => ({ ...m, window: windows.window(i) })),
     clock: services.clock,
     instances: list,
     chr(id) {
@@ -191,6 +197,10 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
       lower(board, services)
       for (const i of list) i.resetFunctions()
     },
+    refresh() {
+      for (const i of list) i.refresh()
+      for (const d of board.devices) driveHarts(d, instance(d.id), services)
+    },
   }
 }
 
@@ -199,6 +209,15 @@ function lower(board: Board, services: HostServices): void {
   for (const d of board.devices)
     for (const w of Object.values(d.wires ?? {}).flat() as (Wire | undefined)[])
       if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(false)
+}
+
+/** Puts processor inputs at their pins' levels. */
+function driveHarts(entry: BoardDevice, instance: Instance, services: HostServices): void {
+  instance.plan.outputs.forEach(({ name, index }, i) => {
+    const wires = entry.wires?.[name]
+    const w = Array.isArray(wires) ? (wires as readonly (Wire | undefined)[])[index] : (wires as Wire | undefined)
+    if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(instance.levels[i] === 1)
+  })
 }
 
 const UNCLAIMED: MmioOps = {

@@ -22,6 +22,8 @@ export type CharHost = {
   give(input: Uint8Array): number
   /** Input that the device hasn't taken yet. */
   readonly waiting: number
+  /** Takes back input that waits (the peer is gone). The device must not be running. */
+  discard(): void
   /** Says whether somebody listens; unconnected output is swallowed. */
   connect(connected: boolean): void
 }
@@ -94,6 +96,7 @@ export function charChannelAt(views: Views, at: number, doorbell: () => void): C
         Atomics.store(i32, inHead, (head + n) | 0)
         return n
       },
+      discard() { Atomics.store(i32, inTail, Atomics.load(i32, inHead)) },
       get waiting() { return filled(inHead, inTail) },
       connect(is) { Atomics.store(i32, connected, is ? 1 : 0) },
     },
