@@ -44,7 +44,10 @@ export function virtioMmio(kind: AnyKind): AnyDevice {
     ...passed(kind),
     read: (s: any, io: any, offset, size) => read(kind, s, io, offset, size),
     write: (s: any, io: any, offset, value, size) => write(kind, s, io, offset, value, size),
-    reset: (s: any, io: any) => reset(kind, s, io),
+    reset(s: any, io: any) {
+      s.offeredSelect = s.acceptedSelect = 0
+      reset(kind, s, io)
+    },
     update(s: any, io: any) {
       kind.settle?.(s, io)
       if (s.signalled) {
@@ -64,7 +67,7 @@ export const virtioMmioEmpty = virtioMmio({
 
 function reset(kind: AnyKind, s: S, io: IO): void {
   resetDevice(kind, s, io)
-  s.guestPageSize = s.offeredSelect = s.acceptedSelect = 0
+  s.guestPageSize = 0
   s.queueAlign.fill(0)
 }
 
@@ -137,7 +140,7 @@ function writeLegacy(kind: AnyKind, s: S, io: IO, q: Queue | undefined, offset: 
     case R.QueuePFN:
       if (value === 0) return reset(kind, s, io)
       if (!q) return
-      placeLegacy(s, s.queueSelect, value * s.guestPageSize, s.queueAlign[s.queueSelect] || 4096)
+      placeLegacy(s, s.queueSelect, value * Math.max(1, s.guestPageSize), s.queueAlign[s.queueSelect] || 4096)
       return enable(kind, s, io, s.queueSelect)
     default: bad()
   }

@@ -46,7 +46,7 @@ function readCommon(t: Transport, s: PciState, io: any, at: number): number {
     case R.queue_size: return q?.size ?? 0
     case R.queue_msix_vector: return q?.vector ?? NO_VECTOR
     case R.queue_enable: return q?.ready ?? 0
-    case R.queue_notify_off: return q ? s.queueSelect : 0
+    case R.queue_notify_off: return s.queueSelect
   }
   if (q && at >= R.queue_desc && at < R.queue_device + 8 && at % 4 === 0) return addressWord(q, at).words[addressWord(q, at).high]!
   return 0

@@ -4,6 +4,7 @@ import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import type { Ours, OursSetup } from './ours.ts'
 import type { Qemu, QemuSetup } from './qemu.ts'
 import type { Op, Random, Timeless } from './script.ts'
+import { virtioTargets } from './virtio-targets.ts'
 
 export type Explained = {
   readonly reason: string
@@ -216,6 +217,6 @@ function descriptor(r: Random, key: number): Op[] {
   ]
 }
 
-export const targets: { readonly [device: string]: Target } = { uart, plic, clint, rtc, 'fw-cfg': fw }
+export const targets: { readonly [device: string]: Target } = { uart, plic, clint, rtc, 'fw-cfg': fw, ...virtioTargets }
 
 export const isAvoided = (t: Target, o: Op, on: Ours): boolean => t.explained.some(e => e.avoid?.(o, on))
