@@ -14,6 +14,7 @@ export type VmErrorCode =
   | 'board.unknownDevice'
   | 'board.wiring'
   | 'char.unknown'
+  | 'cpu.unknown'
   | 'cli.usage'
   | 'device.badProperty'
   | 'fdt.malformed'

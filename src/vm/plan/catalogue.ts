@@ -1,0 +1,23 @@
+// Names of everything that an architecture's machines are made of.
+import type { Arch } from '../config.ts'
+import type { Catalogue, PropertyInfo } from '../control.ts'
+import { cpuModels, cpuProperties } from './cpu.ts'
+import { drivers, emptySlot } from './drivers.ts'
+import { machineProperties } from './machine-type.ts'
+
+export function catalogue(arch: Arch): Catalogue {
+  return {
+    arch,
+    machines: [{ name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties }],
+    cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
+    accels: [{ name: 'jit', description: 'recompilation to WebAssembly' }],
+    devices: [
+      ...drivers.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
+      // Soldered on; named for -global.
+      { name: emptySlot.name, description: emptySlot.description!, bus: 'System', properties: [forceLegacy] },
+    ],
+  }
+}
+
+const forceLegacy: PropertyInfo =
+  { name: 'force-legacy', type: 'flag', description: 'version 1 of the interface', initial: 'on' }

@@ -1,0 +1,110 @@
+// From a configuration to everything that the run-time assembly needs: the board as data, what lies in memory at the start,
+// where harts begin, and the back ends. Names and placement are QEMU's. Every mistake of the user is found here.
+import { blaming, VmError } from '../../base/errors.ts'
+import type { Host } from '../../host/host.ts'
+import { detectImage, HEADER_BYTES } from '../detect.ts'
+import type { Arch, MachineConfig } from '../config.ts'
+import type { BlockInfo } from '../control.ts'
+import { type Attachment, planDevices, type Serial } from './attach.ts'
+import { type BoardSpec, slotId } from './board.ts'
+import { type Boot, type LoadImage, planBoot } from './boot.ts'
+import { planCpu } from './cpu.ts'
+import { planFwCfg } from './fw-cfg.ts'
+import { planHarts, planMachineType, planRam } from './machine-type.ts'
+import { ROM } from './reset-rom.ts'
+import { wallClockOffsetMs } from './rtc.ts'
+import { VIRTIO_SLOTS } from '../../machines/virt-riscv.ts'
+
+export { boardOf, guestBytesOf, type BoardSpec, type DeviceSpec } from './board.ts'
+export type { Boot, LoadImage } from './boot.ts'
+export type { Attachment, OpenBackend, Serial } from './attach.ts'
+export { catalogue } from './catalogue.ts'
+
+export type MachinePlan = {
+  readonly spec: BoardSpec
+  /** RAM and ROM at the start and after every reset. */
+  readonly images: readonly LoadImage[]
+  readonly boot: Boot
+  readonly attachments: readonly Attachment[]
+  /** Devices with a character back end, the board's serial port first, and the character device behind each. */
+  readonly serials: readonly Serial[]
+  /** All drives, also those that no device uses. */
+  readonly blocks: readonly BlockInfo[]
+  readonly info: {
+    readonly arch: Arch
+    readonly machine: string
+    readonly cpuModel: string
+    readonly memoryBytes: number
+    readonly name?: string
+    readonly uuid?: string
+  }
+  /** Of the processors, in the order of the ISA string. */
+  readonly extensions: readonly string[]
+  /** The guest's real-time clock is this many milliseconds ahead of UTC. */
+  readonly wallClockOffsetMs: number
+  /** `-machine dumpdtb=FILE`: only this is wanted. */
+  readonly dumpDtb?: { readonly path: string; readonly bytes: Uint8Array }
+  /** Closes back ends that were not opened by their attachment, and makes the rest of the plan useless. */
+  dispose(): Promise<void>
+}
+
+/** Ids of what the board has anyway. */
+const SOLDERED = ['plic', 'clint', 'test', 'serial0', 'rtc', 'fw-cfg', 'pcie.0', 'gpex-root', 'ram', 'cpu',
+  ...Array.from({ length: VIRTIO_SLOTS }, (_, n) => slotId(n))]
+
+/** Throws VmError; its `where` is a path in the configuration. */
+export async function planMachine(config: MachineConfig, host: Host): Promise<MachinePlan> {
+  const arch = await architecture(config, host)
+  const { type, dumpDtb } = await blaming('machine', () => planMachineType(config.machine))
+  const cpu = await blaming('cpu', () => planCpu(config.cpu))
+  const harts = await blaming('smp', () => planHarts(config.smp))
+  const ramBytes = await blaming('memoryBytes', () => planRam(config.memoryBytes, harts))
+  const offsetMs = await blaming('rtc', () => wallClockOffsetMs(config.rtc, Date.now()))
+  const serials = planSerials(config)
+  const fwCfg = await planFwCfg(config, host)
+  const { boot, images, deviceTree } = await planBoot(config, host, { harts, ramBytes, cpu, treeOnly: dumpDtb !== undefined })
+  const plugged = await planDevices(config, host, new Set(SOLDERED))
+  return {
+    spec: {
+      machine: type, arch, harts, ramBytes, ramHostOffset: 0, roms: [ROM],
+      devices: plugged.devices, emptySlots: plugged.emptySlots, fwCfgFiles: fwCfg.files, fwCfgItems: fwCfg.items,
+    },
+    images, boot,
+    attachments: plugged.attachments,
+    serials: [...serials, ...plugged.serials],
+    blocks: plugged.blocks,
+    info: {
+      arch, machine: type, cpuModel: cpu.model, memoryBytes: ramBytes,
+      ...(config.name !== undefined && { name: config.name }), ...(config.uuid !== undefined && { uuid: config.uuid }),
+    },
+    extensions: cpu.extensions,
+    wallClockOffsetMs: offsetMs,
+    ...(dumpDtb !== undefined && { dumpDtb: { path: dumpDtb, bytes: deviceTree } }),
+    dispose: plugged.dispose,
+  }
+}
+
+async function architecture(config: MachineConfig, host: Host): Promise<Arch> {
+  if (config.arch !== undefined) {
+    if (config.arch !== 'riscv64') throw new VmError('machine.unknown', `not implemented: architecture '${String(config.arch)}'`, { where: 'arch', hint: 'riscv64' })
+    return config.arch
+  }
+  if (config.kernel === undefined) throw new VmError('machine.unknown', 'which architecture?', { where: 'arch', hint: 'riscv64' })
+  const kernel = config.kernel
+  const start = typeof kernel === 'string' ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES)) : kernel
+  const found = detectImage(start)
+  if (found?.arch) return found.arch
+  throw new VmError('loader.badImage', found ? `it is for ${found.machine}` : 'it does not say which architecture it is for', {
+    where: 'kernel', hint: found ? 'not implemented: that architecture' : 'name it: riscv64',
+  })
+}
+
+function planSerials(config: MachineConfig): Serial[] {
+  const given = config.serials ?? []
+  given.forEach((id, i) => {
+    if (i > 0 && id !== null)
+      throw new VmError('board.badConfig', 'this machine has one serial port', { where: `serials[${i}]`, hint: '-device virtio-serial-device -device virtconsole,chardev=ID' })
+  })
+  const chardev = given[0]
+  return [{ device: 'serial0', ...(chardev != null && { chardev }) }]
+}
