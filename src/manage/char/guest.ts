@@ -9,19 +9,20 @@ const INPUT_LIMIT = 1 << 20
 export type GuestLink = { readonly pendingInput: number; disconnect(): void }
 
 export function connectGuest(end: CharEnd, device: CharDevice): GuestLink {
-  let pending: Uint8Array[] = [], size = 0, clear = true, link: Link | undefined
+  const pending: Uint8Array[] = []
+  let size = 0, clear = true, giving = false, link: Link | undefined
 
   function giveInput(): void {
-    while (pending.length) {
-      const first = pending[0]!
+    if (giving) return // the guest answered from within `give`
+    giving = true
+    for (let first; (first = pending.shift()); ) {
       const n = end.give(first)
       size -= n
-      if (n < first.length) {
-        pending[0] = first.subarray(n)
-        break
-      }
-      pending.shift()
+      if (n === first.length) continue
+      pending.unshift(first.subarray(n))
+      break
     }
+    giving = false
     link?.hold(size >= INPUT_LIMIT / 2)
   }
   function takeOutput(): void {

@@ -22,7 +22,8 @@ type Wait = { pattern: RegExp | string; resolve(text: string): void; reject(erro
 export function serialPort(end: CharEnd): SerialPort & { close(): void } {
   const listeners = new Set<(bytes: Uint8Array) => void>(), waits: Wait[] = []
   const decoder = new TextDecoder(), encoder = new TextEncoder()
-  let text = '', input: { bytes: Uint8Array; done(): void }[] = []
+  const input: { bytes: Uint8Array; done(): void }[] = []
+  let text = '', giving = false
   let stream: ReadableStreamDefaultController<Uint8Array> | undefined
 
   const wanted = (): boolean => listeners.size > 0 || waits.length > 0 || (stream !== undefined && (stream.desiredSize ?? 0) > 0)
@@ -47,14 +48,17 @@ export function serialPort(end: CharEnd): SerialPort & { close(): void } {
     }
   }
   function giveInput(): void {
-    for (let first; (first = input[0]); input.shift()) {
+    if (giving) return // the guest answered from within `give`
+    giving = true
+    for (let first; (first = input.shift()); ) {
       const n = end.give(first.bytes)
       if (n < first.bytes.length) {
-        first.bytes = first.bytes.subarray(n)
-        return
+        input.unshift({ ...first, bytes: first.bytes.subarray(n) })
+        break
       }
       first.done()
     }
+    giving = false
   }
   end.onChange(() => {
     takeOutput()

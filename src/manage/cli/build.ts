@@ -103,7 +103,12 @@ export function builder(interactive: boolean): Builder {
     const stdio = config.chardevs?.some(c => c.backend === 'stdio') ?? false
     if (b.nographic) {
       if (!serialsGiven && !monitorGiven) return b.serial('mon:stdio')
-      if (!serialsGiven) b.serial(stdio ? 'null' : 'stdio')
+      if (!serialsGiven) {
+        b.serial(stdio ? 'null' : 'stdio')
+        // Without a monitor to switch to, but Ctrl-a x must end the program: Ctrl-C is the guest's.
+        const last = config.chardevs!.length - 1
+        if (!stdio) config.chardevs![last] = { ...config.chardevs![last]!, mux: true }
+      }
       else if (!monitorGiven && !stdio) b.monitor('stdio', 'readline')
       return
     }

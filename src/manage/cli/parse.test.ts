@@ -73,7 +73,7 @@ test('serial ports, monitors and QMP', () => {
   assert.deepEqual(q.config.chardevs, [
     { id: 'compat_monitor0', backend: 'socket', properties: { path: '/tmp/q', server: true, wait: false } },
     { id: 'compat_monitor1', backend: 'socket', properties: { host: '::1', port: '55', server: true, wait: false } },
-    { id: 'serial0', backend: 'stdio', properties: {} }])
+    { id: 'serial0', backend: 'stdio', properties: {}, mux: true }])
   assert.deepEqual(q.management.monitors.map(m => m.mode), ['control', 'readline'])
   const m = parse('-chardev', 'stdio,id=c,mux=on', '-serial', 'chardev:c', '-mon', 'c', '-mon', 'chardev=c,mode=control,pretty=on')
   assert.deepEqual(m.config.serials, ['c'])

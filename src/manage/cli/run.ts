@@ -57,6 +57,7 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     if (over) return
     over = true
     const timer = setTimeout(() => ended(status), LAST_CALL)
+    await new Promise(resolve => setTimeout(resolve, 0)) // whoever else heard of the end may have something to say
     await Promise.allSettled([machine.close(), session?.close()])
     clearTimeout(timer)
     ended(status)
