@@ -14,14 +14,14 @@ const NOP = 0x0000_0013, JUMP_BACK = 0xf05f_f06f
 const registers: readonly DebugRegister[] = [
   ...['zero', 'ra', 'sp', 'gp', 'tp', 't0', 't1', 't2', 'fp', 's1', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 's2', 's3', 's4', 's5',
     's6', 's7', 's8', 's9', 's10', 's11', 't3', 't4', 't5', 't6', 'pc'].map((name, number) =>
-    ({ name, number, bits: 64 as const, general: true })),
-  { name: 'mscratch', number: 65 + 0x340, bits: 64, general: false },
+    ({ name, number, bits: 64, core: true })),
+  { name: 'mscratch', number: 65 + 0x340, bits: 64, core: false },
 ]
-const xml = {
+const annexes = {
   'target.xml': '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>'
     + '<xi:include href="cpu.xml"/><xi:include href="csr.xml"/></target>',
   'cpu.xml': `<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.cpu">${
-    registers.filter(r => r.general).map(r => `<reg name="${r.name}" bitsize="64" type="int" regnum="${r.number}"/>`).join('')}</feature>`,
+    registers.filter(r => r.core).map(r => `<reg name="${r.name}" bitsize="64" type="int" regnum="${r.number}"/>`).join('')}</feature>`,
   'csr.xml': '<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.csr">'
     + `<reg name="mscratch" bitsize="64" type="int" regnum="${65 + 0x340}"/></feature>`,
 }
@@ -202,7 +202,7 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
       return 1
     },
     debug: {
-      description: { xml, registers, pc: PC },
+      description: { architecture: 'riscv:rv64', bigEndian: false, annexes, registers, pc: PC },
       readRegister: (cpu, number) => harts[cpu]!.get(number),
       writeRegister(cpu, number, value) {
         if (!harts[cpu]!.has(number)) return false

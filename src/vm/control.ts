@@ -3,10 +3,7 @@
 // another thread returns a promise. `Awaitable` is for answers that may be at hand (state in shared memory) or not.
 import type { LogClass } from '../base/log.ts'
 import type { Host } from '../host/host.ts'
-import type { DebugRegister } from '../isa/isa.ts'
 import type { Arch, MachineConfig } from './config.ts'
-
-export type { DebugRegister }
 
 export type Awaitable<T> = T | Promise<T>
 
@@ -140,10 +137,23 @@ export type BlockInfo = {
 
 // ---- debugging ----
 
+/** One register as the architecture's gdb description has it. */
+export type DebugRegister = {
+  readonly name: string
+  /** gdb's register number. */
+  readonly number: number
+  readonly bits: number
+  /** Part of the `g` packet (others are asked for one by one). */
+  readonly core: boolean
+}
+
 export type DebugDescription = {
+  /** gdb's name, e.g. `riscv:rv64`. */
+  readonly architecture: string
+  readonly bigEndian: boolean
   /** gdb's description by annex name; `target.xml` includes the others. */
-  readonly xml: { readonly [annex: string]: string }
-  /** Ascending by gdb's number; the `general` ones come first and make up the `g` packet. */
+  readonly annexes: { readonly [annex: string]: string }
+  /** Ascending by number; the `core` ones come first. */
   readonly registers: readonly DebugRegister[]
   /** Number of the program counter. */
   readonly pc: number
@@ -208,5 +218,7 @@ export type Assembly = {
   /** Makes a machine; it stands still in state 'prelaunch'. Throws VmError, with `where` as a path in the configuration
    * (see `blaming` in base/errors.ts). */
   createMachine(config: MachineConfig, host: Host): Promise<MachineControl>
+  /** `-machine dumpdtb=FILE`: writes the device tree and makes no machine; false if that was not asked for. */
+  dumpDeviceTree(config: MachineConfig, host: Host): Promise<boolean>
   catalogue(arch: Arch): Catalogue
 }

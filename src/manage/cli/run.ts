@@ -46,6 +46,7 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
   const note = (line: string) => host.process?.writeError(line)
   const config: MachineConfig = { ...invocation.config, arch: await architecture(invocation.config, host) }
   checkConfig(config, assembly.catalogue(config.arch!))
+  if (await assembly.dumpDeviceTree(config, host)) return 0
   const machine = await assembly.createMachine(config, host)
 
   let session: Session | undefined

@@ -54,7 +54,7 @@ test('the opening of a session', async () => {
 
 test('the description comes in pieces', async () => {
   const { ask, machine } = bench()
-  const whole = machine.debug.description.xml['target.xml']!
+  const whole = machine.debug.description.annexes['target.xml']!
   assert.equal(await ask('qXfer:features:read:target.xml:0,10'), `m${whole.slice(0, 16)}`)
   assert.equal(await ask(`qXfer:features:read:target.xml:10,fff`), `l${whole.slice(16)}`)
   assert.equal(await ask('qXfer:features:read:no.xml:0,10'), 'E00')

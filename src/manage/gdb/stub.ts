@@ -31,7 +31,7 @@ export type Stub = {
 export function gdbStub(ctx: StubContext): Stub {
   const { machine } = ctx
   const { debug } = machine
-  const { registers, xml, pc } = debug.description
+  const { registers, annexes, pc, bigEndian } = debug.description
   let generalCpu = 0, runCpu: number | undefined
   let waiting = false // a stop reply is owed
   let lastStop = `S0${SIGNAL.TRAP}`, reportsSwbreak = false, reportsHwbreak = false
@@ -46,13 +46,12 @@ export function gdbStub(ctx: StubContext): Stub {
 
   const encode = (value: bigint | undefined, bits: number): string => {
     if (value === undefined) return 'x'.repeat(bits / 4)
-    let out = ''
-    for (let i = 0; i < bits; i += 8) out += Number((value >> BigInt(i)) & 0xffn).toString(16).padStart(2, '0')
-    return out
+    const bytes = Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn))
+    return toHex(bigEndian ? bytes.reverse() : bytes)
   }
   const decode = (text: string): bigint | undefined => {
     const bytes = fromHex(text)
-    return bytes?.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n)
+    return (bigEndian ? bytes : bytes?.reverse())?.reduce((v, b) => (v << 8n) | BigInt(b), 0n)
   }
 
   // ---- stopping ----
@@ -125,7 +124,7 @@ export function gdbStub(ctx: StubContext): Stub {
 
   // ---- registers and memory ----
 
-  const general = registers.filter(r => r.general)
+  const general = registers.filter(r => r.core)
 
   async function readAll(): Promise<string> {
     let out = ''
@@ -181,7 +180,7 @@ export function gdbStub(ctx: StubContext): Stub {
   }
   function features(text: string): string {
     const m = /^([^:]+):([0-9a-f]+),([0-9a-f]+)$/i.exec(text)
-    const document = m && Object.hasOwn(xml, m[1]!) ? xml[m[1]!] : undefined
+    const document = m && Object.hasOwn(annexes, m[1]!) ? annexes[m[1]!] : undefined
     if (!m || document === undefined) return 'E00'
     const bytes = String.fromCharCode(...new TextEncoder().encode(document))
     const from = parseInt(m[2]!, 16), length = Math.min(parseInt(m[3]!, 16), PACKET_SIZE / 2)
