@@ -1,5 +1,5 @@
-// How long decoding and lifting take per instruction, over a real program's code: the largest executable section of an
-// ELF file (64 bits, little-endian). `node bench/riscv-lift.ts /usr/riscv64-linux-gnu/lib/libc.so.6`
+// How long decoding and lifting take per instruction, over a real program's code: the largest executable
+// section of an ELF file (64 bits, little-endian): `node bench/riscv-lift.ts [FILE]`.
 import { readFileSync } from 'node:fs'
 import { Builder } from '../src/ir/build.ts'
 import { Mode } from '../src/isa/riscv/cpu.ts'
@@ -39,7 +39,8 @@ for (let round = 0; round < ROUNDS; round++) {
   }
   best = Math.min(best, (performance.now() - start) * 1e6 / words.length)
 }
-console.log(`decode and extract: ${best.toFixed(1)} ns per instruction (${words.length} instructions, ${unknown} unknown, ${sum & 1})`)
+console.log(`decode and extract: ${best.toFixed(1)} ns per instruction `
+  + `(${words.length} instructions, ${unknown} unknown, checksum ${sum})`)
 
 const g = new Builder(), mode = (2 << Mode.FS_SHIFT) | Mode.NEAREST
 best = Infinity
@@ -63,5 +64,5 @@ for (let round = 0; round < ROUNDS; round++) {
   }
   best = Math.min(best, (performance.now() - start) * 1e6 / insns)
 }
-console.log(`decode and lift: ${best.toFixed(1)} ns per instruction; ${(insns / blocks).toFixed(1)} instructions a block, `
-  + `${(ops / insns).toFixed(1)} operations an instruction`)
+console.log(`decode and lift: ${best.toFixed(1)} ns per instruction; `
+  + `${(insns / blocks).toFixed(1)} instructions a block, ${(ops / insns).toFixed(1)} operations an instruction`)

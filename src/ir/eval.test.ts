@@ -1,4 +1,5 @@
-// The evaluator and the text of blocks. Every operation's result against other implementations: test/diff/insn.
+// The evaluator and the text of blocks. Every operation's result against other implementations:
+// test/diff/insn.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { floatContext } from '../base/softfloat.ts'
@@ -19,7 +20,8 @@ function machine(memory = new DataView(new ArrayBuffer(64))): EvalMachine & { me
     for (let i = 0; i < bytes; i++) memory.setUint8(Number(address) + i, Number((v >> BigInt(8 * i)) & 0xffn))
   }
   return {
-    memory, registers: [0n, 0n, 0n, 0n], fields: new DataView(new ArrayBuffer(64)), float: floatContext('canonical'),
+    memory, registers: [0n, 0n, 0n, 0n], fields: new DataView(new ArrayBuffer(64)),
+      float: floatContext('canonical'),
     dynamicRounding: () => 3,
     load: (a, n) => (ok(a, n) ? read(a, n) : undefined),
     store: (a, n, v) => ok(a, n) && (write(a, n, v), true),
@@ -73,7 +75,8 @@ test('ways out: fault, leave, branch, indirect jump, with the pc of the instruct
   const m = machine()
   assert.deepEqual(evaluate(block(g => { g.insn(2); g.store(3, g.imm(-1), g.imm(0)) }), m),
     { kind: 'fault', pc: 0x1004n, address: 0xffffffffffffffffn, write: true })
-  assert.deepEqual(evaluate(block(g => g.leaveIf(g.i32(1), 7, -1)), m), { kind: 'system', pc: 0x1000n, helper: 7, arg: -1 })
+  assert.deepEqual(evaluate(block(g => g.leaveIf(g.i32(1), 7, -1)), m),
+    { kind: 'system', pc: 0x1000n, helper: 7, arg: -1 })
   assert.deepEqual(evaluate(block(g => g.branch(g.i32(1), -16)), m), { kind: 'jump', pc: 0xff0n })
   assert.deepEqual(evaluate(block(g => g.branch(g.i32(0), -16)), m), { kind: 'jump', pc: 0x1004n })
   assert.deepEqual(evaluate(block(g => g.jump(g.field(8))), m), { kind: 'jump', pc: 0n })

@@ -1,4 +1,5 @@
-// Executes a block the slow and obvious way: the oracle for both tiers. All values are unsigned BigInts of raw bits.
+// Executes a block the slow and obvious way: the oracle for both tiers. All values are unsigned BigInts of
+// raw bits.
 import type { FloatContext, Rounding } from '../base/softfloat.ts'
 import type { Block } from './block.ts'
 import { floatFunctions } from './float.ts'
@@ -9,12 +10,13 @@ export type EvalMachine = {
   readonly registers: bigint[]
   /** The processor's state, for fields. */
   readonly fields: DataView
-  /** `bytes` at an address, zero-extended; undefined if the access faults. `memop` says whether it must be aligned. */
+  /** `bytes` at an address, zero-extended; undefined if the access faults. `memop` says whether it must be
+   * aligned. */
   load(address: bigint, bytes: number, memop: number): bigint | undefined
   /** False if the access faults. */
   store(address: bigint, bytes: number, value: bigint, memop: number): boolean
-  /** Reads and writes in one step, always aligned; the old value, or undefined if the access (a write) faults. Where
-   * `next` gives undefined nothing is written. */
+  /** Reads and writes in one step, always aligned; the old value, or undefined if the access (a write)
+   * faults. Where `next` gives undefined nothing is written. */
   update(address: bigint, bytes: number, next: (old: bigint) => bigint | undefined): bigint | undefined
   call(helper: number, a: bigint, b: bigint): bigint
   /** Flags are accumulated here; `rounding` is set for each operation. */
@@ -23,7 +25,8 @@ export type EvalMachine = {
   dynamicRounding(): Rounding
 }
 
-/** How the block was left. `pc` is the next instruction's for a jump, else that of the instruction in question. */
+/** How the block was left. `pc` is the next instruction's for a jump, else that of the instruction in
+ * question. */
 export type Outcome =
   | { readonly kind: 'jump'; readonly pc: bigint }
   | { readonly kind: 'system'; readonly pc: bigint; readonly helper: number; readonly arg: number }

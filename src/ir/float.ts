@@ -1,7 +1,8 @@
-// The floating-point rows in software: bits in, bits out, flags into the context. `context.rounding` is the operation's
-// rounding mode, resolved.
+// The floating-point rows in software: bits in, bits out, flags into the context. `context.rounding` is the
+// operation's rounding mode, resolved.
 import {
-  add, binary32, binary64, classify, convert, div, eq, type FloatContext, type FloatFormat, fma, fromInt, le, lt, max, min,
+  add, binary32, binary64, classify, convert, div, eq, type FloatContext, type FloatFormat, fma, fromInt, le,
+  lt, max, min,
   mul, sqrt, sub, toInt,
 } from '../base/softfloat.ts'
 

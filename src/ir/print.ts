@@ -56,6 +56,6 @@ function immediates(b: Block, i: number, register: (index: number) => string): s
   }
   if (name === 'i32.const') return [hex64(lo, 0)]
   if (name === 'i64.const') return [hex64(lo, hi)]
-  if (effects[b.op[i]!] === 'float') return [rounding[lo & FpEnv.RM]!, ...(lo & FpEnv.INEXACT_SET ? ['nx'] : [])]
-  return []
+  if (effects[b.op[i]!] !== 'float') return []
+  return [rounding[lo & FpEnv.RM]!, ...(lo & FpEnv.INEXACT_SET ? ['nx'] : [])]
 }

@@ -27,7 +27,8 @@ test('a good block has nothing wrong', () => {
 })
 
 test('1: operands are earlier values of the right type', () => {
-  assert.match(wrong(g => { g.block.push(op['set.l'], 5, 0, 0, 1, 0) })!, /%1 set.l: operand 0 is %5, which is not earlier/)
+  assert.match(wrong(g => { g.block.push(op['set.l'], 5, 0, 0, 1, 0) })!,
+    /%1 set.l: operand 0 is %5, which is not earlier/)
   assert.match(wrong(g => { g.block.push(op['i64.add'], 0, 0, 0, 0, 0) })!, /operand %0 has type '', not 'l'/)
   assert.match(wrong(g => { g.emit(op['i64.add'], g.i32(1), g.get(0)) })!, /operand %1 has type 'i', not 'l'/)
   assert.match(wrong(g => { g.block.push(250, 0, 0, 0, 0, 0) })!, /unknown operation 250/)
@@ -63,7 +64,8 @@ test('5: accesses fit', () => {
 
 test('6: faults are precise', () => {
   assert.match(wrong(g => { g.set(0, g.get(1)); g.load(3, g.get(1)) })!, /comes after a register was written/)
-  assert.match(wrong(g => { g.setField(8, g.get(1)); g.leaveIf(g.i32(1), 0) })!, /comes after a register was written/)
+  assert.match(wrong(g => { g.setField(8, g.get(1)); g.leaveIf(g.i32(1), 0) })!,
+    /comes after a register was written/)
 })
 
 test('7: uses are counted', () => {

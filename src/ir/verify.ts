@@ -1,12 +1,15 @@
 // Checks a block. What must hold:
 //
-//   1. Operations have known numbers. Every operand is an earlier operation that makes a value of the signature's type.
+//   1. Operations have known numbers. Every operand is an earlier operation that makes a value of the
+//      signature's type.
 //   2. A block that is not empty has exactly one operation that ends it: the last.
-//   3. It begins with an instruction mark. Marks follow each other without gaps, and add up to the block's size and count.
+//   3. It begins with an instruction mark. Marks follow each other without gaps, and add up to the block's
+//      size and count.
 //   4. Registers exist, and are read and written with their own type. Fields are aligned.
 //   5. Accesses fit the type of their value. Atomics are marked as aligned and have a known kind.
-//   6. Precise faults: within an instruction no access to memory, and no way out in its middle, comes after a write of a
-//      register or a field, so that an instruction which does not complete has changed nothing but memory.
+//   6. Precise faults: within an instruction no access to memory, and no way out in its middle, comes after a
+//      write of a register or a field, so that an instruction which does not complete has changed nothing but
+//      memory.
 //   7. `uses` counts the operands that name an operation.
 import type { Block } from './block.ts'
 import { arity, AmoKind, effects, MemOp, op, opNames, resultType, rows, type Type } from './ops.ts'
@@ -30,7 +33,7 @@ export function verify(b: Block, registers?: readonly Type[]): string | undefine
       if (type !== sig[k]) return `${at}: operand %${v} has type '${type}', not '${sig[k]}'`
       uses[v]!++
     }
-    if ((effect === 'end') !== last) return last ? `${at}: the block has no end` : `${at}: an end in the middle`
+    if ((effect === 'end') !== last) return `${at}: ${last ? 'the block has no end' : 'an end in the middle'}`
     if (i === 0 && effect !== 'mark') return `${at}: no instruction has begun`
     if (effect === 'mark') {
       if (b.lo[i] !== size) return `${at}: at offset ${b.lo[i]}, not ${size}`
@@ -39,14 +42,17 @@ export function verify(b: Block, registers?: readonly Type[]): string | undefine
       insns++
       written = false
     }
-    if (written && (effect === 'memory' || effect === 'leave')) return `${at}: comes after a register was written`
+    const mayLeave = effect === 'memory' || effect === 'leave'
+    if (written && mayLeave) return `${at}: comes after a register was written`
     if (name.startsWith('set')) written = true
     const wrong = immediates(b, i, registers)
     if (wrong) return `${at}: ${wrong}`
   }
   if (size !== b.sizeBytes) return `instructions take ${size} bytes, not ${b.sizeBytes}`
   if (insns !== b.insns) return `${insns} instructions, not ${b.insns}`
-  for (let i = 0; i < b.n; i++) if (uses[i] !== b.uses[i]) return `%${i}: used ${uses[i]} times, not ${b.uses[i]}`
+  for (let i = 0; i < b.n; i++) {
+    if (uses[i] !== b.uses[i]) return `%${i}: used ${uses[i]} times, not ${b.uses[i]}`
+  }
   return undefined
 }
 
@@ -66,8 +72,8 @@ function immediates(b: Block, i: number, registers?: readonly Type[]): string | 
     case 'store': {
       if ((lo & ~ACCESS_BITS) !== 0) return `access ${lo}`
       const size = lo & MemOp.SIZE, max = MAX_SIZE[suffix!]
-      if (size > max || ((suffix === 'f' || suffix === 'd') && size !== max)) return `${1 << size} bytes of type '${suffix}'`
-      return undefined
+      const exact = suffix === 'f' || suffix === 'd'
+      return size > max || (exact && size < max) ? `${1 << size} bytes of type '${suffix}'` : undefined
     }
     case 'amo':
     case 'cas':

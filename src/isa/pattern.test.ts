@@ -49,7 +49,8 @@ test('overlaps that are no special cases are found', () => {
 
 test('patterns of the wrong width or with unknown tokens are refused at load', () => {
   assert.throws(() => table(16, { short: insn('00 rd rs', 'rd, rs', note('')) }), /short: 12 bits, not 16/)
-  assert.throws(() => table(16, { odd: insn('00 rd rs 00x0' as '00 rd rs 0000', 'rd, rs', note('')) }), /odd: '00x0'/)
+  assert.throws(() => table(16, { odd: insn('00 rd rs 00x0' as '00 rd rs 0000', 'rd, rs', note('')) }),
+    /odd: '00x0'/)
 })
 
 test('the type checker refuses misspelt operands', () => {

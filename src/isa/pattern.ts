@@ -1,5 +1,6 @@
-// Instruction tables of fixed-width instruction sets. A row is the manual's own line: the bit pattern, the operands as
-// an assembler writes them, and the lifting function. From the rows come decoder, disassembler, encoder and test cases.
+// Instruction tables of fixed-width instruction sets. A row is the manual's own line: the bit pattern, the
+// operands as an assembler writes them, and the lifting function. From the rows come decoder, disassembler,
+// encoder and test cases.
 //
 // A pattern is a list of tokens from the most significant bit down:
 //   0110111           fixed bits
@@ -10,7 +11,8 @@
 //   rd≠0,2            not these values (of the whole operand)
 // The syntax names operands between punctuation; `imm:pc` says how to print one where its name does not.
 //
-// A row may be a special case of another (it fixes more bits): it comes first. Any other overlap is an error at load.
+// A row may be a special case of another (it fixes more bits): it comes first. Any other overlap is an error
+// at load.
 
 /** A field's width in bits, or more: `plus` is added to the field's value, `signed` extends its top bit. */
 export type Field = number | { readonly width?: number; readonly plus?: number; readonly signed?: boolean }
@@ -69,9 +71,12 @@ export type Row<G, O = never> = {
 
 const ones = (width: number) => (width === 32 ? -1 : (1 << width) - 1)
 
-/** One instruction set's patterns: `insn` writes a row, `table` names and checks rows, `decoder` finds them. */
+/** One instruction set's patterns: `insn` writes a row, `table` names and checks rows, `decoder` finds
+ * them. */
 export function patterns<G>() {
-  return <const F extends Fields, const L extends string = never>(fields: F, _literals: readonly L[] = []) => {
+  return <const F extends Fields, const L extends string = never>(
+    fields: F, _literals: readonly L[] = [],
+  ) => {
     const slotNames = [...new Set(Object.keys(fields).map(n => n.replace("'", '')))]
     const slots = new Int32Array(slotNames.length)
     // All rows hand their operands over in this one object, so that lifting functions see a single shape.
@@ -85,8 +90,9 @@ export function patterns<G>() {
       syntax: S & Complain<Exclude<Words<S>, Names<P> | L | ''>, 'no such operand'>,
       lift: (g: G, o: Operands<NoInfer<P>>) => void,
     ): Row<G, Operands<P>> {
-      return { pattern, syntax, lift, name: '', bytes: 0, mask: 0, match: 0, not: new Int32Array(0), operands: [],
-        parts: [], extractor: new Int32Array(0) }
+      const none = new Int32Array(0)
+      return { pattern, syntax, lift, name: '', bytes: 0, mask: 0, match: 0, not: none, operands: [], parts: [],
+        extractor: none }
     }
 
     function table<const R extends { readonly [name: string]: Row<G> }>(width: 16 | 32, rows: R): R {
@@ -198,16 +204,16 @@ export function anyOperand(o: Operand, random: () => number): number {
   }
 }
 
-// A step per piece: slot, left shift, right shift, mask, shift to its place, addend, and what it keeps of the slot's value
-// (nothing if it is the operand's first). No step has a branch.
+// A step per piece: slot, left shift, right shift, mask, shift to its place, addend, and what it keeps of the
+// slot's value (nothing if it is the operand's first). No step has a branch.
 const STEP = 7
 function compile(operands: readonly Operand[], slotNames: readonly string[]): Int32Array {
   const out: number[] = []
   for (const o of operands) {
     for (const name of [o.name, ...o.also]) {
       for (const [i, p] of o.pieces.entries()) {
-        const extends_ = o.signed && p.to + p.width === o.bits // the right shift is arithmetic
-        out.push(slotNames.indexOf(name), 32 - p.width - p.at, 32 - p.width, extends_ ? -1 : ones(p.width), p.to,
+        const signed = o.signed && p.to + p.width === o.bits // the right shift is arithmetic
+        out.push(slotNames.indexOf(name), 32 - p.width - p.at, 32 - p.width, signed ? -1 : ones(p.width), p.to,
           i === 0 ? o.plus : 0, i === 0 ? 0 : -1)
       }
     }
@@ -223,8 +229,9 @@ export class Decoder<G> {
   readonly rows: readonly Row<G>[]
   private readonly slots: Int32Array
   private readonly operands: never
-  // Nodes: shift, mask, then a child per value; a child is a node's index or the complement of a leaf's. Leaves: the
-  // number of rows, then for each its mask, match, number of excluded values with their masks, and its index.
+  // Nodes: shift, mask, then a child per value; a child is a node's index or the complement of a leaf's.
+  // Leaves: the number of rows, then for each its mask, match, number of excluded values with their masks,
+  // and its index.
   private readonly tree: Int32Array
   private readonly extractors: readonly Int32Array[]
 
@@ -322,8 +329,9 @@ function popcount(x: number): number {
 }
 
 /** The run of bits that leaves the shortest lists, weighing the table's size. */
-function bestWindow(rows: readonly Row<never>[], known: number): { shift: number; width: number } | undefined {
-  let best: { shift: number; width: number } | undefined
+type Window = { readonly shift: number; readonly width: number }
+function bestWindow(rows: readonly Row<never>[], known: number): Window | undefined {
+  let best: Window | undefined
   let bestCost = rows.length * 0.9
   for (let width = 1; width <= WINDOW; width++) {
     const mask = ones(width), sizes = new Int32Array(mask + 1)

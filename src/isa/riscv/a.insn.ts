@@ -1,8 +1,9 @@
-// A: load-reserved, store-conditional and atomic memory operations. The IR's atomics are sequentially consistent, so aq
-// and rl add nothing to them; an LR is a plain load and gets a fence for aq.
+// A: load-reserved, store-conditional and atomic memory operations. The IR's atomics are sequentially
+// consistent, so aq and rl add nothing to them; an LR is a plain load and gets a fence for aq.
 //
-// A reservation is the address and the value read. SC succeeds if the address is the same and memory still holds the
-// value: a store of the same value by another hart goes unnoticed, as it does in every emulator built on compare-and-swap.
+// A reservation is the address and the value read. SC succeeds if the address is the same and memory still
+// holds the value: a store of the same value by another hart goes unnoticed, as it does in every emulator
+// built on compare-and-swap.
 import { AmoKind, MemOp } from '../../ir/ops.ts'
 import type { Operands } from '../pattern.ts'
 import { hartLayout, System } from './cpu.ts'
@@ -23,7 +24,8 @@ const lr = (memop: number) => (g: Emit, o: Operands<'rd rs1 aq'>) => {
 
 const sc = (memop: number) => (g: Emit, o: Operands<'rd rs1 rs2'>) => {
   const address = g.x(o.rs1)
-  // Without a reservation of this address (which an LR has found to be aligned) the helper fails the instruction.
+  // Without a reservation of this address (which an LR has found to be aligned) the helper fails the
+  // instruction.
   g.leaveIf(g.ne(g.field(reservedAddress), address), System.SC_FAIL, g.word)
   const expected = g.field(reservedValue)
   const old = g.cas(memop, address, expected, g.x(o.rs2))

@@ -1,5 +1,6 @@
-// C: compressed instructions, in the order of the manual's listing. Each is lifted by the instruction it stands for.
-// Hints (a destination x0, a shift by 0, and the like) match their instruction's row and so do nothing.
+// C: compressed instructions, in the order of the manual's listing. Each is lifted by the instruction it
+// stands for. Hints (a destination x0, a shift by 0, and the like) match their instruction's row and so do
+// nothing.
 import { MemOp } from '../../ir/ops.ts'
 import type { Value } from '../../ir/build.ts'
 import type { Operands } from '../pattern.ts'
@@ -16,8 +17,10 @@ const load = (memop: number) => (g: Emit, o: Operands<'rd rs1 uimm'>) =>
   g.setX(o.rd, g.load(memop, g.x(o.rs1), o.uimm))
 const store = (memop: number) => (g: Emit, o: Operands<'rs1 rs2 uimm'>) =>
   g.store(memop, g.x(o.rs1), g.x(o.rs2), o.uimm)
-const loadSp = (memop: number) => (g: Emit, o: Operands<'rd uimm'>) => g.setX(o.rd, g.load(memop, g.x(SP), o.uimm))
-const storeSp = (memop: number) => (g: Emit, o: Operands<'rs2 uimm'>) => g.store(memop, g.x(SP), g.x(o.rs2), o.uimm)
+const loadSp = (memop: number) => (g: Emit, o: Operands<'rd uimm'>) =>
+  g.setX(o.rd, g.load(memop, g.x(SP), o.uimm))
+const storeSp = (memop: number) => (g: Emit, o: Operands<'rs2 uimm'>) =>
+  g.store(memop, g.x(SP), g.x(o.rs2), o.uimm)
 const addi = (g: Emit, rd: number, rs1: number, imm: number) => g.setX(rd, g.add(g.x(rs1), g.imm(imm)))
 const branchZero = (f: (g: Emit, v: Value) => Value) => (g: Emit, o: Operands<'rs1 imm'>) =>
   g.branch(f(g, g.x(o.rs1)), o.imm)
@@ -52,10 +55,12 @@ export const rv64c = table(16, {
   'c.addw': insn("100 1 11 rd'/rs1' 01 rs2' 01", 'rd, rs2', rv64i.addw.lift),
   'c.j': insn('101 imm[11|4|9:8|10|6|7|3:1|5] 01', 'imm:pc', (g, o) => g.jump(g.pc(o.imm))),
   'c.beqz': insn("110 imm[8|4:3] rs1' imm[7:6|2:1|5] 01", 'rs1, imm:pc', branchZero((g, v) => g.eqz(v))),
-  'c.bnez': insn("111 imm[8|4:3] rs1' imm[7:6|2:1|5] 01", 'rs1, imm:pc', branchZero((g, v) => g.ne(v, g.imm(0)))),
+  'c.bnez': insn("111 imm[8|4:3] rs1' imm[7:6|2:1|5] 01", 'rs1, imm:pc',
+    branchZero((g, v) => g.ne(v, g.imm(0)))),
   // Quadrant 2.
   'c.slli': insn('000 shamt[5] rd/rs1 shamt[4:0] 10', 'rd, shamt', rv64i.slli.lift),
-  'c.fldsp': insn('001 uimm[5] rd uimm[4:3|8:6] 10', 'rd:f, uimm(sp)', writes((g, o) => fld(g, o.rd, SP, o.uimm))),
+  'c.fldsp': insn('001 uimm[5] rd uimm[4:3|8:6] 10', 'rd:f, uimm(sp)',
+    writes((g, o) => fld(g, o.rd, SP, o.uimm))),
   'c.lwsp': insn('010 uimm[5] rd≠0 uimm[4:2|7:6] 10', 'rd, uimm(sp)', loadSp(W)),
   'c.ldsp': insn('011 uimm[5] rd≠0 uimm[4:3|8:6] 10', 'rd, uimm(sp)', loadSp(D)),
   'c.jr': insn('100 0 rs1≠0 00000 10', 'rs1', (g, o) => jalr(g, 0, o.rs1)),

@@ -21,20 +21,25 @@ const fused = (negateProduct: boolean, negateAddend: boolean) => rounds<Fused>((
   const a = g.f(o.rs1), b = g.f(o.rs2), c = g.f(o.rs3)
   g.setF(o.rd, g.fp('fma.d', env, negateProduct ? neg(g, a) : a, b, negateAddend ? neg(g, c) : c))
 })
-const minmax = (name: `f${string}`) => writes<R>((g, o) => g.setF(o.rd, g.fp(name, unrounded(g), g.f(o.rs1), g.f(o.rs2))))
+const minmax = (name: `f${string}`) => writes<R>((g, o) =>
+  g.setF(o.rd, g.fp(name, unrounded(g), g.f(o.rs1), g.f(o.rs2))))
 const compare = (name: `f${string}`) => writes<R>((g, o) =>
   g.setBool(o.rd, g.fp(name, unrounded(g), g.f(o.rs1), g.f(o.rs2))))
 /** 32-bit results are sign-extended, the unsigned ones too. */
-const toWord = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setX(o.rd, g.extendS(g.fp(name, env, g.f(o.rs1)))))
+const toWord = (name: `f${string}`) => rounds<Unary>((g, o, env) =>
+  g.setX(o.rd, g.extendS(g.fp(name, env, g.f(o.rs1)))))
 const toLong = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setX(o.rd, g.fp(name, env, g.f(o.rs1))))
-const fromWord = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setF(o.rd, g.fp(name, env, g.wrap(g.x(o.rs1)))))
-const fromLong = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setF(o.rd, g.fp(name, env, g.x(o.rs1))))
+const fromWord = (name: `f${string}`) =>
+  rounds<Unary>((g, o, env) => g.setF(o.rd, g.fp(name, env, g.wrap(g.x(o.rs1)))))
+const fromLong = (name: `f${string}`) =>
+  rounds<Unary>((g, o, env) => g.setF(o.rd, g.fp(name, env, g.x(o.rs1))))
 const sign = (f: (g: Emit, a: Value, b: Value) => Value) => writes<R>((g, o) =>
   g.setF(o.rd, f(g, g.f(o.rs1), g.f(o.rs2))))
 
 export const rv64d = table(32, {
   fld: insn('imm[11:0] rs1 011 rd 0000111', 'rd:f, imm(rs1)', writes((g, o) => fld(g, o.rd, o.rs1, o.imm))),
-  fsd: insn('imm[11:5] rs2 rs1 011 imm[4:0] 0100111', 'rs2:f, imm(rs1)', reads((g, o) => fsd(g, o.rs2, o.rs1, o.imm))),
+  fsd: insn('imm[11:5] rs2 rs1 011 imm[4:0] 0100111', 'rs2:f, imm(rs1)',
+    reads((g, o) => fsd(g, o.rs2, o.rs1, o.imm))),
   'fmadd.d': insn('rs3 01 rs2 rs1 rm rd 1000011', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(false, false)),
   'fmsub.d': insn('rs3 01 rs2 rs1 rm rd 1000111', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(false, true)),
   'fnmsub.d': insn('rs3 01 rs2 rs1 rm rd 1001011', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(true, false)),
@@ -45,7 +50,8 @@ export const rv64d = table(32, {
   'fdiv.d': insn('0001101 rs2 rs1 rm rd 1010011', 'rd:f, rs1:f, rs2:f, rm', binary('fdiv.d')),
   'fsqrt.d': insn('0101101 00000 rs1 rm rd 1010011', 'rd:f, rs1:f, rm', rounds((g, o, env) =>
     g.setF(o.rd, g.fp('fsqrt.d', env, g.f(o.rs1))))),
-  'fsgnj.d': insn('0010001 rs2 rs1 000 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) => g.emit(copysign, a, b))),
+  'fsgnj.d': insn('0010001 rs2 rs1 000 rd 1010011', 'rd:f, rs1:f, rs2:f',
+    sign((g, a, b) => g.emit(copysign, a, b))),
   'fsgnjn.d': insn('0010001 rs2 rs1 001 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) =>
     g.emit(copysign, a, neg(g, b)))),
   'fsgnjx.d': insn('0010001 rs2 rs1 010 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) =>
@@ -67,7 +73,8 @@ export const rv64d = table(32, {
   'fcvt.d.wu': insn('1101001 00001 rs1 rm rd 1010011', 'rd:f, rs1, rm:exact', fromWord('ffromu32.d')),
   'fcvt.l.d': insn('1100001 00010 rs1 rm rd 1010011', 'rd, rs1:f, rm', toLong('ftoi64.d')),
   'fcvt.lu.d': insn('1100001 00011 rs1 rm rd 1010011', 'rd, rs1:f, rm', toLong('ftou64.d')),
-  'fmv.x.d': insn('1110001 00000 rs1 000 rd 1010011', 'rd, rs1:f', reads((g, o) => g.setX(o.rd, bits(g, g.f(o.rs1))))),
+  'fmv.x.d': insn('1110001 00000 rs1 000 rd 1010011', 'rd, rs1:f',
+    reads((g, o) => g.setX(o.rd, bits(g, g.f(o.rs1))))),
   'fcvt.d.l': insn('1101001 00010 rs1 rm rd 1010011', 'rd:f, rs1, rm', fromLong('ffromi64.d')),
   'fcvt.d.lu': insn('1101001 00011 rs1 rm rd 1010011', 'rd:f, rs1, rm', fromLong('ffromu64.d')),
   'fmv.d.x': insn('1111001 00000 rs1 000 rd 1010011', 'rd:f, rs1', writes((g, o) =>

@@ -15,5 +15,6 @@ export const decode32 = decoder([rv32i, rv64i, zifencei, zicsr, rv64m, rv64a, rv
   privilegedTable])
 export const decode16 = decoder([rv64c])
 
-/** An instruction's length in bytes from its first 16 bits. Longer encodings are reserved; they count as 32-bit ones. */
+/** An instruction's length in bytes from its first 16 bits. Longer encodings are reserved; they count as
+ * 32-bit ones. */
 export const lengthOf = (low: number) => ((low & 3) === 3 ? 4 : 2)

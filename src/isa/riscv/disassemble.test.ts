@@ -33,10 +33,11 @@ const knownCsrs = new Set(csrs.map(c => c.name))
 /** objdump's line as ours: no symbols, no comments. */
 const normal = (line: string) => line.replace(/\s+#.*$/, '').replace(/ <.*>$/, '').replace('\t', ' ').trim()
   .replace(/^c.addi zero,0$/, 'c.nop')
-/** What objdump calls data: reserved rounding modes (illegal only when executed), fences with values in their reserved
- * fields (plain fences), PAUSE, exact conversions with a rounding mode. */
+/** What objdump calls data: reserved rounding modes (illegal only when executed), fences with values in their
+ * reserved fields (plain fences), PAUSE, exact conversions with a rounding mode. */
 const notPrinted = /unknown|^fence(\.i)?\b|^pause$|^fcvt\.d\.(s|wu?) .*,(r\w\w|dyn)$/
-/** Jump targets are printed by objdump without 0x; where the two know different CSR names the number decides nothing. */
+/** Jump targets are printed by objdump without 0x; where the two know different CSR names the number decides
+ * nothing. */
 function same(ours: string | undefined, theirs: string): boolean {
   if (/^\.|unimp|unknown/.test(theirs)) return ours === undefined || notPrinted.test(ours)
   if (ours === undefined) return theirs === 'c.addi16sp sp,0' // reserved
@@ -68,7 +69,8 @@ test('instructions read as objdump prints them', { skip }, () => {
   let pc = 0n
   for (const [i, w] of words.entries()) {
     const ours = disassemble(w, pc)
-    if (!same(ours, normal(theirs[i]!))) different.push(`${(w >>> 0).toString(16)}: '${ours}', not '${normal(theirs[i]!)}'`)
+    const line = normal(theirs[i]!)
+    if (!same(ours, line)) different.push(`${(w >>> 0).toString(16)}: '${ours}', not '${line}'`)
     pc += (w & 3) === 3 ? 4n : 2n
   }
   assert.deepEqual(different.slice(0, 20), [], `${different.length} of ${words.length} differ`)

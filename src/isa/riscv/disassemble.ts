@@ -1,5 +1,5 @@
-// Instructions as text, from the rows that decode them: the GNU assembler's syntax without pseudo-instructions, as
-// `objdump -M no-aliases` prints it.
+// Instructions as text, from the rows that decode them: the GNU assembler's syntax without
+// pseudo-instructions, as `objdump -M no-aliases` prints it.
 import { csrOf } from './csr.ts'
 import { F0, registers } from './cpu.ts'
 import { decode16, decode32, lengthOf } from './decode.ts'
@@ -33,7 +33,8 @@ export function disassemble(word: number, pc: bigint): string | undefined {
   const index = decoder.find(word), row = decoder.rows[index]
   if (!row) return undefined
   const values: { readonly [name: string]: number } = decoder.extract(index, word)
-  const order = row.operands.some(o => o.name === 'aq') ? `${values.aq ? 'aq' : ''}${values.rl ? 'rl' : ''}` : ''
+  const atomic = row.operands.some(o => o.name === 'aq')
+  const order = atomic ? `${values.aq ? 'aq' : ''}${values.rl ? 'rl' : ''}` : ''
   const operands = row.parts.map(part => typeof part === 'string'
     ? part.replaceAll(' ', '')
     : kinds[part.kind]!(values[part.operand]!, pc)).join('').replace(/,$/, '')

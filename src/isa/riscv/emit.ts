@@ -1,5 +1,5 @@
-// What RISC-V's lifting functions write with: the IR builder with the hart's registers, and the declaration of the
-// fields that the manual's patterns name.
+// What RISC-V's lifting functions write with: the IR builder with the hart's registers, and the declaration
+// of the fields that the manual's patterns name.
 import { Builder, type Value } from '../../ir/build.ts'
 import { JumpKind } from '../../ir/ops.ts'
 import { patterns } from '../pattern.ts'

@@ -1,5 +1,5 @@
-// F: single-precision floating point. Values are NaN-boxed in the 64-bit registers; an operand that is not reads as the
-// canonical NaN. Operands named rd, rs1... are f registers where the syntax says `:f`.
+// F: single-precision floating point. Values are NaN-boxed in the 64-bit registers; an operand that is not
+// reads as the canonical NaN. Operands named rd, rs1... are f registers where the syntax says `:f`.
 import type { Value } from '../../ir/build.ts'
 import { op } from '../../ir/ops.ts'
 import type { Operands } from '../pattern.ts'
@@ -29,10 +29,14 @@ const minmax = (name: `f${string}`) => writes<R>((g, o) =>
 const compare = (name: `f${string}`) => writes<R>((g, o) =>
   g.setBool(o.rd, g.fp(name, unrounded(g), s(g, o.rs1), s(g, o.rs2))))
 /** 32-bit results are sign-extended, the unsigned ones too. */
-const toWord = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setX(o.rd, g.extendS(g.fp(name, env, s(g, o.rs1)))))
-const toLong = (name: `f${string}`) => rounds<Unary>((g, o, env) => g.setX(o.rd, g.fp(name, env, s(g, o.rs1))))
-const fromWord = (name: `f${string}`) => rounds<Unary>((g, o, env) => setS(g, o.rd, g.fp(name, env, g.wrap(g.x(o.rs1)))))
-const fromLong = (name: `f${string}`) => rounds<Unary>((g, o, env) => setS(g, o.rd, g.fp(name, env, g.x(o.rs1))))
+const toWord = (name: `f${string}`) => rounds<Unary>((g, o, env) =>
+  g.setX(o.rd, g.extendS(g.fp(name, env, s(g, o.rs1)))))
+const toLong = (name: `f${string}`) => rounds<Unary>((g, o, env) =>
+  g.setX(o.rd, g.fp(name, env, s(g, o.rs1))))
+const fromWord = (name: `f${string}`) =>
+  rounds<Unary>((g, o, env) => setS(g, o.rd, g.fp(name, env, g.wrap(g.x(o.rs1)))))
+const fromLong = (name: `f${string}`) =>
+  rounds<Unary>((g, o, env) => setS(g, o.rd, g.fp(name, env, g.x(o.rs1))))
 const sign = (f: (g: Emit, a: Value, b: Value) => Value) => writes<R>((g, o) =>
   setS(g, o.rd, f(g, s(g, o.rs1), s(g, o.rs2))))
 
@@ -40,7 +44,8 @@ const copysign = op['f32.copysign']
 
 export const rv64f = table(32, {
   flw: insn('imm[11:0] rs1 010 rd 0000111', 'rd:f, imm(rs1)', writes((g, o) => flw(g, o.rd, o.rs1, o.imm))),
-  fsw: insn('imm[11:5] rs2 rs1 010 imm[4:0] 0100111', 'rs2:f, imm(rs1)', reads((g, o) => fsw(g, o.rs2, o.rs1, o.imm))),
+  fsw: insn('imm[11:5] rs2 rs1 010 imm[4:0] 0100111', 'rs2:f, imm(rs1)',
+    reads((g, o) => fsw(g, o.rs2, o.rs1, o.imm))),
   'fmadd.s': insn('rs3 00 rs2 rs1 rm rd 1000011', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(false, false)),
   'fmsub.s': insn('rs3 00 rs2 rs1 rm rd 1000111', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(false, true)),
   'fnmsub.s': insn('rs3 00 rs2 rs1 rm rd 1001011', 'rd:f, rs1:f, rs2:f, rs3:f, rm', fused(true, false)),
@@ -51,7 +56,8 @@ export const rv64f = table(32, {
   'fdiv.s': insn('0001100 rs2 rs1 rm rd 1010011', 'rd:f, rs1:f, rs2:f, rm', binary('fdiv.s')),
   'fsqrt.s': insn('0101100 00000 rs1 rm rd 1010011', 'rd:f, rs1:f, rm', rounds((g, o, env) =>
     setS(g, o.rd, g.fp('fsqrt.s', env, s(g, o.rs1))))),
-  'fsgnj.s': insn('0010000 rs2 rs1 000 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) => g.emit(copysign, a, b))),
+  'fsgnj.s': insn('0010000 rs2 rs1 000 rd 1010011', 'rd:f, rs1:f, rs2:f',
+    sign((g, a, b) => g.emit(copysign, a, b))),
   'fsgnjn.s': insn('0010000 rs2 rs1 001 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) =>
     g.emit(copysign, a, neg(g, b)))),
   'fsgnjx.s': insn('0010000 rs2 rs1 010 rd 1010011', 'rd:f, rs1:f, rs2:f', sign((g, a, b) =>

@@ -1,14 +1,16 @@
-// What the F and D tables share: when a floating-point instruction may run, its rounding mode, and loads and stores.
+// What the F and D tables share: when a floating-point instruction may run, its rounding mode, and loads and
+// stores.
 //
-// mstatus.FS off makes every one illegal. With FS on but clean, an instruction that writes an f register or fflags leaves
-// to the helper that marks the state dirty, and is executed again in the mode that says so; in that mode nothing has to
-// be kept track of.
+// mstatus.FS off makes every one illegal. With FS on but clean, an instruction that writes an f register or
+// fflags leaves to the helper that marks the state dirty, and is executed again in the mode that says so; in
+// that mode nothing has to be kept track of.
 import { FpEnv, op } from '../../ir/ops.ts'
 import { hartLayout, Mode, System } from './cpu.ts'
 import type { Emit } from './emit.ts'
 
 const FS_OFF = 0, FS_CLEAN = 1
 const DYNAMIC = 7, LAST_RM = 4
+const { frm } = hartLayout.offsets
 
 type Lift<O> = (g: Emit, o: O) => void
 
@@ -26,12 +28,13 @@ export const writes = <O>(lift: Lift<O>): Lift<O> => (g, o) => {
 export const unrounded = (g: Emit) => FpEnv.RNE | (g.mode & Mode.INEXACT ? FpEnv.INEXACT_SET : 0)
 
 /** An instruction with a rounding mode, handed over as `env`. */
-export const rounds = <O extends { readonly rm: number }>(lift: (g: Emit, o: O, env: number) => void): Lift<O> =>
+type RoundingLift<O> = (g: Emit, o: O, env: number) => void
+export const rounds = <O extends { readonly rm: number }>(lift: RoundingLift<O>): Lift<O> =>
   (g, o) => {
     const dynamic = o.rm === DYNAMIC && (g.mode & Mode.NEAREST) === 0
     if (g.fs === FS_OFF || (o.rm > LAST_RM && o.rm !== DYNAMIC)) return g.illegal()
     // frm holds any three bits that were written to it; a reserved value makes the instruction illegal.
-    if (dynamic) g.leaveIf(g.gtU(g.field(hartLayout.offsets.frm, 'i'), g.i32(LAST_RM)), System.ILLEGAL, g.word)
+    if (dynamic) g.leaveIf(g.gtU(g.field(frm, 'i'), g.i32(LAST_RM)), System.ILLEGAL, g.word)
     if (g.fs === FS_CLEAN) return g.system(System.FS_DIRTY, g.word)
     const rm = dynamic ? FpEnv.DYN : o.rm === DYNAMIC ? FpEnv.RNE : o.rm
     lift(g, o, unrounded(g) | rm)

@@ -17,13 +17,15 @@ const rows = decoders.flatMap(d => d.rows.map(row => ({ d, row })))
 
 /** Code from halfwords. */
 const code = (halves: readonly number[]) => ({
-  u8: (at: number) => { const h = halves[at >> 1]; return h === undefined ? -1 : (h >> (8 * (at & 1))) & 0xff },
+  u8: (at: number) => (at >> 1 < halves.length ? (halves[at >> 1]! >> (8 * (at & 1))) & 0xff : -1),
   u16: (at: number) => halves[at >> 1] ?? -1,
 })
 const halvesOf = (word: number) => ((word & 3) === 3 ? [word & 0xffff, word >>> 16] : [word & 0xffff])
 const dirty = 2 << Mode.FS_SHIFT
 
-function lifted(words: readonly number[], { pc = 0x80000000, mode = dirty, maxInsns = 64, fold = true } = {}): string {
+const usual = { pc: 0x80000000, mode: dirty, maxInsns: 64, fold: true }
+function lifted(words: readonly number[], options: Partial<typeof usual> = {}): string {
+  const { pc, mode, maxInsns, fold } = { ...usual, ...options }
   const g = new Builder(undefined, fold)
   g.begin(pc, 0)
   lift(g, code(words.flatMap(halvesOf)), mode, { maxInsns })
@@ -47,12 +49,15 @@ test('encode and decode are inverse', () => {
       if (found === row) {
         const out: { readonly [name: string]: number } = d.extract(index, word)
         for (const o of row.operands) {
-          for (const name of [o.name, ...o.also]) assert.equal(out[name], operands[o.name], `${row.name} ${name}`)
+          for (const name of [o.name, ...o.also]) {
+            assert.equal(out[name], operands[o.name], `${row.name} ${name}`)
+          }
         }
         assert.equal(encode(row, out), word, row.name)
       } else {
         // A special case of this row that the operands hit by chance.
-        assert.ok(found && (found.mask & row.mask) === row.mask && found.mask !== row.mask, `${row.name}: ${found?.name}`)
+        const special = found && (found.mask & row.mask) === row.mask && found.mask !== row.mask
+        assert.ok(special, `${row.name}: ${found?.name}`)
       }
     }
   }

@@ -1,5 +1,5 @@
-// Lifts one basic block of RV64 code to IR: instructions up to the first that changes control flow or is left to the
-// processor code, or until the limit or the end of the readable bytes.
+// Lifts one basic block of RV64 code to IR: instructions up to the first that changes control flow or is left
+// to the processor code, or until the limit or the end of the readable bytes.
 import type { Builder } from '../../ir/build.ts'
 import type { Code, LiftLimits } from '../isa.ts'
 import { decode16, decode32, lengthOf } from './decode.ts'
@@ -14,9 +14,8 @@ function emitterFor(g: Builder): Emit {
   return e
 }
 
-/** The instruction at `offset`, or -1 where its bytes cannot be had. 32-bit instructions are signed numbers, so the
- * length is in `lengthOf` of the low half. */
-export function fetch(code: Code, offset: number, low: number): number | undefined {
+/** The instruction at `offset`, of which `low` is the first half; undefined where its bytes cannot be had. */
+function fetch(code: Code, offset: number, low: number): number | undefined {
   if (lengthOf(low) === 2) return low
   const high = code.u16(offset + 2)
   return high < 0 ? undefined : low | (high << 16)

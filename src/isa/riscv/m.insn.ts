@@ -1,5 +1,5 @@
-// M: multiplication and division. Division by zero and the overflowing quotient have defined results and no trap; the
-// IR's division has neither, so the divisor is replaced by 1 there.
+// M: multiplication and division. Division by zero and the overflowing quotient have defined results and no
+// trap; the IR's division has neither, so the divisor is replaced by 1 there.
 import type { Value } from '../../ir/build.ts'
 import { op } from '../../ir/ops.ts'
 import { type Emit, insn, table } from './emit.ts'
@@ -7,7 +7,8 @@ import { reg } from './rv32i.insn.ts'
 
 /** -1 and the most negative number, of the type of `like`. */
 const minusOne = (g: Emit, like: Value) => (g.typeOf(like) === 'i' ? g.i32(-1) : g.imm(-1))
-const mostNegative = (g: Emit, like: Value) => (g.typeOf(like) === 'i' ? g.i32(-0x80000000) : g.i64(0, -0x80000000))
+const mostNegative = (g: Emit, like: Value) =>
+  (g.typeOf(like) === 'i' ? g.i32(-0x80000000) : g.i64(0, -0x80000000))
 const one = (g: Emit, like: Value) => (g.typeOf(like) === 'i' ? g.i32(1) : g.imm(1))
 
 const safeSigned = (g: Emit, a: Value, b: Value, zero: Value) =>
@@ -30,13 +31,16 @@ function remu(g: Emit, a: Value, b: Value): Value {
   const zero = g.eqz(b)
   return g.select(zero, a, g.remU(a, g.select(zero, one(g, b), b)))
 }
-const word = (f: (g: Emit, a: Value, b: Value) => Value) => reg((g, a, b) => g.extendS(f(g, g.wrap(a), g.wrap(b))))
+const word = (f: (g: Emit, a: Value, b: Value) => Value) =>
+  reg((g, a, b) => g.extendS(f(g, g.wrap(a), g.wrap(b))))
 
 export const rv64m = table(32, {
   mul: insn('0000001 rs2 rs1 000 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.mul(a, b))),
   mulh: insn('0000001 rs2 rs1 001 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.emit(op['mulh.ss'], a, b))),
-  mulhsu: insn('0000001 rs2 rs1 010 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.emit(op['mulh.su'], a, b))),
-  mulhu: insn('0000001 rs2 rs1 011 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.emit(op['mulh.uu'], a, b))),
+  mulhsu: insn('0000001 rs2 rs1 010 rd 0110011', 'rd, rs1, rs2',
+    reg((g, a, b) => g.emit(op['mulh.su'], a, b))),
+  mulhu: insn('0000001 rs2 rs1 011 rd 0110011', 'rd, rs1, rs2',
+    reg((g, a, b) => g.emit(op['mulh.uu'], a, b))),
   div: insn('0000001 rs2 rs1 100 rd 0110011', 'rd, rs1, rs2', reg(div)),
   divu: insn('0000001 rs2 rs1 101 rd 0110011', 'rd, rs1, rs2', reg(divu)),
   rem: insn('0000001 rs2 rs1 110 rd 0110011', 'rd, rs1, rs2', reg(rem)),

@@ -1,6 +1,6 @@
-// Instructions of the SYSTEM opcode without operands of their own, and address-translation fences: privileged manual,
-// "Machine-Level ISA" and "Supervisor-Level ISA". All are done by the processor code; here they are found, and refused
-// where the mode word says that they are illegal.
+// Instructions of the SYSTEM opcode without operands of their own, and address-translation fences: privileged
+// manual, "Machine-Level ISA" and "Supervisor-Level ISA". All are done by the processor code; here they are
+// found, and refused where the mode word says that they are illegal.
 import { Mode, System } from './cpu.ts'
 import { type Emit, insn, table } from './emit.ts'
 

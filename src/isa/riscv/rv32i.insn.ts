@@ -22,7 +22,8 @@ export const store = (memop: number) => (g: Emit, o: S) => g.store(memop, g.x(o.
 const branch = (f: (g: Emit, a: Value, b: Value) => Value) => (g: Emit, o: S) =>
   g.branch(f(g, g.x(o.rs1), g.x(o.rs2)), o.imm)
 
-const bool = (f: (g: Emit, a: Value, b: Value) => Value) => (g: Emit, a: Value, b: Value) => g.extendU(f(g, a, b))
+const bool = (f: (g: Emit, a: Value, b: Value) => Value) => (g: Emit, a: Value, b: Value) =>
+  g.extendU(f(g, a, b))
 const lt = bool((g, a, b) => g.ltS(a, b))
 const ltu = bool((g, a, b) => g.ltU(a, b))
 const eq = (g: Emit, a: Value, b: Value) => (g.isZero(b) ? g.eqz(a) : g.eq(a, b))
@@ -42,11 +43,16 @@ export const rv32i = table(32, {
   jalr: insn('imm[11:0] rs1 000 rd 1100111', 'rd, imm(rs1)', (g, o) =>
     link(g, o.rd, o.rs1, g.and(g.add(g.x(o.rs1), g.imm(o.imm)), g.imm(-2)))),
   beq: insn('imm[12|10:5] rs2 rs1 000 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch(eq)),
-  bne: insn('imm[12|10:5] rs2 rs1 001 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch((g, a, b) => g.ne(a, b))),
-  blt: insn('imm[12|10:5] rs2 rs1 100 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch((g, a, b) => g.ltS(a, b))),
-  bge: insn('imm[12|10:5] rs2 rs1 101 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch((g, a, b) => g.geS(a, b))),
-  bltu: insn('imm[12|10:5] rs2 rs1 110 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch((g, a, b) => g.ltU(a, b))),
-  bgeu: insn('imm[12|10:5] rs2 rs1 111 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc', branch((g, a, b) => g.geU(a, b))),
+  bne: insn('imm[12|10:5] rs2 rs1 001 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc',
+    branch((g, a, b) => g.ne(a, b))),
+  blt: insn('imm[12|10:5] rs2 rs1 100 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc',
+    branch((g, a, b) => g.ltS(a, b))),
+  bge: insn('imm[12|10:5] rs2 rs1 101 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc',
+    branch((g, a, b) => g.geS(a, b))),
+  bltu: insn('imm[12|10:5] rs2 rs1 110 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc',
+    branch((g, a, b) => g.ltU(a, b))),
+  bgeu: insn('imm[12|10:5] rs2 rs1 111 imm[4:1|11] 1100011', 'rs1, rs2, imm:pc',
+    branch((g, a, b) => g.geU(a, b))),
   lb: insn('imm[11:0] rs1 000 rd 0000011', 'rd, imm(rs1)', load(0 | MemOp.SIGNED)),
   lh: insn('imm[11:0] rs1 001 rd 0000011', 'rd, imm(rs1)', load(1 | MemOp.SIGNED)),
   lw: insn('imm[11:0] rs1 010 rd 0000011', 'rd, imm(rs1)', load(2 | MemOp.SIGNED)),

@@ -1,4 +1,5 @@
-// Zba, Zbb and Zbs: address generation, basic bit manipulation, single bits. Order of the unprivileged manual's listing.
+// Zba, Zbb and Zbs: address generation, basic bit manipulation, single bits. Order of the unprivileged
+// manual's listing.
 import type { Value } from '../../ir/build.ts'
 import type { Operands } from '../pattern.ts'
 import { type Emit, insn, table } from './emit.ts'
@@ -9,7 +10,8 @@ const uw = (g: Emit, v: Value) => g.extendU(g.wrap(v))
 const not = (g: Emit, v: Value) => g.xor(v, g.imm(-1))
 const shadd = (n: number) => reg((g, a, b) => g.add(g.shl(a, g.imm(n)), b))
 const shaddUw = (n: number) => reg((g, a, b) => g.add(g.shl(uw(g, a), g.imm(n)), b))
-const unary = (f: (g: Emit, a: Value) => Value) => (g: Emit, o: Operands<'rd rs1'>) => g.setX(o.rd, f(g, g.x(o.rs1)))
+const unary = (f: (g: Emit, a: Value) => Value) => (g: Emit, o: Operands<'rd rs1'>) =>
+  g.setX(o.rd, f(g, g.x(o.rs1)))
 const bit = (g: Emit, n: Value) => g.shl(g.imm(1), n)
 
 export const zba = table(32, {
@@ -20,10 +22,12 @@ export const zba = table(32, {
   'sh2add.uw': insn('0010000 rs2 rs1 100 rd 0111011', 'rd, rs1, rs2', shaddUw(2)),
   sh3add: insn('0010000 rs2 rs1 110 rd 0110011', 'rd, rs1, rs2', shadd(3)),
   'sh3add.uw': insn('0010000 rs2 rs1 110 rd 0111011', 'rd, rs1, rs2', shaddUw(3)),
-  'slli.uw': insn('000010 shamt[5:0] rs1 001 rd 0011011', 'rd, rs1, shamt', shift((g, a, n) => g.shl(uw(g, a), n))),
+  'slli.uw': insn('000010 shamt[5:0] rs1 001 rd 0011011', 'rd, rs1, shamt',
+    shift((g, a, n) => g.shl(uw(g, a), n))),
 })
 
-/** Each byte 0xff if any bit of it is set. The high bit of 7f + (b & 7f) | b says so; it is then spread over its byte. */
+/** Each byte 0xff if any bit of it is set. The high bit of 7f + (b & 7f) | b says so; it is then spread over
+ * its byte. */
 function orCombine(g: Emit, a: Value): Value {
   const low7 = g.i64(0x7f7f7f7f, 0x7f7f7f7f)
   const any = g.or(g.add(g.and(a, low7), low7), a)
@@ -58,12 +62,14 @@ export const zbb = table(32, {
   'sext.h': insn('0110000 00101 rs1 001 rd 0010011', 'rd, rs1', unary((g, a) => g.extend16S(a))),
   'zext.h': insn('0000100 00000 rs1 100 rd 0111011', 'rd, rs1', unary((g, a) => g.and(a, g.imm(0xffff)))),
   rol: insn('0110000 rs2 rs1 001 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.rotl(a, b))),
-  rolw: insn('0110000 rs2 rs1 001 rd 0111011', 'rd, rs1, rs2', reg((g, a, b) => g.extendS(g.rotl(g.wrap(a), g.wrap(b))))),
+  rolw: insn('0110000 rs2 rs1 001 rd 0111011', 'rd, rs1, rs2',
+    reg((g, a, b) => g.extendS(g.rotl(g.wrap(a), g.wrap(b))))),
   ror: insn('0110000 rs2 rs1 101 rd 0110011', 'rd, rs1, rs2', reg((g, a, b) => g.rotr(a, b))),
   rori: insn('011000 shamt[5:0] rs1 101 rd 0010011', 'rd, rs1, shamt', shift((g, a, n) => g.rotr(a, n))),
   roriw: insn('0110000 shamt rs1 101 rd 0011011', 'rd, rs1, shamt', (g, o) =>
     g.setX(o.rd, g.extendS(g.rotr(g.wrap(g.x(o.rs1)), g.i32(o.shamt))))),
-  rorw: insn('0110000 rs2 rs1 101 rd 0111011', 'rd, rs1, rs2', reg((g, a, b) => g.extendS(g.rotr(g.wrap(a), g.wrap(b))))),
+  rorw: insn('0110000 rs2 rs1 101 rd 0111011', 'rd, rs1, rs2',
+    reg((g, a, b) => g.extendS(g.rotr(g.wrap(a), g.wrap(b))))),
   'orc.b': insn('001010000111 rs1 101 rd 0010011', 'rd, rs1', unary(orCombine)),
   rev8: insn('011010111000 rs1 101 rd 0010011', 'rd, rs1', unary(reverseBytes)),
 })

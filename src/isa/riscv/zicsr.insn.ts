@@ -1,9 +1,9 @@
 // Zicsr, the reads of Zicntr's counters, and Zifencei.
 //
-// CSR instructions are left to the processor code, but for registers that are plain storage and hot in kernels: the
-// supervisor's scratch and trap registers are read and written in place where the privilege allows it. So is sstatus
-// where it is only read, or where only SIE is cleared, which changes nothing else. FENCE.I leaves too, for it drops
-// translations.
+// CSR instructions are left to the processor code, but for registers that are plain storage and hot in
+// kernels: the supervisor's scratch and trap registers are read and written in place where the privilege
+// allows it. So is sstatus where it is only read, or where only SIE is cleared, which changes nothing else.
+// FENCE.I leaves too, for it drops translations.
 import type { Value } from '../../ir/build.ts'
 import type { Operands } from '../pattern.ts'
 import { Call, hartLayout, Mode, System } from './cpu.ts'
@@ -37,7 +37,9 @@ const clear: Update = (g, old, v) => g.and(old, g.xor(v, g.imm(-1)))
 const clearSie: Update = (g, old, v) => clear(g, old, v)
 
 /** `writes` is false where the manual says that the register is not written at all. */
-function access(g: Emit, rd: number, csr: number, update: Update, writes: boolean, operand: () => Value): void {
+function access(
+  g: Emit, rd: number, csr: number, update: Update, writes: boolean, operand: () => Value,
+): void {
   const counter = counters[csr]
   if (counter && !writes && g.mode & counter.allowed) return g.setX(rd, g.call(counter.call))
   if (csr === CSR_SSTATUS && g.priv >= SUPERVISOR && (!writes || update === clearSie)) {
@@ -68,7 +70,8 @@ export const zicsr = table(32, {
   csrrc: insn('csr rs1 011 rd 1110011', 'rd, csr, rs1', register(clear)),
   csrrwi: insn('csr uimm 101 rd 1110011', 'rd, csr, uimm', immediate(swap)),
   csrrsi: insn('csr uimm 110 rd 1110011', 'rd, csr, uimm', immediate(set)),
-  csrrci: insn('csr uimm 111 rd 1110011', 'rd, csr, uimm', (g, o) => immediate(o.uimm === SIE ? clearSie : clear)(g, o)),
+  csrrci: insn('csr uimm 111 rd 1110011', 'rd, csr, uimm',
+    (g, o) => immediate(o.uimm === SIE ? clearSie : clear)(g, o)),
 })
 
 // The reserved fields of FENCE.I are ignored, as the manual asks.

@@ -1,14 +1,15 @@
-// The engine that lifts and evaluates: the code itself under test is the tables, the builder and the evaluator.
-// Instructions that are left to the processor code are done by it, in user mode.
-import { type Rounding } from '../../../src/base/softfloat.ts'
-import { floatContext } from '../../../src/base/softfloat.ts'
+// The engine that lifts and evaluates: the code itself under test is the tables, the builder and the
+// evaluator. Instructions that are left to the processor code are done by it, in user mode.
+import { floatContext, type Rounding } from '../../../src/base/softfloat.ts'
 import { Builder } from '../../../src/ir/build.ts'
 import { type EvalMachine, evaluate } from '../../../src/ir/eval.ts'
 import { MemOp } from '../../../src/ir/ops.ts'
 import { F0, hartLayout, System } from '../../../src/isa/riscv/cpu.ts'
 import { fixtures } from '../../../src/isa/riscv/fixture.ts'
 import { lift } from '../../../src/isa/riscv/lift.ts'
-import { codeAt, type Engine, type Result, SIGILL, SIGSEGV, SIGTRAP, START, WINDOW, WINDOW_BYTES } from './machine.ts'
+import {
+  codeFrom, type Engine, type Result, SIGILL, SIGSEGV, SIGTRAP, START, WINDOW, WINDOW_BYTES,
+} from './machine.ts'
 
 const USER = 0, FS_DIRTY = 3n << 13n
 const CAUSE_ILLEGAL = 2n
@@ -25,7 +26,7 @@ export function evalEngine(): Engine {
     name: 'eval',
     run(c) {
       const registers = [...c.x, ...c.f]
-      const memory = c.memory.slice(), window = new DataView(memory.buffer)
+      const memory = c.memory.slice()
       cpu.reset()
       s.priv = USER
       s.mstatus |= FS_DIRTY
@@ -33,11 +34,15 @@ export function evalEngine(): Engine {
       s.frm = c.fcsr >> 5
       cpu.refresh()
       float.flags = 0
-      const at = (address: bigint, bytes: number): number | undefined =>
-        address >= WINDOW && address + BigInt(bytes) <= WINDOW + BigInt(WINDOW_BYTES) ? Number(address - WINDOW) : undefined
-      const read = (i: number, bytes: number): bigint =>
-        BigInt.asUintN(8 * bytes, bytes === 8 ? window.getBigUint64(i, true)
-          : BigInt(bytes === 4 ? window.getUint32(i, true) : bytes === 2 ? window.getUint16(i, true) : window.getUint8(i)))
+      const at = (address: bigint, bytes: number): number | undefined => {
+        const inside = address >= WINDOW && address + BigInt(bytes) <= WINDOW + BigInt(WINDOW_BYTES)
+        return inside ? Number(address - WINDOW) : undefined
+      }
+      const read = (i: number, bytes: number): bigint => {
+        let v = 0n
+        for (let k = bytes - 1; k >= 0; k--) v = (v << 8n) | BigInt(memory[i + k]!)
+        return v
+      }
       const write = (i: number, bytes: number, v: bigint): void => {
         for (let k = 0; k < bytes; k++) memory[i + k] = Number((v >> BigInt(8 * k)) & 0xffn)
       }
@@ -73,7 +78,7 @@ export function evalEngine(): Engine {
       for (let blocks = 0; blocks < 8; blocks++) {
         const low = BigInt.asUintN(32, pc)
         g.begin(Number(low), Number(BigInt.asIntN(32, pc >> 32n)))
-        lift(g, { u8: i => codeAt(c, pc + BigInt(i)) & 0xff, u16: i => codeAt(c, pc + BigInt(i)) }, s.mode, { maxInsns: 16 })
+        lift(g, codeFrom(c, pc), s.mode, { maxInsns: 16 })
         if (g.block.n === 0) return result(pc, SIGSEGV, pc)
         const out = evaluate(g.block, machine)
         if (out.kind === 'fault') return result(out.pc, SIGSEGV, out.address)

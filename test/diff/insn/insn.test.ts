@@ -23,6 +23,7 @@ test('a wrong engine is found out', { skip: unavailable() ?? false }, async () =
 test('what is no instruction is none to QEMU either', { skip: unavailable() ?? false }, async () => {
   const list = illegalCases(7, 6000)
   const summary = await compare(evalEngine(), list.length, 0, rows, list.values())
-  const words = [...summary.differences.values()].map(d => d.case.code.map(h => h.toString(16)).reverse().join(' '))
+  const words = [...summary.differences.values()].map(d =>
+    d.case.code.map(h => h.toString(16)).reverse().join(' '))
   assert.deepEqual(words, [])
 })

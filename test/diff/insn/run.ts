@@ -1,4 +1,5 @@
-// Every instruction row against QEMU: `node test/diff/insn/run.ts [--cases N] [--seed S] [--row NAME] [--engine eval]`.
+// Every instruction row against QEMU:
+// `node test/diff/insn/run.ts [--cases N] [--seed S] [--row NAME] [--engine eval]`.
 // Prints the first difference of each row, made as small as possible.
 import { parseArgs } from 'node:util'
 import { Builder } from '../../../src/ir/build.ts'
@@ -8,7 +9,9 @@ import { disassemble } from '../../../src/isa/riscv/disassemble.ts'
 import { lift } from '../../../src/isa/riscv/lift.ts'
 import { evalEngine } from './eval.ts'
 import { cases, rows } from './generate.ts'
-import { type Case, codeAt, differences, type Engine, reference, type Result, runner, START, unavailable } from './machine.ts'
+import {
+  type Case, codeFrom, differences, type Engine, reference, type Result, runner, START, unavailable,
+} from './machine.ts'
 
 /** Where the reference is wrong, by row. */
 const referenceFaults: { readonly [row: string]: { readonly reason: string; applies(c: Case): boolean } } = {
@@ -54,7 +57,8 @@ export async function compare(
       else found.set(c.name, { count: 1, case: c, expected: expected[i]! })
     }
   }
-  return { cases: done, referenceFaults: faults, differences: found, seconds: (performance.now() - began) / 1000 }
+  return { cases: done, referenceFaults: faults, differences: found,
+    seconds: (performance.now() - began) / 1000 }
 }
 
 /** Zeroes what is not needed for the two to differ. */
@@ -77,7 +81,8 @@ function describe(c: Case, expected: Result, actual: Result): string {
   const lines = [`${c.name}:`]
   for (let i = 0; i < c.code.length;) {
     const low = c.code[i]!, long = (low & 3) === 3, word = long ? low | (c.code[i + 1]! << 16) : low
-    lines.push(`  ${(word >>> 0).toString(16).padStart(long ? 8 : 4, '0')}  ${disassemble(word, START + BigInt(2 * i)) ?? 'illegal'}`)
+    const text = disassemble(word, START + BigInt(2 * i)) ?? 'illegal'
+    lines.push(`  ${(word >>> 0).toString(16).padStart(long ? 8 : 4, '0')}  ${text}`)
     i += long ? 2 : 1
   }
   const hex = (v: bigint) => `0x${v.toString(16)}`
@@ -86,9 +91,10 @@ function describe(c: Case, expected: Result, actual: Result): string {
   if (c.fcsr) lines.push(`  fcsr = ${hex(BigInt(c.fcsr))}`)
   if (c.memory.some(b => b)) lines.push(`  memory = ${Buffer.from(c.memory).toString('hex')}`)
   lines.push(...differences(expected, actual).map(d => `  ! ${d}`))
-  const g = new Builder(), mode = (2 << Mode.FS_SHIFT) | (c.fcsr >> 5 === 0 ? Mode.NEAREST : 0) | (c.fcsr & 1 ? Mode.INEXACT : 0)
+  const g = new Builder()
+  const mode = (2 << Mode.FS_SHIFT) | (c.fcsr >> 5 === 0 ? Mode.NEAREST : 0) | (c.fcsr & 1 ? Mode.INEXACT : 0)
   g.begin(Number(START), 0)
-  lift(g, { u8: i => codeAt(c, START + BigInt(i)) & 0xff, u16: i => codeAt(c, START + BigInt(i)) }, mode, { maxInsns: 16 })
+  lift(g, codeFrom(c, START), mode, { maxInsns: 16 })
   return `${lines.join('\n')}\n${print(g.block, { register: i => registers[i]!.name })}`
 }
 
