@@ -97,7 +97,7 @@ export function serverOf(instance: Called, work: Work, backend: object): Server 
     })
     flights.add(landed)
   }
-  end.connect?.(item => instance.call((s, io) => device.accept!(s, io, item)))
+  if (device.accept) end.connect?.(item => instance.call((s, io) => device.accept!(s, io, item)))
   work.wake()
 
   return {
