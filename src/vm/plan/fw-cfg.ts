@@ -15,7 +15,7 @@ const MAX_NAME = 55
 export async function planFwCfg(config: MachineConfig, host: Host): Promise<FwCfgPlan> {
   const files: { [name: string]: Uint8Array } = {
     'bios-geometry': new Uint8Array(0),
-    bootorder: new Uint8Array(0),
+    bootorder: new Uint8Array(0), // until devices have their places
     'etc/boot-fail-wait': new Uint8Array([0xff, 0xff, 0xff, 0xff]),
   }
   for (const [i, { name, contents }] of (config.fwCfg ?? []).entries())

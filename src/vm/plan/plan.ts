@@ -67,7 +67,7 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
   return {
     spec: {
       machine: type, arch, harts, ramBytes, ramHostOffset: 0, roms: [ROM],
-      devices: plugged.devices, emptySlots: plugged.emptySlots, fwCfgFiles: fwCfg.files, fwCfgItems: fwCfg.items,
+      devices: plugged.devices, emptySlots: plugged.emptySlots, fwCfgFiles: { ...fwCfg.files, bootorder: plugged.bootOrder }, fwCfgItems: fwCfg.items,
     },
     images, boot,
     attachments: plugged.attachments,

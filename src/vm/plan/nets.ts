@@ -1,0 +1,73 @@
+// Network back ends: `-netdev`, the back-end half of `-nic`, and the filters on them.
+import { openNet } from '../../backends/net/open.ts'
+import { blaming, VmError } from '../../base/errors.ts'
+import { suggest } from '../../base/nearest.ts'
+import type { NetBackend } from '../../device/net.ts'
+import type { Host } from '../../host/host.ts'
+import type { MachineConfig, PropertyBag } from '../config.ts'
+import { nicId } from './wanted.ts'
+
+type Net = { readonly type: string; readonly dumps: { file: string; maxBytes?: number; where: string }[]; user: string | undefined }
+export type Nets = {
+  /** Connects a card to the back end of that name, or (if it names none) to nothing; opens it later. */
+  take(id: unknown, card: string): () => Promise<NetBackend & { close(): Promise<void> }>
+}
+
+/** What backends/net implements. */
+const TYPES = ['null', 'loop']
+
+export function planNets(config: MachineConfig, host: Host): Nets {
+  const nets = new Map<string, Net>()
+  const none = (id: string): VmError =>
+    new VmError('cli.usage', `no network back end '${id}'`, { hint: suggest(id, [...nets.keys()]) })
+  const add = (id: string, type: string, properties: PropertyBag | undefined, where: string) => {
+    const bad = (text: string, hint?: string) => { throw new VmError('net.unsupported', text, { where, ...(hint !== undefined && { hint }) }) }
+    if (nets.has(id)) bad(`the name '${id}' is taken by another network back end`)
+    if (!TYPES.includes(type)) bad(`not implemented: network back end '${type}'`, `there are: ${TYPES.join(', ')}`)
+    const odd = Object.keys(properties ?? {})[0]
+    if (odd !== undefined) bad(`network back end '${type}' has no property '${odd}'`)
+    nets.set(id, { type, dumps: [], user: undefined })
+  }
+  config.netdevs?.forEach((n, i) => add(n.id, n.type, n.properties, `netdevs[${i}]`))
+  config.nics?.forEach((n, i) => { if (n.type !== 'none') add(nicId(config, i), n.type, n.properties, `nics[${i}]`) })
+
+  config.objects?.forEach((o, i) => {
+    if (o.type !== 'filter-dump') return
+    const where = `objects[${i}]`, { netdev = '', file, maxlen, ...rest } = o.properties ?? {}
+    const bad = (text: string) => { throw new VmError('cli.usage', text, { where }) }
+    const odd = Object.keys(rest)[0]
+    if (odd !== undefined) bad(`not implemented: ${odd} of filter-dump`)
+    if (typeof file !== 'string') return bad('file=FILE is needed')
+    if (maxlen !== undefined && !(Number(maxlen) > 0)) bad(`maxlen=${String(maxlen)} is not a length`)
+    const net = nets.get(String(netdev))
+    if (!net) {
+      const error = none(String(netdev))
+      error.where = where
+      throw error
+    }
+    net.dumps.push({ file, where, ...(maxlen !== undefined && { maxBytes: Number(maxlen) }) })
+  })
+
+  return {
+    take(id, card) {
+      if (id === undefined || id === '') return () => openNet(host, { type: 'none', id: '' })
+      const net = nets.get(String(id))
+      if (!net) throw none(String(id))
+      if (net.user !== undefined) throw new VmError('cli.usage', `network back end '${String(id)}' has a user already`, { hint: net.user })
+      net.user = card
+      return () => blaming(net.dumps[0]?.where ?? 'netdevs', () => openNet(host, { type: net.type, id: String(id), dumps: net.dumps }))
+    },
+  }
+}
+
+/** Addresses for cards without one: 52:54:00:12:34:56 and the following, leaving out those that were given. */
+export function hardwareAddresses(given: Iterable<unknown>): () => string {
+  const taken = new Set([...given].map(mac => String(mac).toLowerCase().replaceAll('-', ':')))
+  let next = 0x56
+  return () => {
+    for (;;) {
+      const mac = `52:54:00:12:34:${(next++ & 0xff).toString(16).padStart(2, '0')}`
+      if (!taken.has(mac)) return mac
+    }
+  }
+}

@@ -1,0 +1,111 @@
+// The devices that a configuration asks for, in whichever way, in the order in which they take their places: cards of `-nic`,
+// `-device`, disks of `-drive`.
+import { VmError } from '../../base/errors.ts'
+import { suggest } from '../../base/nearest.ts'
+import type { MachineConfig, PropertyBag } from '../config.ts'
+import { type Driver, driverOf, drivers, emptySlot, isKnownElsewhere } from './drivers.ts'
+
+export type Wanted = {
+  readonly driver: Driver
+  readonly id: string | undefined
+  /** As given, and what `-global` says. */
+  readonly properties: PropertyBag
+  /** The part of the configuration. */
+  readonly where: string
+}
+
+const DEFAULT_CARD = 'virtio-net-pci', DEFAULT_DISK = 'virtio-blk-pci'
+
+export function wantedDevices(config: MachineConfig): Wanted[] {
+  const withGlobals = (w: Wanted): Wanted => ({ ...w, properties: { ...globalsOf(config, w.driver), ...w.properties } })
+  return [...cards(config), ...devices(config), ...disks(config)].map(withGlobals)
+}
+
+/** What a drive is called: a device's property `drive` names it. */
+export const driveId = (config: MachineConfig, i: number): string => config.drives![i]!.id ?? `drive${i}`
+/** What the back end of `-nic` is called. */
+export const nicId = (config: MachineConfig, i: number): string => config.nics![i]!.id ?? `nic${i}`
+
+/** The driver of that name; throws VmError. */
+export function findDriver(name: string): Driver {
+  const driver = driverOf(name)
+  if (driver) return driver
+  if (isKnownElsewhere(name))
+    throw new VmError('board.unknownDevice', `not implemented: device '${name}'`, { hint: '-device help lists what there is' })
+  throw new VmError('board.unknownDevice', `no device '${name}'`, { hint: suggest(name, drivers.map(d => d.name), '-device help') })
+}
+
+/** `part` runs for one part of the configuration. */
+function at<T>(where: string, part: () => T): T {
+  try {
+    return part()
+  } catch (error) {
+    if (error instanceof VmError) error.where ??= where
+    throw error
+  }
+}
+
+function devices(config: MachineConfig): Wanted[] {
+  return (config.devices ?? []).map((d, i) => {
+    const where = `devices[${i}]`
+    return { driver: at(where, () => findDriver(d.driver)), id: d.id, properties: d.properties ?? {}, where }
+  })
+}
+
+function cards(config: MachineConfig): Wanted[] {
+  return (config.nics ?? []).flatMap((n, i) => {
+    if (n.type === 'none') return []
+    const where = `nics[${i}]`
+    return at(where, () => {
+      const driver = findDriver(n.model === undefined || n.model === 'virtio' ? DEFAULT_CARD : n.model)
+      if (driver.backend !== 'net')
+        throw new VmError('board.unknownDevice', `'${driver.name}' is no network card`, { hint: `for instance model=${DEFAULT_CARD}` })
+      return [{ driver, id: undefined, properties: { netdev: nicId(config, i), ...(n.mac !== undefined && { mac: n.mac }) }, where }]
+    })
+  })
+}
+
+/** Drives with if=virtio make their own device; those without `if=` as well, unless a device names them. */
+function disks(config: MachineConfig): Wanted[] {
+  const named = new Set((config.devices ?? []).map(d => d.properties?.['drive']))
+  return (config.drives ?? []).flatMap((d, i) => {
+    const where = `drives[${i}]`, id = driveId(config, i)
+    if (d.kind === 'blockdev' || d.interface === 'none' || (d.interface === undefined && named.has(id))) return []
+    if (d.interface !== undefined && d.interface !== 'virtio')
+      throw new VmError('block.unsupported', `not implemented: if=${d.interface} on this machine`, {
+        where, hint: 'if=virtio, or if=none and a -device',
+      })
+    return [{ driver: driverOf(DEFAULT_DISK)!, id: undefined, properties: { drive: id }, where }]
+  })
+}
+
+// ---- -global ----
+
+export const noProperty = (driver: Pick<Driver, 'name' | 'properties'>, name: string): VmError =>
+  new VmError('device.badProperty', `device '${driver.name}' has no property '${name}'`, {
+    hint: suggest(name, driver.properties.map(p => p.name), `-device ${driver.name},help`),
+  })
+
+/** Settings of the slots have the slots' name. */
+const TRANSPORT = 'force-legacy'
+
+function globalsOf(config: MachineConfig, driver: Driver): PropertyBag {
+  return Object.fromEntries((config.globals ?? [])
+    .filter(g => (g.driver === emptySlot.name ? driver.bus === 'virtio-bus' : driverOf(g.driver)?.name === driver.name))
+    .map(g => [g.property, g.value]))
+}
+
+/** Checks `-global`, and gives the settings of slots without a device. */
+export function slotSettings(config: MachineConfig): PropertyBag {
+  const slots: { [name: string]: string } = {}
+  config.globals?.forEach((g, i) => at(`globals[${i}]`, () => {
+    if (g.driver === emptySlot.name) {
+      if (g.property !== TRANSPORT) throw noProperty({ name: g.driver, properties: [] }, g.property)
+      slots[g.property] = g.value
+      return
+    }
+    const driver = findDriver(g.driver)
+    if (!driver.properties.some(p => p.name === g.property)) throw noProperty(driver, g.property)
+  }))
+  return slots
+}
