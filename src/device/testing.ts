@@ -15,7 +15,14 @@ export type Bench = {
   advance(ns: number): void
 }
 
-export type BenchOptions = { buffer?: ArrayBufferLike; sizeBytes?: number; reset?: boolean; clock?: ReturnType<typeof manualClock> }
+export type BenchOptions = {
+  buffer?: ArrayBufferLike
+  sizeBytes?: number
+  /** False for a second binding of a buffer. */
+  reset?: boolean
+  clock?: ReturnType<typeof manualClock>
+  doorbell?: () => void
+}
 
 /** State lies in the upper half of the buffer; boards put RAM into the lower. */
 export function bench(board: Board, options: BenchOptions = {}): Bench {
@@ -28,7 +35,7 @@ export function bench(board: Board, options: BenchOptions = {}): Bench {
   const services: HostServices = {
     clock,
     cpuLine: (hart, line) => ({ set: level => { lines[`${hart}.${line}`] = level } }),
-    doorbell: () => {},
+    doorbell: options.doorbell ?? (() => {}),
     request: r => void requests.push(r),
     wallClockMs: () => 1_700_000_000_000,
   }
