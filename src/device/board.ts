@@ -1,5 +1,5 @@
-// From a board list (data) to a bound machine. Every thread calls `instantiate` with the same board, memory and allocator
-// position and gets the same addresses; the first one resets, the others find the state there.
+// From a board list (data) to a bound machine. Every thread calls `instantiate` with the same board, memory
+// and allocator position and gets the same addresses; the first one resets, the others find the state there.
 //
 //   const system = instantiate(board, views, allocator, services)
 //   system.reset()                                    // first binder only
@@ -23,7 +23,10 @@ import { propertiesOf } from './properties.ts'
 import { serverOf, workAt, WORK_BYTES, type Server, type Work } from './work.ts'
 import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
 
-/** Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a BAR). */
+/**
+ * Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a
+ * BAR).
+ */
 export type Placement =
   | number
   | { readonly space: string; readonly at: number; readonly priority?: number }
@@ -51,7 +54,10 @@ export type Board = {
   readonly floating?: 0 | 0xff
   readonly memory: readonly BoardMemory[]
   readonly devices: readonly BoardDevice[]
-  /** Where message-signalled interrupts find a controller: the device's `message` is called. Elsewhere they are writes to RAM. */
+  /**
+   * Where message-signalled interrupts find a controller: the device's `message` is called. Elsewhere they
+   * are writes to RAM.
+   */
   readonly messages?: readonly { readonly at: number; readonly sizeBytes: number; readonly to: string }[]
 }
 
@@ -62,6 +68,8 @@ export type HostServices = DeviceHost & {
   cpuLine(hart: number, line: string): CpuLine
   /** Wakes the I/O thread: output in a ring, or an earlier deadline. */
   doorbell(): void
+  /** The same for output of character devices, which may wait a little. */
+  charDoorbell?(): void
 }
 
 export type System = {
@@ -82,7 +90,9 @@ export type System = {
   attach(id: string, backend: object): void
   /** Does what devices want of their back ends. */
   serve(): void
-  /** Settles when back ends have done what was asked before; vCPUs are stopped, so that nobody asks for more. */
+  /**
+   * Settles when back ends have done what was asked before; vCPUs are stopped, so that nobody asks for more.
+   */
   drain(): Promise<void>
   /** Lets devices take waiting input and resume output. */
   pollChars(): void
@@ -116,7 +126,7 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
   for (const { plan } of plans.values()) {
     at.set(plan.id, allocator.alloc(planBytes(plan), 64))
     if (plan.device.chr)
-      channels.set(plan.id, charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.doorbell))
+      channels.set(plan.id, charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.charDoorbell ?? services.doorbell))
     if (plan.device.service)
       works.set(plan.id, workAt(views, allocator.alloc(WORK_BYTES), services.doorbell))
   }
@@ -204,7 +214,10 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
   }
 }
 
-/** Levels of processor inputs are the accelerator's state: a reset puts them low before devices drive them again. */
+/**
+ * Levels of processor inputs are the accelerator's state: a reset puts them low before devices drive them
+ * again.
+ */
 function lower(board: Board, services: HostServices): void {
   for (const d of board.devices)
     for (const w of Object.values(d.wires ?? {}).flat() as (Wire | undefined)[])
@@ -292,8 +305,8 @@ function resolve(
 }
 
 /**
- * Driven devices and bus children first. Locks are taken along wires and from a bus to its children, so the order is also
- * the proof that no two threads wait for each other.
+ * Driven devices and bus children first. Locks are taken along wires and from a bus to its children, so the
+ * order is also the proof that no two threads wait for each other.
  */
 function topological(
   all: readonly { plan: Plan; entry: BoardDevice }[], targets: ReadonlySet<string>,

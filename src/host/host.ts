@@ -10,6 +10,31 @@ export type Host = {
   readonly stdio?: HostStdio
   readonly pty?: HostPty
   readonly process?: HostProcess
+  readonly threads?: HostThreads
+  /** Monotonic time in nanoseconds, the same on all threads. */
+  nowNs(): number
+}
+
+/** Threads of ours, by the name of what they run (an entry point of the package). */
+export type HostThreads = {
+  /** Starts `entry` with plain data; the ports among it are handed over. */
+  spawn(entry: ThreadEntry, data: unknown, ports: readonly ThreadPort[]): HostThread
+  /** Two connected ends, to be handed to threads. */
+  channel(): readonly [ThreadPort, ThreadPort]
+}
+export type ThreadEntry = 'cpu' | 'compile'
+export type HostThread = {
+  /** The thread failed: what it threw. */
+  onError(listener: (error: unknown) => void): void
+  terminate(): Promise<void>
+}
+/** One end of a channel between threads. */
+export type ThreadPort = {
+  post(message: unknown): void
+  /** A message that has arrived, without waiting. */
+  take(): unknown
+  /** Calls back for each message, from this thread's event loop. */
+  listen(listener: (message: unknown) => void): void
 }
 
 /** Whole files; addresses are paths, or URLs in a browser. Errors are VmError('file.*'), with the path in the message. */

@@ -6,6 +6,8 @@ import { ExitRequest } from '../../isa/isa.ts'
 import type { Views } from '../../state/views.ts'
 
 export const Mail = {
+  /** Only to be read: what comes before it has been handled then. */
+  FENCE: 0,
   /** Arguments: address space or -1. */
   FLUSH_TLB: 1,
   /** Arguments: address space or -1, va low, va high. */

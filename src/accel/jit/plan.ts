@@ -12,9 +12,6 @@ export type CpuPlan = {
   /** Interpreter records. */
   readonly records: number
   readonly recordBytes: number
-  /** Tables of compiled regions. */
-  readonly tables: number
-  readonly tableBytes: number
 }
 
 const MIB = 1 << 20
@@ -26,7 +23,5 @@ export function planCpu(isa: Isa, allocator: Allocator): CpuPlan {
     mailbox: allocator.alloc(MAILBOX_BYTES, 64),
     records: allocator.alloc(8 * MIB, 4096),
     recordBytes: 8 * MIB,
-    tables: allocator.alloc(4 * MIB, 4096),
-    tableBytes: 4 * MIB,
   }
 }

@@ -189,7 +189,7 @@ export class Vcpu {
         else if (kind === Mail.FLUSH_PAGE) this.tlb.flush(a, b, c)
         else if (kind === Mail.PROTECT) this.tlb.protect(a)
         else if (kind === Mail.DROP_CODE) this.dropCode(a)
-        else this.dropAllCode()
+        else if (kind === Mail.DROP_ALL_CODE) this.dropAllCode()
       },
       () => {
         this.tlb.flush()

@@ -5,6 +5,7 @@ import { nodeImages } from './images.ts'
 import { nodeNet } from './net.ts'
 import { nodePty } from './pty.ts'
 import { nodeStdio } from './terminal.ts'
+import { nodeThreads, nowNs } from './threads.ts'
 
 const nodeProcess: HostProcess = {
   pid: process.pid,
@@ -22,4 +23,5 @@ const nodeProcess: HostProcess = {
 
 export const nodeHost: Host = {
   name: 'node', files: nodeFiles, images: nodeImages, net: nodeNet, stdio: nodeStdio, pty: nodePty, process: nodeProcess,
+  threads: nodeThreads, nowNs,
 }

@@ -145,8 +145,7 @@ function emitRegion(
       f.free(d)
     },
     backEdge(_from, to) {
-      const b = region.blocks[to]?.block
-      if (!b) return // through a dispatch node: the edge that leads there polls
+      const b = region.blocks[to]!.block // an exit node is on no cycle
       f.get(cpu).load(W.I32_LOAD, offsets.exitRequest)
       f.if()
       f.i64c(b.pcLo | 0, b.pcHi).set(pc).i32c(Answer.EXIT).set(answer).br(leave)

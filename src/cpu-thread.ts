@@ -1,0 +1,16 @@
+// Entry point of a processor's thread on Node.
+import { setThreadNumber } from './base/lock.ts'
+import { nowNs, threadData } from './host/node/threads.ts'
+import { bindMachine } from './vm/binding.ts'
+import { CpuLoop } from './vm/cpu-loop.ts'
+import type { CpuThreadData } from './vm/threads.ts'
+import { compilerPort } from './vm/threads.ts'
+import { wasmFeatures } from './wasm/features.ts'
+
+const { data, ports: [compiler] } = threadData<CpuThreadData>()
+setThreadNumber(data.index + 2)
+let loop: CpuLoop | undefined
+const bound = bindMachine(data.shape, data.memory, nowNs, () => loop?.vcpu.readMail())
+loop = new CpuLoop(bound, { ...data, features: wasmFeatures(), compiler: compilerPort(compiler!) })
+loop.live()
+compiler!.post(null) // lets the compiler's side know that nobody asks any more

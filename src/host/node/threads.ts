@@ -1,0 +1,57 @@
+// Worker threads on Node. A thread's entry point is a file of the package's root (cpu-thread.ts, compile-thread.ts), which
+// calls `threadData` for what it was started with.
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
+import type { HostThread, HostThreads, ThreadEntry, ThreadPort } from '../host.ts'
+
+/** Monotonic time from one origin for all threads: `performance.now` begins anew in each. */
+const originNs = (() => {
+  const [s, ns] = process.hrtime()
+  return s * 1e9 + ns - performance.now() * 1e6
+})()
+export const nowNs = (): number => originNs + performance.now() * 1e6
+
+const ports = new WeakMap<ThreadPort, MessagePort>()
+
+function wrap(port: MessagePort): ThreadPort {
+  const wrapped: ThreadPort = {
+    post: message => port.postMessage(message),
+    take: () => receiveMessageOnPort(port)?.message,
+    listen(listener) {
+      port.on('message', listener)
+    },
+  }
+  ports.set(wrapped, port)
+  return wrapped
+}
+
+/** What is posted in place of a port; the other side wraps it again. */
+const unwrap = (port: ThreadPort): MessagePort => ports.get(port)!
+
+export const nodeThreads: HostThreads = {
+  spawn(entry: ThreadEntry, data: unknown, handed: readonly ThreadPort[]): HostThread {
+    const transfer = handed.map(unwrap)
+    // Run from sources or compiled: the entry points lie beside each other either way.
+    const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
+      workerData: { data, ports: transfer }, transferList: transfer, stdout: false, stderr: false,
+    })
+    return {
+      onError(listener) {
+        worker.on('error', listener)
+      },
+      async terminate() {
+        await worker.terminate()
+      },
+    }
+  },
+  channel() {
+    const { port1, port2 } = new MessageChannel()
+    return [wrap(port1), wrap(port2)]
+  },
+}
+
+/** In a thread: what `spawn` was given. */
+export function threadData<D>(): { data: D; ports: ThreadPort[] } {
+  const { data, ports: handed } = workerData as { data: D; ports: MessagePort[] }
+  return { data, ports: handed.map(wrap) }
+}

@@ -1,0 +1,163 @@
+// One machine in one memory, as any of its threads sees it: the same plain description gives every thread the same
+// addresses. The first binder resets; the others find the state there.
+import { CLOCK_BYTES, type Clock, hostClock } from '../base/clock.ts'
+import { instantiate, type System } from '../device/board.ts'
+import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
+import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailbox.ts'
+import { type CpuPlan, planCpu } from '../accel/jit/plan.ts'
+import type { MemoryShape } from '../accel/jit/runtime.ts'
+import { ExitRequest } from '../isa/isa.ts'
+import { bumpAllocator } from '../state/alloc.ts'
+import { type Views, viewsOf } from '../state/views.ts'
+import { archSupport, type ArchSupport, poke, type Surroundings } from './arch.ts'
+import { type Boot, boardOf, type BoardSpec, guestBytesOf } from './plan/plan.ts'
+
+/** Plain data: what a thread needs to bind the machine. */
+export type MachineShape = {
+  readonly spec: BoardSpec
+  readonly boot: Boot
+  readonly shape: MemoryShape
+  /** Where guest RAM begins; all below is state. */
+  readonly ramAt: number
+  /** The guest's real-time clock is this far ahead of UTC. */
+  readonly wallClockOffsetMs: number
+}
+
+/** Words of control between threads, per processor. */
+export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, BYTES: 24 } as const
+export const Command = { PAUSE: 0, RUN: 1, END: 2 } as const
+export const CpuState = { PAUSED: 0, RUNNING: 1 } as const
+/** Words of control of the whole machine: the doorbell of the I/O thread, requests of the guest. */
+const Global = { BELL: 0, REQUEST: 4, EXIT_CODE: 8, NEXT_WAKE: 16, BYTES: 24 } as const
+/** Bits of the doorbell: now, or within some milliseconds (output of character devices, a byte at a time). */
+export const Bell = { URGENT: 1, LAZY: 2 } as const
+export const REQUESTS = ['none', 'shutdown', 'reset', 'panic'] as const
+
+const PAGE_64K = 65536
+const TABLE_BYTES = 4 << 20
+
+export type Bound = {
+  readonly arch: ArchSupport
+  readonly views: Views
+  readonly clock: Clock
+  readonly system: System
+  readonly cpus: readonly CpuPlan[]
+  readonly controls: readonly number[]
+  readonly mailboxes: readonly Mailbox[]
+  readonly codePages: CodePages
+  readonly tables: { readonly at: number; readonly bytes: number }
+  readonly surroundings: Surroundings
+  /** Word index of the doorbell. */
+  readonly bell: number
+  ring(): void
+  /** A processor's own timer; rings the bell if it is earlier than what the I/O thread waits for. */
+  setDeadline(cpu: number, ns: number): void
+  deadline(cpu: number): number
+  /** What the I/O thread waits for, in guest time. */
+  nextWake: number
+  /** The guest's request to the host, taken. */
+  takeRequest(): { kind: (typeof REQUESTS)[number]; exitCode: number }
+}
+
+/** Bytes of state for a machine, and so the first address of its RAM: a multiple of 2 MiB. */
+export function measure(spec: BoardSpec): number {
+  const probe = bumpAllocator(PAGE_64K, 0x7fff0000)
+  // Devices are small; their places are counted by the real binding, which asserts.
+  const { isa } = archSupport(spec.arch)
+  for (let i = 0; i < spec.harts; i++) planCpu(isa, probe)
+  const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + DEVICE_BYTES)
+  const total = PAGE_64K + probe.used + TABLE_BYTES + DEVICE_BYTES + pages + spec.harts * (MAILBOX_BYTES + 256)
+  return Math.ceil(total / (2 << 20)) * (2 << 20)
+}
+const DEVICE_BYTES = 8 << 20
+
+/** Binds the machine in `memory`. `serveMail` handles this thread's mail while it waits for others. */
+export function bindMachine(
+  m: MachineShape, memory: WebAssembly.Memory, hostNowNs: () => number,
+  serveMail: () => void,
+): Bound {
+  const views = viewsOf(memory.buffer), arch = archSupport(m.spec.arch), n = m.spec.harts
+  const alloc = bumpAllocator(PAGE_64K, m.ramAt)
+  const global = alloc.alloc(Global.BYTES, 64), clock = hostClock(views, alloc.alloc(CLOCK_BYTES, 64), hostNowNs)
+  const controls = Array.from({ length: n }, () => alloc.alloc(Control.BYTES, 64))
+  const cpus = Array.from({ length: n }, () => planCpu(arch.isa, alloc))
+  const mailboxes = cpus.map(c => mailboxAt(views, c.mailbox, c.state))
+  const codePages = new CodePages(views, alloc.alloc(codePagesBytes(m.ramAt + guestBytesOf(m.spec)), 64), mailboxes)
+  const tables = { at: alloc.alloc(TABLE_BYTES, 64), bytes: TABLE_BYTES }
+  const bell = (global + Global.BELL) >>> 2, wakeAt = (global + Global.NEXT_WAKE) >>> 3
+  const ring = (bit: number = Bell.URGENT) => {
+    if ((Atomics.or(views.i32, bell, bit) & bit) === 0 && views.shared) Atomics.notify(views.i32, bell)
+  }
+  const kick = (cpu: number) => poke(views, cpus[cpu]!.state, ExitRequest.INTERRUPT)
+  const request = (kind: (typeof REQUESTS)[number], exitCode: number) => {
+    views.i32[(global + Global.EXIT_CODE) >>> 2] = exitCode
+    Atomics.compareExchange(views.i32, (global + Global.REQUEST) >>> 2, 0, REQUESTS.indexOf(kind))
+    for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
+    ring()
+  }
+  const system = instantiate(boardOf({ ...m.spec, ramHostOffset: m.ramAt }), views, alloc, {
+    clock,
+    doorbell: () => ring(),
+    charDoorbell: () => ring(Bell.LAZY),
+    wallClockMs: () => Date.now() + m.wallClockOffsetMs,
+    request: r => request(r.kind, r.exitCode ?? 0),
+    cpuLine: (cpu, line) => ({
+      set(level) {
+        arch.setLine(views, cpus[cpu]!.state, line, level)
+        if (level) kick(cpu)
+      },
+    }),
+  })
+  const surroundings: Surroundings = {
+    views,
+    states: cpus.map(c => c.state),
+    kick,
+    remoteFence(cpu, fence) {
+      const box = mailboxes[cpu]!, letters: number[] = []
+      if (fence.kind === 'fence.i') letters.push(box.post(Mail.FENCE))
+      else if (!fence.range) letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
+      else
+        for (let done = 0; done < fence.range.sizeBytes; done += 4096) {
+          if (letters.length === MAX_PAGE_LETTERS) {
+            letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
+            break
+          }
+          const lo = fence.range.startLo + done
+          letters.push(box.post(Mail.FLUSH_PAGE, fence.asid ?? -1, lo | 0, (fence.range.startHi + Math.floor(lo / 2 ** 32)) | 0))
+        }
+      const last = letters.at(-1)
+      if (last === undefined) return
+      while (!box.done(last)) {
+        serveMail()
+        box.wait(last)
+      }
+    },
+    request,
+    console: {
+      put(byte) {
+        system.memory.write(CONSOLE, 1, byte)
+        return true
+      },
+      get: () => (system.memory.read(CONSOLE + 5, 1) & 1 ? system.memory.read(CONSOLE, 1) : -1),
+    },
+  }
+  return {
+    arch, views, clock, system, cpus, controls, mailboxes, codePages, tables, surroundings, bell, ring,
+    setDeadline(cpu, ns) {
+      views.f64[(controls[cpu]! + Control.DEADLINE) >>> 3] = ns
+      if (ns < views.f64[wakeAt]!) ring()
+    },
+    deadline: cpu => views.f64[(controls[cpu]! + Control.DEADLINE) >>> 3]!,
+    get nextWake() { return views.f64[wakeAt]! },
+    set nextWake(ns) { views.f64[wakeAt] = ns },
+    takeRequest() {
+      const kind = Atomics.exchange(views.i32, (global + Global.REQUEST) >>> 2, 0)
+      return { kind: REQUESTS[kind]!, exitCode: views.i32[(global + Global.EXIT_CODE) >>> 2]! }
+    },
+  }
+}
+
+/** The UART that the debug console of the built-in SBI writes to. */
+const CONSOLE = 0x10000000
+/** More pages than this in one fence: everything goes. */
+const MAX_PAGE_LETTERS = 16

@@ -1,0 +1,31 @@
+// Which accelerator runs a machine, and why.
+import { VmError } from '../base/errors.ts'
+import type { Host } from '../host/host.ts'
+import { wasmFeatures } from '../wasm/features.ts'
+import type { MachineConfig } from './config.ts'
+
+export type AccelChoice = { readonly threads: boolean; readonly reason?: string }
+
+/** The first accelerator of the list that works here. `jit` takes `thread=multi|single`. */
+export function chooseAccel(config: MachineConfig, host: Host): AccelChoice {
+  const reasons: string[] = []
+  const list = config.accels?.length ? config.accels : [{ name: 'jit' as const, properties: undefined }]
+  const canThread = wasmFeatures().sharedMemory && host.threads !== undefined
+  for (const { name, properties } of list) {
+    if (name !== 'jit' && name !== 'tcg') {
+      reasons.push(name === 'kvm' || name === 'direct' ? `${name}: not implemented` : `${name}: no such accelerator`)
+      continue
+    }
+    const thread = properties?.thread
+    if (thread !== undefined && thread !== 'multi' && thread !== 'single')
+      throw new VmError('device.badProperty', `thread=${String(thread)}`, { where: 'accels', hint: 'thread=multi or thread=single' })
+    if (thread === 'multi' && !canThread) {
+      reasons.push(`${name}: no shared memory here`)
+      continue
+    }
+    const threads = thread !== 'single' && canThread
+    const why = [...reasons, ...(thread === undefined && !canThread ? ['no shared memory here: one thread for everything'] : [])]
+    return { threads, ...(why.length > 0 && { reason: `${why.join('; ')}; using jit` }) }
+  }
+  throw new VmError('accel.unavailable', reasons.join('; '), { where: 'accels', hint: '-accel jit' })
+}

@@ -1,0 +1,355 @@
+// A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
+// the I/O thread too: it owns back ends and timers, and never blocks.
+import { VmError } from '../base/errors.ts'
+import { configureLog, type LogClass } from '../base/log.ts'
+import type { Host } from '../host/host.ts'
+import type { Cpu } from '../isa/isa.ts'
+import { poke } from './arch.ts'
+import { Bell, bindMachine, type Bound, type MachineShape, measure } from './binding.ts'
+import type { MachineConfig } from './config.ts'
+import type {
+  Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, RunState, ShutdownCause,
+} from './control.ts'
+import { chooseAccel } from './choose.ts'
+import { debugTarget } from './debug.ts'
+import { describe } from './describe.ts'
+import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
+import { type Runner, slicedRunner, threadedRunner } from './runner.ts'
+import { restoreMachine, snapshotMachine } from './snapshot.ts'
+
+export { catalogue }
+export type { Catalogue }
+
+const PAGE_64K = 65536
+/** How long output of character devices gathers. */
+const LAZY_MS = 2
+
+export async function createMachine(config: MachineConfig, host: Host): Promise<MachineControl> {
+  const accel = chooseAccel(config, host)
+  const plan = await planMachine(config, host)
+  const ramAt = measure(plan.spec), pages = Math.ceil((ramAt + guestBytesOf(plan.spec)) / PAGE_64K)
+  const shape: MachineShape = {
+    spec: plan.spec, boot: plan.boot, ramAt, wallClockOffsetMs: plan.wallClockOffsetMs, shape: { min: pages, max: pages, shared: accel.threads },
+  }
+  const memory = allocate(pages, accel.threads, plan.spec.ramBytes)
+  return new Machine(config, host, plan, shape, memory, accel).open()
+}
+
+/** `-machine dumpdtb=FILE`: writes the device tree; false if that was not asked for. */
+export async function dumpDeviceTree(config: MachineConfig, host: Host): Promise<boolean> {
+  if (config.machine?.properties?.dumpdtb === undefined) return false
+  const { dumpDtb, dispose } = await planMachine(config, host)
+  await dispose()
+  if (!dumpDtb) return false
+  async function* chunks(): AsyncIterable<Uint8Array> { yield dumpDtb!.bytes }
+  await host.files.writeChunks(dumpDtb.path, chunks())
+  return true
+}
+
+function allocate(pages: number, shared: boolean, ramBytes: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared })
+  } catch (cause) {
+    throw new VmError('memory.tooBig', `the host has no room for ${ramBytes >>> 20} MiB of guest memory`, {
+      cause, where: 'memoryBytes', hint: 'give the guest less with -m',
+    })
+  }
+}
+
+class Machine implements MachineControl {
+  readonly info: MachineInfo
+  state: RunState = 'prelaunch'
+  readonly bound: Bound
+  readonly plan: MachinePlan
+  readonly cpuObjects: readonly Cpu[]
+  readonly chars: readonly CharEnd[]
+  readonly cpus: MachineControl['cpus']
+  readonly debug: MachineControl['debug']
+  readonly blocks: MachineControl['blocks']
+  private readonly config: MachineConfig
+  private readonly runner: Runner
+  private readonly listeners = new Map<MachineEvent, Set<(e: never) => void>>()
+  private readonly charListeners: (() => void)[] = []
+  private readonly closers: (() => Promise<void>)[] = []
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private closed = false
+
+  constructor(
+    config: MachineConfig, host: Host, plan: MachinePlan, shape: MachineShape, memory: WebAssembly.Memory,
+    accel: ReturnType<typeof chooseAccel>,
+  ) {
+    this.config = config
+    this.plan = plan
+    this.bound = bindMachine(shape, memory, () => host.nowNs(), () => {})
+    const { bound } = this
+    this.cpuObjects = bound.cpus.map((c, hart) => bound.arch.makeCpu(c.state, {
+      hart,
+      ramAt: pa => bound.system.memory.ramAt(pa),
+      casWord: () => false, // a debugger's look changes nothing
+      nowNs: () => bound.clock.nowNs(),
+      flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {},
+      armTimer: ns => bound.setDeadline(hart, ns),
+    }, bound.surroundings, shape.boot))
+    bound.system.memory.written = (pa, sizeBytes) => this.written(pa, sizeBytes)
+    this.info = {
+      ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),
+    }
+    this.chars = plan.serials.map(s => this.charEnd(s.device, s.chardev))
+    this.blocks = plan.blocks
+    this.cpus = this.cpuObjects.map((cpu, index) => ({
+      index,
+      get state() { return 'running' as const },
+      threadId: undefined,
+      pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
+    }))
+    this.debug = debugTarget(this, () => this.runner.refresh())
+    const options = { bound, shape, memory, host, failed: (error: unknown) => this.failed(error) }
+    this.runner = accel.threads ? threadedRunner(options) : slicedRunner(options)
+  }
+
+  async open(): Promise<this> {
+    try {
+      for (const a of this.plan.attachments) {
+        const backend = await a.open()
+        this.bound.system.attach(a.device, backend)
+        if (backend.close) this.closers.push(async () => backend.close!())
+      }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+    this.powerOn()
+    void this.listenToBell()
+    return this
+  }
+
+  /** Power-on state of everything. Processors stand still. */
+  private powerOn(): void {
+    const { bound, plan } = this
+    bound.system.reset()
+    this.cpuObjects.forEach((cpu, i) => {
+      cpu.reset()
+      bound.arch.start(bound.views, bound.cpus[i]!.state, i, plan.boot)
+    })
+    for (const image of plan.images) bound.system.memory.writeBytes(image.pa, image.bytes, true)
+    this.runner.refresh()
+  }
+
+  private written(pa: number, sizeBytes: number): void {
+    const { bound } = this, host = bound.system.memory.ramAt(pa)
+    if (host < 0) return
+    for (let page = host & -4096; page < host + sizeBytes; page += 4096)
+      if (bound.codePages.has(page)) bound.codePages.written(page, -1, () => {})
+  }
+
+  // The I/O thread's work.
+
+  private async listenToBell(): Promise<void> {
+    const { views, bell } = this.bound
+    this.service()
+    while (!this.closed) {
+      const rung = Atomics.load(views.i32, bell)
+      if (rung & Bell.URGENT) await new Promise(resolve => setImmediate(resolve))
+      else if (views.shared) {
+        const wait = Atomics.waitAsync(views.i32, bell, rung, rung ? LAZY_MS : Infinity)
+        if (wait.async) await wait.value
+      } else await new Promise(resolve => setTimeout(resolve, 1))
+      if (this.closed) return
+      if (rung === Atomics.load(views.i32, bell) || Atomics.load(views.i32, bell) & Bell.URGENT) {
+        Atomics.store(views.i32, bell, 0)
+        this.service()
+      }
+    }
+  }
+
+  private service(): void {
+    const { bound } = this
+    const request = bound.takeRequest()
+    if (request.kind !== 'none') void this.obey(request.kind, request.exitCode).catch(error => this.failed(error))
+    bound.system.serve()
+    bound.system.pollChars()
+    for (const listener of this.charListeners) listener()
+    this.runTimers()
+  }
+
+  /** Runs what is due and sleeps until the next deadline. */
+  private runTimers(): void {
+    const { bound } = this
+    clearTimeout(this.timer)
+    if (!bound.clock.running || this.closed) return
+    for (;;) {
+      bound.nextWake = Infinity // whoever arms a timer meanwhile rings
+      bound.system.runTimers()
+      const now = bound.clock.nowNs()
+      let next = bound.system.timers.nextDeadline()
+      bound.cpus.forEach((c, i) => {
+        const at = bound.deadline(i)
+        if (at <= now) {
+          bound.setDeadline(i, Infinity)
+          poke(bound.views, c.state, 1)
+        } else next = Math.min(next, at)
+      })
+      if (next <= now) continue
+      bound.nextWake = next
+      if (next < Infinity) {
+        const timer = (this.timer = setTimeout(() => this.runTimers(), Math.min((next - now) / 1e6, 0x7fffffff)))
+        timer.unref?.()
+      }
+      return
+    }
+  }
+
+  private async obey(kind: 'shutdown' | 'reset' | 'panic', exitCode: number): Promise<void> {
+    if (kind === 'reset' && !this.config.noReboot) return this.restart(true)
+    await this.stop(kind === 'panic' ? 'guest-panicked' : 'shutdown')
+    const cause: ShutdownCause = kind === 'reset' ? 'guest-reset' : kind === 'panic' ? 'guest-panic' : 'guest-shutdown'
+    this.emit('shutdown', { cause, exitCode })
+  }
+
+  private failed(error: unknown): void {
+    if (this.closed) return
+    this.state = 'internal-error'
+    this.bound.clock.stop()
+    this.emit('error', { message: error instanceof Error ? (error.stack ?? error.message) : String(error), cause: error })
+  }
+
+  // Control.
+
+  async resume(): Promise<void> {
+    if (this.state === 'running' || this.state === 'internal-error') return
+    this.state = 'running'
+    this.bound.clock.resume()
+    this.runTimers()
+    this.runner.resume()
+    this.emit('resume', {})
+  }
+
+  async pause(): Promise<void> {
+    await this.stop('paused')
+  }
+
+  async stop(state: RunState): Promise<void> {
+    const was = this.state
+    if (was === 'running') {
+      this.state = state
+      await this.runner.pause()
+      this.bound.clock.stop()
+      clearTimeout(this.timer)
+      this.emit('stop', { state })
+    } else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
+  }
+
+  async reset(): Promise<void> {
+    await this.restart(false)
+  }
+
+  private async restart(byGuest: boolean): Promise<void> {
+    const running = this.state === 'running'
+    if (running) {
+      await this.runner.pause()
+      this.bound.clock.stop()
+    }
+    await this.bound.system.drain()
+    this.powerOn()
+    this.emit('reset', { byGuest })
+    if (!running) {
+      if (this.state === 'shutdown') this.state = 'paused'
+      return
+    }
+    this.bound.clock.resume()
+    this.runTimers()
+    this.runner.resume()
+  }
+
+  async powerdown(): Promise<boolean> {
+    this.emit('powerdown', {})
+    return false
+  }
+
+  async quit(cause: ShutdownCause, exitCode = 0): Promise<void> {
+    await this.stop('shutdown')
+    this.emit('shutdown', { cause, exitCode })
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    clearTimeout(this.timer)
+    this.bound.ring()
+    await this.runner.end()
+    await this.bound.system.drain()
+    for (const close of this.closers) await close()
+    await this.plan.dispose()
+  }
+
+  on<E extends MachineEvent>(event: E, listener: (e: MachineEvents[E]) => void): () => void {
+    let set = this.listeners.get(event)
+    if (!set) this.listeners.set(event, (set = new Set()))
+    set.add(listener as never)
+    return () => void set.delete(listener as never)
+  }
+
+  emit<E extends MachineEvent>(event: E, e: MachineEvents[E]): void {
+    for (const listener of this.listeners.get(event) ?? []) listener(e as never)
+  }
+
+  private charEnd(device: string, chardev: string | undefined): CharEnd {
+    const chr = this.bound.system.chr(device)
+    return {
+      device, chardev,
+      take: () => {
+        const bytes = chr.take()
+        if (bytes.length > 0) this.bound.system.pollChars()
+        return bytes
+      },
+      give: input => {
+        const n = chr.give(input)
+        this.bound.system.pollChars()
+        return n
+      },
+      connect: connected => chr.connect(connected),
+      onChange: listener => void this.charListeners.push(listener),
+    }
+  }
+
+  readPhysical(address: number, length: number): Uint8Array {
+    const { memory } = this.bound.system
+    const bytes = new Uint8Array(Math.min(length, memory.runAt(address)))
+    if (bytes.length > 0) memory.readBytes(address, bytes)
+    return bytes
+  }
+
+  writePhysical(address: number, data: Uint8Array): number {
+    const { memory } = this.bound.system, n = Math.min(data.length, memory.runAt(address))
+    if (n > 0) memory.writeBytes(address, data.subarray(0, n))
+    return n
+  }
+
+  snapshot(): AsyncIterable<Uint8Array> {
+    return snapshotMachine(this)
+  }
+
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await restoreMachine(this, chunks)
+    for (const cpu of this.cpuObjects) cpu.refresh()
+    this.runner.refresh()
+  }
+
+  describe(topic: Parameters<MachineControl['describe']>[0], options: Parameters<MachineControl['describe']>[1] = {}) {
+    return describe(this, topic, options)
+  }
+
+  setLog(classes: readonly LogClass[]): void {
+    configureLog({ classes, sink: (cls, source, text) => this.emit('log', { cls, source, text }) })
+  }
+
+  traceEvents(): readonly { name: string; enabled: boolean }[] {
+    return []
+  }
+
+  setTrace(): number {
+    return 0
+  }
+}
+
+export type { Machine }
