@@ -20,10 +20,13 @@ const { add: ADD, sub: SUB, mul: MUL, div_s: DIV_S, div_u: DIV_U, rem_s: REM_S, 
   ge_s: GE_S, ge_u: GE_U, select: SELECT } = I32
 const EXTEND32 = op['i64.extend32_s'], WRAP = op['i32.wrap_i64'], EXTEND_S = op['i64.extend_i32_s'],
   EXTEND_U = op['i64.extend_i32_u']
-const GET = { l: op['get.l'], i: op['get.i'], d: op['get.d'] }
-const SET = { l: op['set.l'], i: op['set.i'], d: op['set.d'], f: -1 }
-const LOAD = { l: op['load.l'], i: op['load.i'], d: op['load.d'], f: op['load.f'] }
-const STORE = { l: op['store.l'], i: op['store.i'], d: op['store.d'], f: op['store.f'] }
+const GET_L = op['get.l'], GET_I = op['get.i'], GET_D = op['get.d']
+const LOAD_L = op['load.l'], LOAD_I = op['load.i'], LOAD_D = op['load.d'], LOAD_F = op['load.f']
+/** For an operation's value: whether it is a constant, whether it is an i64, and which rows take it. */
+const constant = Uint8Array.from(rows, (_, i) => (i === OP_I32 || i === OP_I64 ? 1 : 0))
+const wide = Uint8Array.from(resultType, t => (t === 'l' ? 1 : 0))
+const setter = Uint8Array.from(resultType, t => (t === '' || t === 'f' ? 0 : op[`set.${t}`]))
+const storer = Uint8Array.from(resultType, t => (t === '' ? 0 : op[`store.${t}`]))
 
 export class Builder {
   readonly block: Block
@@ -67,7 +70,7 @@ export class Builder {
     return { lo: sum | 0, hi: (this.block.pcHi + Math.floor(sum / 0x100000000)) | 0 }
   }
 
-  isConst(v: Value): boolean { return this.block.op[v] === OP_I32 || this.block.op[v] === OP_I64 }
+  isConst(v: Value): boolean { return constant[this.block.op[v]!] === 1 }
   typeOf(v: Value): Type { return this.block.typeOf(v) as Type }
   private bits(v: Value): bigint {
     const lo = BigInt(this.block.lo[v]! >>> 0)
@@ -87,55 +90,65 @@ export class Builder {
     const r = rows[row]!.eval!(this.bits(a), k > 1 ? this.bits(b) : 0n, k > 2 ? this.bits(c) : 0n)
     return resultType[row] === 'i' ? this.i32(Number(BigInt.asIntN(32, r))) : this.big(r)
   }
-  /** The 32- or 64-bit row, by the type of `typed`. */
-  private both(row32: number, a: Value, b = 0, c = 0, typed = a): Value {
-    return this.emit(this.typeOf(typed) === 'i' ? row32 : row32 + WIDE, a, b, c)
+  // The 32- or 64-bit row, by the operand's type.
+  private unary(row32: number, a: Value): Value {
+    const made = this.block.op[a]!, row = wide[made] ? row32 + WIDE : row32
+    return this.fold && constant[made] ? this.folded(row, a, 0, 0) : this.block.push(row, a, 0, 0, 0, 0)
+  }
+  private binary(row32: number, a: Value, b: Value): Value {
+    const made = this.block.op, row = wide[made[a]!] ? row32 + WIDE : row32
+    if (constant[made[b]!] && constant[made[a]!] && this.fold) return this.folded(row, a, b, 0)
+    return this.block.push(row, a, b, 0, 0, 0)
   }
 
   add(a: Value, b: Value): Value {
-    if (this.isZero(b)) return a
-    return this.fold && this.isConst(b) && this.isConst(a) && this.block.op[a] === OP_I64 ? this.sum(a, b) : this.both(ADD, a, b)
+    const made = this.block.op
+    if (constant[made[b]!] && this.fold) {
+      if (this.block.lo[b] === 0 && this.block.hi[b] === 0) return a
+      if (made[a] === OP_I64) return this.sum(a, b)
+    }
+    return this.binary(ADD, a, b)
   }
   /** Of two 64-bit constants: addresses are made this way all the time. */
   private sum(a: Value, b: Value): Value {
     const { lo, hi } = this.block, low = (lo[a]! >>> 0) + (lo[b]! >>> 0)
     return this.i64(low, hi[a]! + hi[b]! + (low > 0xffffffff ? 1 : 0))
   }
-  sub(a: Value, b: Value): Value { return this.both(SUB, a, b) }
-  mul(a: Value, b: Value): Value { return this.both(MUL, a, b) }
-  divS(a: Value, b: Value): Value { return this.both(DIV_S, a, b) }
-  divU(a: Value, b: Value): Value { return this.both(DIV_U, a, b) }
-  remS(a: Value, b: Value): Value { return this.both(REM_S, a, b) }
-  remU(a: Value, b: Value): Value { return this.both(REM_U, a, b) }
-  and(a: Value, b: Value): Value { return this.both(AND, a, b) }
-  or(a: Value, b: Value): Value { return this.both(OR, a, b) }
-  xor(a: Value, b: Value): Value { return this.both(XOR, a, b) }
+  sub(a: Value, b: Value): Value { return this.binary(SUB, a, b) }
+  mul(a: Value, b: Value): Value { return this.binary(MUL, a, b) }
+  divS(a: Value, b: Value): Value { return this.binary(DIV_S, a, b) }
+  divU(a: Value, b: Value): Value { return this.binary(DIV_U, a, b) }
+  remS(a: Value, b: Value): Value { return this.binary(REM_S, a, b) }
+  remU(a: Value, b: Value): Value { return this.binary(REM_U, a, b) }
+  and(a: Value, b: Value): Value { return this.binary(AND, a, b) }
+  or(a: Value, b: Value): Value { return this.binary(OR, a, b) }
+  xor(a: Value, b: Value): Value { return this.binary(XOR, a, b) }
   /** Shift and rotate counts are of the operand's type, taken modulo its width. */
-  shl(a: Value, b: Value): Value { return this.both(SHL, a, b) }
-  shrS(a: Value, b: Value): Value { return this.both(SHR_S, a, b) }
-  shrU(a: Value, b: Value): Value { return this.both(SHR_U, a, b) }
-  rotl(a: Value, b: Value): Value { return this.both(ROTL, a, b) }
-  rotr(a: Value, b: Value): Value { return this.both(ROTR, a, b) }
-  clz(a: Value): Value { return this.both(CLZ, a) }
-  ctz(a: Value): Value { return this.both(CTZ, a) }
-  popcnt(a: Value): Value { return this.both(POPCNT, a) }
-  extend8S(a: Value): Value { return this.both(EXTEND8, a) }
-  extend16S(a: Value): Value { return this.both(EXTEND16, a) }
+  shl(a: Value, b: Value): Value { return this.binary(SHL, a, b) }
+  shrS(a: Value, b: Value): Value { return this.binary(SHR_S, a, b) }
+  shrU(a: Value, b: Value): Value { return this.binary(SHR_U, a, b) }
+  rotl(a: Value, b: Value): Value { return this.binary(ROTL, a, b) }
+  rotr(a: Value, b: Value): Value { return this.binary(ROTR, a, b) }
+  clz(a: Value): Value { return this.unary(CLZ, a) }
+  ctz(a: Value): Value { return this.unary(CTZ, a) }
+  popcnt(a: Value): Value { return this.unary(POPCNT, a) }
+  extend8S(a: Value): Value { return this.unary(EXTEND8, a) }
+  extend16S(a: Value): Value { return this.unary(EXTEND16, a) }
   extend32S(a: Value): Value { return this.emit(EXTEND32, a) }
   /** Comparisons give an i32: 0 or 1. */
-  eqz(a: Value): Value { return this.both(EQZ, a) }
-  eq(a: Value, b: Value): Value { return this.both(EQ, a, b) }
-  ne(a: Value, b: Value): Value { return this.both(NE, a, b) }
-  ltS(a: Value, b: Value): Value { return this.both(LT_S, a, b) }
-  ltU(a: Value, b: Value): Value { return this.both(LT_U, a, b) }
-  gtS(a: Value, b: Value): Value { return this.both(GT_S, a, b) }
-  gtU(a: Value, b: Value): Value { return this.both(GT_U, a, b) }
-  leS(a: Value, b: Value): Value { return this.both(LE_S, a, b) }
-  leU(a: Value, b: Value): Value { return this.both(LE_U, a, b) }
-  geS(a: Value, b: Value): Value { return this.both(GE_S, a, b) }
-  geU(a: Value, b: Value): Value { return this.both(GE_U, a, b) }
+  eqz(a: Value): Value { return this.unary(EQZ, a) }
+  eq(a: Value, b: Value): Value { return this.binary(EQ, a, b) }
+  ne(a: Value, b: Value): Value { return this.binary(NE, a, b) }
+  ltS(a: Value, b: Value): Value { return this.binary(LT_S, a, b) }
+  ltU(a: Value, b: Value): Value { return this.binary(LT_U, a, b) }
+  gtS(a: Value, b: Value): Value { return this.binary(GT_S, a, b) }
+  gtU(a: Value, b: Value): Value { return this.binary(GT_U, a, b) }
+  leS(a: Value, b: Value): Value { return this.binary(LE_S, a, b) }
+  leU(a: Value, b: Value): Value { return this.binary(LE_U, a, b) }
+  geS(a: Value, b: Value): Value { return this.binary(GE_S, a, b) }
+  geU(a: Value, b: Value): Value { return this.binary(GE_U, a, b) }
   /** `cond` (i32) ? a : b; a and b are i32 or i64. */
-  select(cond: Value, a: Value, b: Value): Value { return this.both(SELECT, cond, a, b, a) }
+  select(cond: Value, a: Value, b: Value): Value { return this.emit(wide[this.block.op[a]!] ? SELECT + WIDE : SELECT, cond, a, b) }
   wrap(a: Value): Value { return this.emit(WRAP, a) }
   extendS(a: Value): Value { return this.emit(EXTEND_S, a) }
   extendU(a: Value): Value { return this.emit(EXTEND_U, a) }
@@ -145,11 +158,12 @@ export class Builder {
   get(reg: number, type: 'i' | 'l' | 'd' = 'l'): Value {
     const k = this.known[reg]!
     if (k >= 0) return k
-    return this.block.push(GET[type], 0, 0, 0, reg, 0)
+    return this.block.push(type === 'l' ? GET_L : type === 'd' ? GET_D : GET_I, 0, 0, 0, reg, 0)
   }
   set(reg: number, v: Value): void {
-    this.block.push(SET[this.typeOf(v)], v, 0, 0, reg, 0)
-    this.known[reg] = this.fold && this.isConst(v) ? v : -1
+    const made = this.block.op[v]!
+    this.block.push(setter[made]!, v, 0, 0, reg, 0)
+    this.known[reg] = constant[made] && this.fold ? v : -1
   }
 
   // Fields of the processor's state, by byte offset.
@@ -162,10 +176,10 @@ export class Builder {
 
   /** Guest memory at `addr` + `disp`; `memop` is a MemOp, `type` the result's. */
   load(memop: number, addr: Value, disp = 0, type: Type = 'l'): Value {
-    return this.block.push(LOAD[type], addr, 0, 0, memop, disp)
+    return this.block.push(type === 'l' ? LOAD_L : type === 'i' ? LOAD_I : type === 'd' ? LOAD_D : LOAD_F, addr, 0, 0, memop, disp)
   }
   store(memop: number, addr: Value, v: Value, disp = 0): void {
-    this.block.push(STORE[this.typeOf(v)], addr, v, 0, memop, disp)
+    this.block.push(storer[this.block.op[v]!]!, addr, v, 0, memop, disp)
   }
   /** Atomic read-modify-write (an AmoKind); the old value, sign-extended if `memop` says so. */
   amo(kind: number, memop: number, addr: Value, v: Value): Value {
