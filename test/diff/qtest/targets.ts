@@ -25,30 +25,48 @@ export type Target = {
 }
 
 const read = (at: number, size: 1 | 2 | 4 | 8 = 4): Timeless => ({ op: 'read', at, size })
-const write = (at: number, value: number | bigint, size: 1 | 2 | 4 | 8 = 4): Timeless => ({ op: 'write', at, size, value: BigInt(value) })
+const write = (at: number, value: number | bigint, size: 1 | 2 | 4 | 8 = 4): Timeless => ({
+  op: 'write',
+  at,
+  size,
+  value: BigInt(value),
+})
 const plicInputs = (b: Bench) => setBits(b.system.instance('plic').state.level)
 const setBits = (words: ArrayLike<number>) =>
   Array.from({ length: words.length * 32 }, (_, i) => i).filter(i => (words[i >> 5]! >>> (i & 31)) & 1)
-const interesting = (r: Random) => r.pick([0, 1, 0xff, 0xffffffff, 0x80000000, r.below(16), r.below(256), r.word()])
+const interesting = (r: Random) =>
+  r.pick([0, 1, 0xff, 0xffffffff, 0x80000000, r.below(16), r.below(256), r.word()])
 
 const uart: Target = {
   qemu: { watch: { type: 'riscv.sifive.plic', pins: 'in' } },
   ours: {
     high: plicInputs,
     // The rate QEMU gives this UART: it sets the length of the receive timeout only.
-    board: b => ({ ...b, devices: b.devices.map(d => (d.id === 'serial0' ? { ...d, properties: { baudbase: 399193 } } : d)) }),
+    board: b => ({
+      ...b,
+      devices: b.devices.map(d => (d.id === 'serial0' ? { ...d, properties: { baudbase: 399193 } } : d)),
+    }),
   },
   next(r) {
     if (r.chance(2)) return [{ op: 'step', count: 1 + r.below(200) }]
-    const reg = r.below(8), size = r.chance(90) ? 1 : r.pick([2, 4, 8] as const), at = VIRT.UART + reg - (reg % size)
+    const reg = r.below(8),
+      size = r.chance(90) ? 1 : r.pick([2, 4, 8] as const),
+      at = VIRT.UART + reg - (reg % size)
     if (r.chance(45)) return [read(at, size)]
-    const value = [r.word() & 0xff, r.below(16), r.pick([0, 1, 3, 7, 0x41, 0x81, 0xc1, 0xc7]), r.pick([3, 0x83, 0, 0x1f]),
-      r.pick([0, 8, 0xb, 0x10, 0x1b, 0x1f])][reg] ?? r.word() & 0xff
+    const value =
+      [
+        r.word() & 0xff,
+        r.below(16),
+        r.pick([0, 1, 3, 7, 0x41, 0x81, 0xc1, 0xc7]),
+        r.pick([3, 0x83, 0, 0x1f]),
+        r.pick([0, 8, 0xb, 0x10, 0x1b, 0x1f]),
+      ][reg] ?? r.word() & 0xff
     return [write(at, size === 1 ? value : (r.word() & ~0xff) | value, size)].map(unsigned)
   },
   explained: [
     {
-      reason: 'with a divisor of 0, or before a rate was ever set, the length of a character is undefined: no timeouts then',
+      reason:
+        'with a divisor of 0, or before a rate was ever set, a character has no defined length',
       avoid: (o, on) => {
         const s = on.system.instance('serial0').state
         return o.op === 'step' && s.rx.length > 0 && (s.divisor === 0 || s.divisor === 12)
@@ -59,24 +77,38 @@ const uart: Target = {
 const unsigned = (o: Op): Op => (o.op === 'write' ? { ...o, value: BigInt.asUintN(8 * o.size, o.value) } : o)
 
 const SOURCES = 96
+// Titles in quotes are sections of the PLIC specification.
 const plic: Target = {
   qemu: { lines: 'riscv.sifive.plic', watch: { type: 'riscv.sifive.plic', pins: 'out' } },
   ours: {
     lines: 'plic',
     // QEMU numbers the supervisor contexts first.
-    high: b => { const io = b.system.instance('plic').io; return [1, 0].flatMap((c, i) => (io.context[c].level ? [i] : [])) },
+    high: b => {
+      const io = b.system.instance('plic').io
+      return [1, 0].flatMap((c, i) => (io.context[c].level ? [i] : []))
+    },
   },
   next(r, on) {
     const source = r.chance(70) ? 1 + r.below(8) : 1 + r.below(SOURCES - 1), context = r.below(2)
     const claimAt = VIRT.PLIC + 0x200004 + context * 0x1000
     switch (r.below(9)) {
-      case 0: return [write(VIRT.PLIC + 4 * source, r.chance(80) ? r.below(8) : r.word())]
-      case 1: return [read(VIRT.PLIC + 4 * source)]
-      case 2: return [read(VIRT.PLIC + 0x1000 + 4 * r.below(3))]
-      case 3: return [write(VIRT.PLIC + 0x2000 + 0x80 * context + 4 * r.below(3), r.word())]
-      case 4: return [read(VIRT.PLIC + 0x2000 + 0x80 * context + 4 * r.below(3)), read(VIRT.PLIC + 0x200000 + 0x1000 * context)]
-      case 5: return r.chance(20) ? [write(VIRT.PLIC + 0x200000 + 0x1000 * context, r.below(8))] : []
-      case 6: return [read(claimAt)]
+      case 0:
+        return [write(VIRT.PLIC + 4 * source, r.chance(80) ? r.below(8) : r.word())]
+      case 1:
+        return [read(VIRT.PLIC + 4 * source)]
+      case 2:
+        return [read(VIRT.PLIC + 0x1000 + 4 * r.below(3))]
+      case 3:
+        return [write(VIRT.PLIC + 0x2000 + 0x80 * context + 4 * r.below(3), r.word())]
+      case 4:
+        return [
+          read(VIRT.PLIC + 0x2000 + 0x80 * context + 4 * r.below(3)),
+          read(VIRT.PLIC + 0x200000 + 0x1000 * context),
+        ]
+      case 5:
+        return r.chance(20) ? [write(VIRT.PLIC + 0x200000 + 0x1000 * context, r.below(8))] : []
+      case 6:
+        return [read(claimAt)]
       case 7: {
         const claimed = setBits(on.system.instance('plic').state.claimed)
         return [write(claimAt, claimed.length ? r.pick(claimed) : source)]
@@ -84,14 +116,15 @@ const plic: Target = {
       default: return [{ op: 'line', index: source, level: r.chance(60) }]
     }
   },
-  // QEMU 7.2 does not look at its outputs after a write of an enable or threshold register; a priority write makes it.
+  // QEMU 7.2 does not look at its outputs after a write of an enable or threshold register; a priority write
+  // makes it.
   settle(o, on) {
     if (o.op !== 'write' || o.at < VIRT.PLIC + 0x2000) return []
     return [write(VIRT.PLIC + 4, on.system.instance('plic').state.priority[1])]
   },
   explained: [
     {
-      reason: 'the specification (section 9): a claim does not look at the threshold; QEMU 7.2 does',
+      reason: '"Interrupt Claim Process": a claim does not look at the threshold; QEMU 7.2 does',
       avoid: (o, on) => {
         if (o.op !== 'read' || o.at < VIRT.PLIC + 0x200000 || (o.at & 0xfff) !== 4) return false
         const s = on.system.instance('plic').state, c = (o.at - VIRT.PLIC - 0x200004) / 0x1000
@@ -99,29 +132,41 @@ const plic: Target = {
       },
     },
     {
-      reason: 'the specification (section 5): a request stays once forwarded, although its line falls; QEMU 7.2 withdraws it',
+      reason:
+        '"Interrupt Gateways": a request stays once forwarded, although its line falls; not in QEMU 7.2',
       avoid: (o, on) => o.op === 'line' && !o.level && hasBit(on, 'pending', o.index),
     },
     {
-      reason: 'the specification (section 5): nothing is forwarded between claim and completion; QEMU 7.2 shows it as pending',
+      reason:
+        '"Interrupt Gateways": nothing is forwarded between claim and completion; not in QEMU 7.2',
       avoid: (o, on) => o.op === 'line' && o.level && hasBit(on, 'claimed', o.index),
     },
     {
-      reason: 'the specification (section 5): a line that is high at completion asks again; QEMU 7.2 waits for its device to set it',
-      avoid: (o, on) => o.op === 'write' && isClaim(o.at) && o.value < SOURCES && hasBit(on, 'level', Number(o.value)),
+      reason:
+        '"Interrupt Gateways": a line that is high at completion asks again; QEMU 7.2 does not',
+      avoid: (o, on) =>
+        o.op === 'write' && isClaim(o.at) && o.value < SOURCES && hasBit(on, 'level', Number(o.value)),
     },
     {
-      reason: 'the specification (section 10): a completion of a source that is not enabled is ignored; QEMU 7.2 takes it',
+      reason:
+        '"Interrupt Completion": if the source is not enabled it is ignored; QEMU 7.2 takes it',
       avoid: (o, on) => {
         if (o.op !== 'write' || !isClaim(o.at)) return false
-        const c = (o.at - VIRT.PLIC - 0x200004) / 0x1000, s = on.system.instance('plic').state, n = Number(o.value)
+        const c = (o.at - VIRT.PLIC - 0x200004) / 0x1000,
+          s = on.system.instance('plic').state,
+          n = Number(o.value)
         return n < SOURCES && !((s.enable[c * 3 + (n >> 5)] >>> (n & 31)) & 1)
       },
     },
     {
-      reason: 'the specification (section 6): source 0 does not exist, its enable bit is 0; QEMU 7.2 keeps what is written',
-      avoid: o => o.op === 'write' && o.at >= VIRT.PLIC + 0x2000 && o.at < VIRT.PLIC + 0x200000
-        && (o.at & 0x7f) === 0 && (o.value & 1n) === 1n,
+      reason:
+        '"Interrupt Enables": source 0 does not exist, its enable bit is 0; QEMU 7.2 keeps what is written',
+      avoid: o =>
+        o.op === 'write'
+        && o.at >= VIRT.PLIC + 0x2000
+        && o.at < VIRT.PLIC + 0x200000
+        && (o.at & 0x7f) === 0
+        && (o.value & 1n) === 1n,
     },
   ],
 }
@@ -173,17 +218,27 @@ const rtc: Target = {
     }
   },
   explained: [
-    { reason: 'these registers are write-only', ignoreValue: o => o.op === 'read' && [0x14, 0x1c].includes(o.at - VIRT.RTC) },
+    {
+      reason: 'these registers are write-only',
+      ignoreValue: o => o.op === 'read' && [0x14, 0x1c].includes(o.at - VIRT.RTC),
+    },
   ],
 }
 
 /** What QEMU 7.2 lists on this machine; -fw_cfg is refused there. */
-const QEMU_FILES = { 'bios-geometry': new Uint8Array(0), bootorder: new Uint8Array(0), 'etc/boot-fail-wait': new Uint8Array(4).fill(0xff) }
+const QEMU_FILES = {
+  'bios-geometry': new Uint8Array(0),
+  bootorder: new Uint8Array(0),
+  'etc/boot-fail-wait': new Uint8Array(4).fill(0xff),
+}
 const fw: Target = {
   qemu: {},
   ours: {
     high: () => [],
-    board: b => ({ ...b, devices: b.devices.map(d => (d.id === 'fw-cfg' ? { ...d, properties: { files: QEMU_FILES } } : d)) }),
+    board: b => ({
+      ...b,
+      devices: b.devices.map(d => (d.id === 'fw-cfg' ? { ...d, properties: { files: QEMU_FILES } } : d)),
+    }),
   },
   next(r) {
     const { FW_CFG } = VIRT, swap16 = (v: number) => ((v & 0xff) << 8) | ((v >> 8) & 0xff)
@@ -200,9 +255,12 @@ const fw: Target = {
 
 /** A DMA operation: its descriptor at the second page, its data in the third or nowhere. */
 function descriptor(r: Random, key: number): Op[] {
-  const at = VIRT.DRAM + 0x1000 + 4 * r.below(8), target = r.chance(90) ? VIRT.DRAM + 0x2000 + r.below(64) : 0x0900_0000
-  const control = (r.chance(40) ? 8 : 0) | r.pick([0, 2, 2, 2, 4, 6, 16]), length = r.pick([0, 1, 4, 8, 17, 64, 200])
-  const bytes = new Uint8Array(16), view = new DataView(bytes.buffer)
+  const at = VIRT.DRAM + 0x1000 + 4 * r.below(8),
+    target = r.chance(90) ? VIRT.DRAM + 0x2000 + r.below(64) : 0x0900_0000
+  const control = (r.chance(40) ? 8 : 0) | r.pick([0, 2, 2, 2, 4, 6, 16]),
+    length = r.pick([0, 1, 4, 8, 17, 64, 200])
+  const bytes = new Uint8Array(16),
+    view = new DataView(bytes.buffer)
   view.setUint32(0, (key << 16) | control)
   view.setUint32(4, length)
   view.setUint32(12, target)
@@ -210,13 +268,27 @@ function descriptor(r: Random, key: number): Op[] {
   address.setBigUint64(0, BigInt(at))
   const go: Op[] = r.chance(50)
     ? [write(VIRT.FW_CFG + 16, address.getBigUint64(0, true), 8)]
-    : [write(VIRT.FW_CFG + 16, address.getUint32(0, true)), write(VIRT.FW_CFG + 20, address.getUint32(4, true))]
+    : [
+        write(VIRT.FW_CFG + 16, address.getUint32(0, true)),
+        write(VIRT.FW_CFG + 20, address.getUint32(4, true)),
+      ]
   return [
-    { op: 'fill', at: VIRT.DRAM + 0x2000, bytes: new Uint8Array(320).fill(0xa5) }, { op: 'fill', at, bytes },
-    ...go, { op: 'dump', at, bytes: 16 }, { op: 'dump', at: VIRT.DRAM + 0x2000, bytes: 320 }, read(VIRT.FW_CFG, 1),
+    { op: 'fill', at: VIRT.DRAM + 0x2000, bytes: new Uint8Array(320).fill(0xa5) },
+    { op: 'fill', at, bytes },
+    ...go,
+    { op: 'dump', at, bytes: 16 },
+    { op: 'dump', at: VIRT.DRAM + 0x2000, bytes: 320 },
+    read(VIRT.FW_CFG, 1),
   ]
 }
 
-export const targets: { readonly [device: string]: Target } = { uart, plic, clint, rtc, 'fw-cfg': fw, ...virtioTargets }
+export const targets: { readonly [device: string]: Target } = {
+  uart,
+  plic,
+  clint,
+  rtc,
+  'fw-cfg': fw,
+  ...virtioTargets,
+}
 
 export const isAvoided = (t: Target, o: Op, on: Ours): boolean => t.explained.some(e => e.avoid?.(o, on))
