@@ -1,4 +1,5 @@
-// Runs a script on both sides in step, and reports the first difference with the shortest script that shows it.
+// Runs a script on both sides in step, and reports the first difference with the shortest script that shows
+// it.
 import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import { ours, type Ours } from './ours.ts'
 import { openQemu, type Outcome, type Qemu } from './qemu.ts'
@@ -8,9 +9,17 @@ import { isAvoided, type Target } from './targets.ts'
 export type Difference = { readonly ours: string; readonly qemu: string }
 export type Report =
   | { readonly same: true; readonly operations: number }
-  | { readonly same: false; readonly script: readonly Op[]; readonly difference: Difference; readonly text: string }
+  | {
+      readonly same: false
+      readonly script: readonly Op[]
+      readonly difference: Difference
+      readonly text: string
+    }
 
-export async function compare(target: Target, options: { accesses: number; seed: number; shrink?: boolean }): Promise<Report> {
+export async function compare(
+  target: Target,
+  options: { accesses: number; seed: number; shrink?: boolean },
+): Promise<Report> {
   const r = random(options.seed)
   let left = options.accesses
   const source = (on: Ours) => (left > 0 ? target.next(r, on) : undefined)
@@ -26,7 +35,10 @@ export async function compare(target: Target, options: { accesses: number; seed:
 
 type Run = { script: Op[]; difference?: Difference }
 
-/** Applies what `source` supplies until it ends or the sides differ; the script ends with the operation that differed. */
+/**
+ * Applies what `source` supplies until it ends or the sides differ; the script ends with the operation that
+ * differed.
+ */
 async function run(target: Target, source: (on: Ours) => readonly Op[] | undefined): Promise<Run> {
   const on = ours(target.ours), qemu = await openQemu(target.qemu), script: Op[] = []
   try {
@@ -35,7 +47,8 @@ async function run(target: Target, source: (on: Ours) => readonly Op[] | undefin
       for (const o of ops) {
         if (isAvoided(target, o, on)) continue
         script.push(o)
-        const difference = o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o)
+        const difference =
+          o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o)
         if (difference) return { script, difference }
       }
     return { script }
@@ -56,13 +69,15 @@ async function both(target: Target, on: Ours, qemu: Qemu, o: Timeless): Promise<
   return a === b ? undefined : { ours: a, qemu: b }
 }
 
-const outcomeText = (value: string, { high }: Outcome) => `${value}${high.length ? ` high: ${high.join(' ')}` : ''}`
+const outcomeText = (value: string, { high }: Outcome) =>
+  `${value}${high.length ? ` high: ${high.join(' ')}` : ''}`
 
-const TIME_LOW = { op: 'read', at: VIRT.RTC, size: 4 } as const, TIME_HIGH = { op: 'read', at: VIRT.RTC + 4, size: 4 } as const
+const TIME_LOW = { op: 'read', at: VIRT.RTC, size: 4 } as const,
+  TIME_HIGH = { op: 'read', at: VIRT.RTC + 4, size: 4 } as const
 
 /**
- * Steps QEMU and sets our clock to its clock, which the real-time clock shows to the nanosecond. QEMU runs a timer some
- * instructions late; a difference counts only if it is there after a few more.
+ * Steps QEMU and sets our clock to its clock, which the real-time clock shows to the nanosecond. QEMU runs a
+ * timer some instructions late; a difference counts only if it is there after a few more.
  */
 async function passTime(on: Ours, qemu: Qemu, count: number): Promise<Difference | undefined> {
   let difference: Difference | undefined
@@ -89,8 +104,12 @@ async function shrink(target: Target, start: Run): Promise<Run> {
     let given = false
     return run(target, () => (given ? undefined : ((given = true), script)))
   }
-  for (let size = Math.ceil(best.script.length / 2); size >= 1 && budget > 0; size = size === 1 ? 0 : Math.ceil(size / 2))
-    for (let at = 0; at < best.script.length - 1 && budget-- > 0;) {
+  for (
+    let size = Math.ceil(best.script.length / 2);
+    size >= 1 && budget > 0;
+    size = size === 1 ? 0 : Math.ceil(size / 2)
+  )
+    for (let at = 0; at < best.script.length - 1 && budget-- > 0; ) {
       const shorter = await replay(best.script.filter((_, i) => i < at || i >= at + size))
       if (shorter.difference && shorter.script.length < best.script.length) best = shorter
       else at += size
@@ -99,4 +118,8 @@ async function shrink(target: Target, start: Run): Promise<Run> {
 }
 
 const reportText = (f: Run) =>
-  [...f.script.map(opText), `  ours: ${f.difference!.ours || 'nothing'}`, `  qemu: ${f.difference!.qemu || 'nothing'}`].join('\n')
+  [
+    ...f.script.map(opText),
+    `  ours: ${f.difference!.ours || 'nothing'}`,
+    `  qemu: ${f.difference!.qemu || 'nothing'}`,
+  ].join('\n')

@@ -45,7 +45,8 @@ function perform(b: Bench, setup: OursSetup, o: Timeless, lines: Map<number, boo
       else m.write(o.at, o.size, Number(o.value))
       return ''
     case 'line':
-      if ((lines.get(o.index) ?? false) !== o.level) b.system.instance(setup.lines!).driveInput(o.index, o.level)
+      if ((lines.get(o.index) ?? false) !== o.level)
+        b.system.instance(setup.lines!).driveInput(o.index, o.level)
       lines.set(o.index, o.level)
       return ''
     case 'fill':

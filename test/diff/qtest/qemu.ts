@@ -1,5 +1,6 @@
-// `qemu-system-riscv64 -M virt` under our hand: registers over the qtest protocol, guest time by single-stepping an endless
-// loop over the gdb protocol (the qtest accelerator, which has a settable clock, is left out of distributions).
+// `qemu-system-riscv64 -M virt` under our hand: registers over the qtest protocol, guest time by
+// single-stepping an endless loop over the gdb protocol (the qtest accelerator, which has a settable clock,
+// is left out of distributions).
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
@@ -29,7 +30,9 @@ export async function qemuMissing(): Promise<boolean> {
 /** A stopped machine that operations are applied to one by one. */
 export type Qemu = {
   apply(o: Timeless): Promise<Outcome>
-  /** Executes so many instructions. Guest time passes, by how much is QEMU's affair: read a clock afterwards. */
+  /**
+   * Executes so many instructions. Guest time passes, by how much is QEMU's affair: read a clock afterwards.
+   */
   step(count: number): Promise<void>
   close(): void
 }
@@ -37,9 +40,32 @@ export type Qemu = {
 export async function openQemu(setup: QemuSetup): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'qtest-'))
   const child = spawn('qemu-system-riscv64', [
-    '-M', 'virt', '-m', '64', '-S', '-accel', 'tcg', '-icount', 'shift=10', '-display', 'none', '-serial', 'null', '-bios', 'none',
-    '-qtest', 'stdio', '-qtest-log', 'none', '-rtc', 'base=2023-11-14T22:13:20,clock=vm', ...(setup.args ?? []),
-    '-qmp', `unix:${join(dir, 'qmp')},server=on,wait=off`, '-gdb', `unix:${join(dir, 'gdb')},server=on,wait=off`,
+    '-M',
+    'virt',
+    '-m',
+    '64',
+    '-S',
+    '-accel',
+    'tcg',
+    '-icount',
+    'shift=10',
+    '-display',
+    'none',
+    '-serial',
+    'null',
+    '-bios',
+    'none',
+    '-qtest',
+    'stdio',
+    '-qtest-log',
+    'none',
+    '-rtc',
+    'base=2023-11-14T22:13:20,clock=vm',
+    ...(setup.args ?? []),
+    '-qmp',
+    `unix:${join(dir, 'qmp')},server=on,wait=off`,
+    '-gdb',
+    `unix:${join(dir, 'gdb')},server=on,wait=off`,
   ])
   const close = () => {
     child.kill('SIGKILL')
@@ -90,7 +116,10 @@ function qtestChannel(child: ChildProcessWithoutNullStreams) {
       const [word, what, pin] = line.split(' ')
       if (word === 'IRQ') what === 'raise' ? high.add(Number(pin)) : high.delete(Number(pin))
       else if (word === 'OK')
-        waiting?.done({ value: what ? `0x${BigInt(what).toString(16)}` : '', high: [...high].sort((a, b) => a - b) })
+        waiting?.done({
+          value: what ? `0x${BigInt(what).toString(16)}` : '',
+          high: [...high].sort((a, b) => a - b),
+        })
       else if (word?.startsWith('FAIL')) waiting?.fail(new Error(`qtest: ${line}`))
     }
   })
@@ -129,7 +158,10 @@ async function qomPaths(socket: string, types: readonly string[]): Promise<Map<s
     return JSON.parse(text.split('\n').find(l => l.includes('"return"'))!).return
   }
   await ask({ execute: 'qmp_capabilities' })
-  const tree: string = await ask({ execute: 'human-monitor-command', arguments: { 'command-line': 'info qom-tree' } })
+  const tree: string = await ask({
+    execute: 'human-monitor-command',
+    arguments: { 'command-line': 'info qom-tree' },
+  })
   s.destroy()
   const found = new Map<string, string>(), path: string[] = []
   for (const line of tree.split(/\r?\n/)) {

@@ -24,9 +24,18 @@ test('a wrong register is noticed, and the script for it is short', { skip: miss
         const board = uart.ours.board!(b)
         return {
           ...board,
-          devices: board.devices.map(d => (d.id !== 'serial0' ? d : {
-            ...d, device: { ...d.device, read: (s: any, io: any, reg: number, size: number) => d.device.read!(s, io, reg, size) & (reg === 7 ? 0x7f : 0xff) },
-          })),
+          devices: board.devices.map(d =>
+            d.id !== 'serial0'
+              ? d
+              : {
+                  ...d,
+                  device: {
+                    ...d.device,
+                    read: (s: any, io: any, reg: number, size: number) =>
+                      d.device.read!(s, io, reg, size) & (reg === 7 ? 0x7f : 0xff),
+                  },
+                },
+          ),
         }
       },
     },

@@ -1,4 +1,5 @@
-// Register scripts: what is done to a machine, one operation a line, in the words of QEMU's qtest protocol where it has them.
+// Register scripts: what is done to a machine, one operation a line, in the words of QEMU's qtest protocol
+// where it has them.
 
 export type Op =
   | { readonly op: 'read'; readonly at: number; readonly size: 1 | 2 | 4 | 8 }
@@ -8,7 +9,9 @@ export type Op =
   /** RAM contents for DMA. */
   | { readonly op: 'fill'; readonly at: number; readonly bytes: Uint8Array }
   | { readonly op: 'dump'; readonly at: number; readonly bytes: number }
-  /** Guest time passes: QEMU executes so many instructions, and our clock is set to what its clock says then. */
+  /**
+   * Guest time passes: QEMU executes so many instructions, and our clock is set to what its clock says then.
+   */
   | { readonly op: 'step'; readonly count: number }
 
 export type Timeless = Exclude<Op, { op: 'step' }>
