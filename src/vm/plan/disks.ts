@@ -67,9 +67,11 @@ export async function openDrives(config: MachineConfig, host: Host): Promise<Dri
 function openDrive(config: MachineConfig, i: number, id: string, host: Host): Drive {
   const d = config.drives![i]!
   const { serial, ...properties } = (d.properties ?? {}) as PropertyBag & { serial?: unknown }
-  const options = d.kind === 'blockdev'
+  const asked = d.kind === 'blockdev'
     ? { ...blockdevOptions(properties), ...(d.readOnly !== undefined && { readOnly: d.readOnly }) }
     : driveOptions({ ...d, properties, snapshot: d.snapshot ?? config.snapshot ?? false })
+  // What nobody writes needs no temporary storage, and stays read-only.
+  const options = asked.readOnly ? { ...asked, snapshot: false } : asked
   const node = openBlock(host, options)
   return {
     id, node,

@@ -66,7 +66,7 @@ export function planHarts(smp: MachineConfig['smp']): number {
   if (!Number.isInteger(harts) || harts < 1) throw new VmError('board.badConfig', `${harts} processors: at least 1`)
   if (harts > MAX_HARTS) throw new VmError('board.badConfig', `not implemented: ${harts} processors`, { hint: `at most ${MAX_HARTS}` })
   if (smp?.maxcpus !== undefined && smp.maxcpus !== harts)
-    throw new VmError('board.badConfig', `not implemented: maxcpus=${smp.maxcpus} with ${harts} processors (hot-plug)`)
+    throw new VmError('board.badConfig', `not implemented: maxcpus=${smp.maxcpus} with cpus=${harts} (hot-plug)`)
   return harts
 }
 

@@ -103,7 +103,7 @@ function planSerials(config: MachineConfig): Serial[] {
   const given = config.serials ?? []
   given.forEach((id, i) => {
     if (i > 0 && id !== null)
-      throw new VmError('board.badConfig', 'this machine has one serial port', { where: `serials[${i}]`, hint: '-device virtio-serial-device -device virtconsole,chardev=ID' })
+      throw new VmError('board.badConfig', 'this machine has one serial port', { where: `serials[${i}]`, hint: '-device virtio-serial-pci -device virtconsole,chardev=ID' })
   })
   const chardev = given[0]
   return [{ device: 'serial0', ...(chardev != null && { chardev }) }]
