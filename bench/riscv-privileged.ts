@@ -1,4 +1,5 @@
-// What the privileged architecture's hot paths cost, in nanoseconds per call: `node bench/riscv-privileged.ts`.
+// What the privileged architecture's hot paths cost, in nanoseconds per call: `node
+// bench/riscv-privileged.ts`.
 import { Access } from '../src/isa/isa.ts'
 import { Mmu } from '../src/isa/riscv/cpu.ts'
 import { fixture, RAM } from '../src/isa/riscv/fixture.ts'
@@ -40,7 +41,8 @@ measure('page fault: walk, note, deliver; and sret', () => {
   f.system('SRET', 0x10200073)
 })
 f.system('ECALL')
-const csr = (number: number, funct3: number, rs1: number) => (number << 20) | (rs1 << 15) | (funct3 << 12) | (6 << 7) | 0x73
+const csr = (number: number, funct3: number, rs1: number) => 
+  (number << 20) | (rs1 << 15) | (funct3 << 12) | (6 << 7) | 0x73
 s.x.set(5, 2n)
 const set = csr(0x100, 2, 5), clear = csr(0x100, 3, 5), scratch = csr(0x140, 1, 5), sip = csr(0x144, 2, 0)
 measure('csrrs and csrrc sstatus.SIE', () => {
@@ -50,7 +52,9 @@ measure('csrrs and csrrc sstatus.SIE', () => {
 measure('csrrw sscratch', () => cpu.system(3, scratch))
 measure('csrr sip', () => cpu.system(3, sip))
 measure('time', () => cpu.call(0))
-measure('interrupt() with nothing pending', () => { if (cpu.interrupt()) throw new Error('no interrupt expected') })
+measure('interrupt() with nothing pending', () => {
+  if (cpu.interrupt()) throw new Error('no interrupt expected')
+})
 s.mideleg = 0x222n
 s.mie = 0x222n
 s.mstatus |= 2n

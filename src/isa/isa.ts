@@ -1,11 +1,12 @@
-// What an architecture gives to the rest, and what it may ask for. The recompiler knows a processor only through this.
+// What an architecture gives to the rest, and what it may ask for. The recompiler knows a processor only
+// through this.
 import type { FloatPolicyName } from '../base/softfloat.ts'
 import type { Builder } from '../ir/build.ts'
 import type { Type } from '../ir/ops.ts'
 import { array, f64, transient, u32, u64, type Schema } from '../state/schema.ts'
 
-/** The fields that every processor's state starts with: what generated code and the threads around it know by address.
- * `exitRequest` must stay first. */
+/** The fields that every processor's state starts with: what generated code and the threads around it know by
+ * address. `exitRequest` must stay first. */
 export const vcpuCore = {
   /** Bits that make generated code leave (see ExitRequest); set by any thread with Atomics.or. */
   exitRequest: transient(u32()),
@@ -14,7 +15,8 @@ export const vcpuCore = {
   pc: u64(),
   /** Everything outside the instruction bytes that a translation depends on; an ISA packs it as it likes. */
   mode: transient(u32()),
-  /** Byte addresses of the current software TLB and jump cache (they change with privilege and address space). */
+  /** Byte addresses of the current software TLB and jump cache (they change with privilege and address
+   * space). */
   tlb: transient(u32()),
   jumpCache: transient(u32()),
   /** Non-zero while the processor waits for an interrupt (WFI, HLT). */
@@ -44,8 +46,8 @@ export type RegisterSpec = {
   readonly offset: number
 }
 
-/** The bytes a lifter reads. Offsets count from the block's first byte; -1 where the next byte cannot be had without a
- * fault (the page ends and the next one is not known to be mapped). */
+/** The bytes a lifter reads. Offsets count from the block's first byte; -1 where the next byte cannot be had
+ * without a fault (the page ends and the next one is not known to be mapped). */
 export type Code = {
   u8(offset: number): number
   u16(offset: number): number
@@ -60,8 +62,8 @@ export type LiftLimits = {
 export const Access = { READ: 0, WRITE: 1, EXECUTE: 2 } as const
 export type Access = (typeof Access)[keyof typeof Access]
 
-/** Where an access goes, and what the software TLB may allow without asking again. The object that `translate` returns
- * is reused by its next call. */
+/** Where an access goes, and what the software TLB may allow without asking again. The object that
+ * `translate` returns is reused by its next call. */
 export type Translation = {
   /** Physical address of the accessed byte: a number below 2^53. */
   pa: number
@@ -70,47 +72,52 @@ export type Translation = {
   execute: boolean
   /** Valid in every address space (a global page). */
   global: boolean
-  /** The answer holds for every byte of the 4 KiB page. If not (a physical memory protection region that begins or ends
-   * inside the page), it holds for this access only: it must not enter the TLB, and code there is fetched instruction by
-   * instruction, each half with its own `translate`. */
+  /** The answer holds for every byte of the 4 KiB page. If not (a physical memory protection region that
+   * begins or ends inside the page), it holds for this access only: it must not enter the TLB, and code there
+   * is fetched instruction by instruction, each half with its own `translate`. */
   whole: boolean
-  /** log2 of the size of the mapping that this is part of (12, 21, 30, 39): a flush of any address in such a mapping means
-   * all of it, so a TLB of 4 KiB entries must remember the range of larger ones. */
+  /** log2 of the size of the mapping that this is part of (12, 21, 30, 39): a flush of any address in such a
+   * mapping means all of it, so a TLB of 4 KiB entries must remember the range of larger ones. */
   pageBits: number
 }
 
-/** What processor code may ask of the machine around it. 64-bit values go as two halves, unsigned or signed alike. */
+/** What processor code may ask of the machine around it. 64-bit values go as two halves, unsigned or signed
+ * alike. */
 export type CpuServices = {
   readonly hart: number
   /** Byte offset in the one memory of guest RAM at `pa`, or -1: how page walkers read their tables. */
   ramAt(pa: number): number
-  /** Atomic compare and swap of an aligned 64-bit word in RAM (a page-table entry): false if it was not the expected
-   * value. Does what any store of the guest does besides: dirty bits, translated code in that page. */
+  /** Atomic compare and swap of an aligned 64-bit word in RAM (a page-table entry): false if it was not the
+   * expected value. Does what any store of the guest does besides: dirty bits, translated code in that page.
+   * */
   casWord(pa: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean
   /** Guest time. */
   nowNs(): number
-  /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead of time. */
+  /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead
+   * of time. */
   readonly countsInstructions?: boolean
-  /** Drops this processor's translations of one address space, or of all. Global pages of one address space may stay. */
+  /** Drops this processor's translations of one address space, or of all. Global pages of one address space
+   * may stay. */
   flushTlb(addressSpace?: number): void
-  /** The same for the page or the larger mapping (Translation.pageBits) around one address; without an address space
-   * also if it is global. */
+  /** The same for the page or the larger mapping (Translation.pageBits) around one address; without an
+   * address space also if it is global. */
   flushPage(vaLo: number, vaHi: number, addressSpace?: number): void
-  /** Makes an address space and a privilege-dependent MMU mode current for data accesses; the second pair is for
-   * instruction fetch. They differ only while machine-mode code borrows another mode's memory for its data. */
+  /** Makes an address space and a privilege-dependent MMU mode current for data accesses; the second pair is
+   * for instruction fetch. They differ only while machine-mode code borrows another mode's memory for its
+   * data. */
   selectTlb(addressSpace: number, mmuMode: number, fetchSpace: number, fetchMode: number): void
   /** Drops translated code (an instruction fence). */
   flushCode(): void
-  /** Arms this processor's own timer on the guest clock: at the deadline or later, never earlier, its ExitRequest.INTERRUPT
-   * is set and it is woken. Infinity disarms it. */
+  /** Arms this processor's own timer on the guest clock: at the deadline or later, never earlier, its
+   * ExitRequest.INTERRUPT is set and it is woken. Infinity disarms it. */
   armTimer(deadlineNs: number): void
 }
 
 /** Result of `translate`: a translation, or a fault that has been noted in the state for `deliver`. */
 export type TranslateResult = Translation | null
 
-/** Faults of an access that its translation could not foresee. BUS: nothing answers at the physical address. MISALIGNED:
- * an access that must be aligned is not. */
+/** Faults of an access that its translation could not foresee. BUS: nothing answers at the physical address.
+ * MISALIGNED: an access that must be aligned is not. */
 export const Fault = { BUS: 0, MISALIGNED: 1 } as const
 export type Fault = (typeof Fault)[keyof typeof Fault]
 
@@ -122,14 +129,16 @@ export type Fault = (typeof Fault)[keyof typeof Fault]
  */
 export type Cpu = {
   readonly isa: Isa
-  /** Address translation of one access of `size` bytes that does not cross a page; null and the fault noted in the state
-   * if it is not allowed. A write also stands for the read of an atomic operation. */
+  /** Address translation of one access of `size` bytes that does not cross a page; null and the fault noted
+   * in the state if it is not allowed. A write also stands for the read of an atomic operation. */
   translate(vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number): TranslateResult
-  /** Physical address for a debugger, or -1: the current fetch mode's view, no permission asked, nothing changed. */
+  /** Physical address for a debugger, or -1: the current fetch mode's view, no permission asked, nothing
+   * changed. */
   probe(vaLo: number, vaHi: number): number
   /** Notes a fault of an access, for `deliver`. */
   fault(kind: Fault, vaLo: number, vaHi: number, access: Access): void
-  /** Takes the noted fault: saves the state as the architecture says, sets pc to the handler. pc is at the instruction. */
+  /** Takes the noted fault: saves the state as the architecture says, sets pc to the handler. pc is at the
+   * instruction. */
   deliver(): void
   /** Runs system helper `helper` (an instruction the recompiler leaves to us); pc is at the instruction. */
   system(helper: number, arg: number): void
@@ -141,7 +150,8 @@ export type Cpu = {
   wakes(): boolean
   /** Gives the whole state its reset values. */
   reset(): void
-  /** Derives again what is not saved (mode, the current TLB, the timer) after the state was loaded from outside. */
+  /** Derives again what is not saved (mode, the current TLB, the timer) after the state was loaded from
+   * outside. */
   refresh(): void
   readonly debug: DebugTarget
   readonly float: FloatState

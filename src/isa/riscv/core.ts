@@ -1,6 +1,6 @@
-// A hart as the privileged architecture's functions see it: 64-bit registers as two 32-bit halves, because a BigInt is an
-// allocation and traps, page walks and status-register accesses run a million times a second. Also the two functions
-// that derive what recompiled code depends on: the mode word, and the current TLB.
+// A hart as the privileged architecture's functions see it: 64-bit registers as two 32-bit halves, because a
+// BigInt is an allocation and traps, page walks and status-register accesses run a million times a second.
+// Also the two functions that derive what recompiled code depends on: the mode word, and the current TLB.
 import { bind } from '../../state/bind.ts'
 import type { Views } from '../../state/views.ts'
 import { type CpuServices, ExitRequest, type Translation } from '../isa.ts'
@@ -9,17 +9,25 @@ import { BARE_SPACE, type Hart, hartLayout, Mmu, Mode } from './cpu.ts'
 export const Priv = { USER: 0, SUPERVISOR: 1, MACHINE: 3 } as const
 
 /** mstatus and sstatus: bits of the low half. SD is bit 63. */
-export const Status = { SIE: 1 << 1, MIE: 1 << 3, SPIE: 1 << 5, MPIE: 1 << 7, SPP: 1 << 8, MPP_SHIFT: 11, MPP: 3 << 11,
-  FS_SHIFT: 13, FS: 3 << 13, MPRV: 1 << 17, SUM: 1 << 18, MXR: 1 << 19, TVM: 1 << 20, TW: 1 << 21, TSR: 1 << 22 } as const
+export const Status = {
+  SIE: 1 << 1, MIE: 1 << 3, SPIE: 1 << 5, MPIE: 1 << 7, SPP: 1 << 8, MPP_SHIFT: 11, MPP: 3 << 11,
+  FS_SHIFT: 13, FS: 3 << 13, MPRV: 1 << 17, SUM: 1 << 18, MXR: 1 << 19,
+  TVM: 1 << 20, TW: 1 << 21, TSR: 1 << 22,
+} as const
 /** The high half: UXL = SXL = 64 bits, and with a dirty floating-point unit SD. */
 const STATUS_HI = 0xa, STATUS_HI_DIRTY = 0x8000000a | 0
 
 /** Interrupts by number, and as bits of mip, mie and mideleg. */
 export const Irq = { SSI: 1, MSI: 3, STI: 5, MTI: 7, SEI: 9, MEI: 11 } as const
-export const Ip = { SSIP: 1 << 1, MSIP: 1 << 3, STIP: 1 << 5, MTIP: 1 << 7, SEIP: 1 << 9, MEIP: 1 << 11 } as const
+export const Ip = {
+  SSIP: 1 << 1, MSIP: 1 << 3, STIP: 1 << 5, MTIP: 1 << 7, SEIP: 1 << 9, MEIP: 1 << 11,
+} as const
 
-export const Cause = { FETCH_MISALIGNED: 0, FETCH_ACCESS: 1, ILLEGAL: 2, BREAKPOINT: 3, LOAD_MISALIGNED: 4, LOAD_ACCESS: 5,
-  STORE_MISALIGNED: 6, STORE_ACCESS: 7, ECALL_U: 8, ECALL_S: 9, ECALL_M: 11, FETCH_PAGE: 12, LOAD_PAGE: 13, STORE_PAGE: 15 } as const
+export const Cause = {
+  FETCH_MISALIGNED: 0, FETCH_ACCESS: 1, ILLEGAL: 2, BREAKPOINT: 3, LOAD_MISALIGNED: 4, LOAD_ACCESS: 5,
+  STORE_MISALIGNED: 6, STORE_ACCESS: 7, ECALL_U: 8, ECALL_S: 9, ECALL_M: 11, FETCH_PAGE: 12, LOAD_PAGE: 13,
+  STORE_PAGE: 15,
+} as const
 
 /** Bits of menvcfg's high half. */
 export const Envcfg = { STCE: 1 << 31, ADUE: 1 << 29 } as const
@@ -36,7 +44,8 @@ export const W = Object.fromEntries(
 export type Core = {
   readonly s: Hart
   readonly views: Views
-  /** The memory as signed words, the index of the state's first one, and the byte offset of its privilege level. */
+  /** The memory as signed words, the index of the state's first one, and the byte offset of its privilege
+   * level. */
   readonly i32: Int32Array
   readonly w: number
   readonly u8: Uint8Array
@@ -46,7 +55,8 @@ export type Core = {
   readonly translation: Translation
   /** High half of the last CSR that was read. */
   hi: number
-  /** Which bits of the low half the CSR write in progress means to change: all, or those that CSRRS and CSRRC name. */
+  /** Which bits of the low half the CSR write in progress means to change: all, or those that CSRRS and CSRRC
+   * name. */
   changing: number
   /** What selectTlb chose last; dropped by `forget`. */
   space: number
@@ -55,7 +65,13 @@ export type Core = {
   fetchMode: number
   /** pmpcfg and pmpaddr decoded: the number of entries in force, whether the first
    * lets everything through; their bounds and configuration in order of priority. */
-  readonly pmp: { count: number; open: boolean; readonly start: Float64Array; readonly end: Float64Array; readonly cfg: Uint8Array }
+  readonly pmp: {
+    count: number
+    open: boolean
+    readonly start: Float64Array
+    readonly end: Float64Array
+    readonly cfg: Uint8Array
+  }
 }
 
 export function makeCore(views: Views, at: number, services: CpuServices): Core {
@@ -67,14 +83,16 @@ export function makeCore(views: Views, at: number, services: CpuServices): Core 
     u8: views.u8,
     privAt: at + hartLayout.offsets.priv,
     services,
-    translation: { pa: 0, read: false, write: false, execute: false, global: false, whole: true, pageBits: 12 },
+    translation: { pa: 0, read: false, write: false, execute: false, global: false, whole: true,
+      pageBits: 12 },
     hi: 0,
     changing: -1,
     space: -1,
     mmuMode: -1,
     fetchSpace: -1,
     fetchMode: -1,
-    pmp: { count: 0, open: false, start: new Float64Array(16), end: new Float64Array(16), cfg: new Uint8Array(16) },
+    pmp: { count: 0, open: false, start: new Float64Array(16), end: new Float64Array(16),
+      cfg: new Uint8Array(16) },
   }
 }
 
@@ -109,7 +127,8 @@ export function writeStatus(c: Core, lo: number, mask: number): void {
   if (changed & next & (Status.SIE | Status.MIE)) requestInterrupt(c)
 }
 
-/** Enters a privilege level. `status` is the new low half of mstatus, of which FS, MXR and the trap bits are as before. */
+/** Enters a privilege level. `status` is the new low half of mstatus, of which FS, MXR and the trap bits are
+ * as before. */
 export function setPriv(c: Core, priv: number, status: number): void {
   c.i32[c.w + W.mstatus] = status
   c.u8[c.privAt] = priv
@@ -120,8 +139,8 @@ export function setPriv(c: Core, priv: number, status: number): void {
   selectTlb(c)
 }
 
-/** The mode word from its sources. Bits that cannot matter in the current state are 0, so that code is not translated
- * twice for nothing. */
+/** The mode word from its sources. Bits that cannot matter in the current state are 0, so that code is not
+ * translated twice for nothing. */
 export function updateMode(c: Core): void {
   const { i32, w } = c, status = i32[w + W.mstatus]!, priv = c.u8[c.privAt]!
   let mode = priv
@@ -164,7 +183,8 @@ export function selectTlb(c: Core): void {
     space = as === Priv.MACHINE ? BARE_SPACE : paged
     mmuMode = mmuModeOf(as, status)
   }
-  if (space === c.space && mmuMode === c.mmuMode && fetchSpace === c.fetchSpace && fetchMode === c.fetchMode) return
+  if (space === c.space && mmuMode === c.mmuMode && fetchSpace === c.fetchSpace
+    && fetchMode === c.fetchMode) return
   c.space = space
   c.mmuMode = mmuMode
   c.fetchSpace = fetchSpace

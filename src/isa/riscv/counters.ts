@@ -1,6 +1,6 @@
-// Time and counters (Zicntr, Sstc). time counts at 10 MHz of guest time; cycle at 1 GHz of it and instret alike, unless
-// instructions are counted: then both follow the count, as on a machine that retires one per cycle.
-// Zihpm: hpmcounter3-31 exist and read 0.
+// Time and counters (Zicntr, Sstc). time counts at 10 MHz of guest time; cycle at 1 GHz of it and instret
+// alike, unless instructions are counted: then both follow the count, as on a machine that retires one per
+// cycle. Zihpm: hpmcounter3-31 exist and read 0.
 import type { Core } from './core.ts'
 import { Counter, Envcfg, Ip, requestInterrupt, setPair, W } from './core.ts'
 
@@ -53,7 +53,8 @@ export const hasStimecmp = (c: Core): boolean => (c.i32[c.w + W.menvcfg + 1]! & 
 
 /** When the time reaches stimecmp, in nanoseconds; Infinity if not within what a clock can count. */
 function timerDeadline(c: Core): number {
-  const ticks = (c.i32[c.w + W.stimecmp + 1]! >>> 0) * TWO32 + (c.i32[c.w + W.stimecmp]! >>> 0), ns = ticks * NS_PER_TICK
+  const ticks = (c.i32[c.w + W.stimecmp + 1]! >>> 0) * TWO32 + (c.i32[c.w + W.stimecmp]! >>> 0)
+  const ns = ticks * NS_PER_TICK
   return ns > Number.MAX_SAFE_INTEGER ? Infinity : ns
 }
 

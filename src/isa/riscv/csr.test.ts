@@ -9,7 +9,8 @@ const FS_SD = 0x8000000000006000n, ONES = 0xffffffffffffffffn
 const instruction = (number: number, funct3: number, rd: number, rs1: number) =>
   (number << 20) | (rs1 << 15) | (funct3 << 12) | (rd << 7) | 0x73
 
-/** What a register keeps of all ones and all zeros, written in machine mode with FS on; missing: it keeps everything. */
+/** What a register keeps of all ones and all zeros, written in machine mode with FS on; missing: it keeps
+ * everything. */
 const keeps: { readonly [name: string]: readonly [bigint, bigint] } = {
   fflags: [0x1fn, 0n], frm: [7n, 0n], fcsr: [0xffn, 0n],
   mstatus: [0x8000000a007e79aan, 0xa00000000n], sstatus: [0x80000002000c6122n, 0x200000000n],
@@ -21,7 +22,8 @@ const keeps: { readonly [name: string]: readonly [bigint, bigint] } = {
   mcounteren: [0xffffffffn, 0n], scounteren: [0xffffffffn, 0n], mcountinhibit: [5n, 0n],
   menvcfg: [0xa000000000000001n, 0n], senvcfg: [1n, 0n],
   satp: [0n, 0n], // mode 15 is reserved: no change
-  pmpcfg0: [0x9f9f9f9f9f9f9f9fn, 0x9f9f9f9f9f9f9f9fn], pmpcfg2: [0x9f9f9f9f9f9f9f9fn, 0x9f9f9f9f9f9f9f9fn], // locked
+  pmpcfg0: [0x9f9f9f9f9f9f9f9fn, 0x9f9f9f9f9f9f9f9fn], // locked
+  pmpcfg2: [0x9f9f9f9f9f9f9f9fn, 0x9f9f9f9f9f9f9f9fn],
   ...Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`pmpaddr${i}`, [0x3fffffffffffffn, 0n]])),
   ...Object.fromEntries(Array.from({ length: 29 }, (_, i) => [`mhpmcounter${i + 3}`, [0n, 0n]])),
   ...Object.fromEntries(Array.from({ length: 29 }, (_, i) => [`mhpmevent${i + 3}`, [0n, 0n]])),
@@ -49,8 +51,9 @@ for (const { number, name } of csrs) {
 
 test('every field of the state that is a register is one of the CSRs', () => {
   const names = new Set(csrs.map(c => c.name))
-  for (const field of ['mstatus', 'medeleg', 'mideleg', 'mie', 'mip', 'mtvec', 'mscratch', 'mepc', 'mcause', 'mtval', 'mcounteren',
-    'mcountinhibit', 'menvcfg', 'stvec', 'sscratch', 'sepc', 'scause', 'stval', 'scounteren', 'senvcfg', 'satp', 'stimecmp'])
+  for (const field of ['mstatus', 'medeleg', 'mideleg', 'mie', 'mip', 'mtvec', 'mscratch', 'mepc', 'mcause',
+    'mtval', 'mcounteren', 'mcountinhibit', 'menvcfg', 'stvec', 'sscratch', 'sepc', 'scause', 'stval',
+    'scounteren', 'senvcfg', 'satp', 'stimecmp'])
     assert.ok(names.has(field), field)
 })
 
@@ -82,7 +85,8 @@ test('privilege and read-only bits of the number decide, for every number', () =
     for (const priv of [0, 1, 3]) {
       const read = known.has(number) && ((number >> 8) & 3) <= priv
       assert.equal(legal(f, priv, number, 2, 0), read, `read ${number.toString(16)} from ${priv}`)
-      assert.equal(legal(f, priv, number, 2, 9), read && number >> 10 !== 3, `csrrs ${number.toString(16)} from ${priv}`)
+      assert.equal(legal(f, priv, number, 2, 9), read && number >> 10 !== 3,
+        `csrrs ${number.toString(16)} from ${priv}`)
       assert.equal(legal(f, priv, number, 7, 0), read, `csrrci 0 ${number.toString(16)} from ${priv}`)
       if (number >> 10 === 3) assert.equal(legal(f, priv, number, 1, 9), false)
     }
@@ -92,7 +96,8 @@ test('the six instructions', () => {
   const f = fixture(), { s } = f, MSCRATCH = 0x340
   s.mscratch = 0xf0f0f0f0_f0f0f0f0n
   s.pc = 0xfffffffcn
-  const run = (funct3: number, rd: number, rs1: number) => f.cpu.system(System.CSR, instruction(MSCRATCH, funct3, rd, rs1))
+  const run = (funct3: number, rd: number, rs1: number) =>
+    f.cpu.system(System.CSR, instruction(MSCRATCH, funct3, rd, rs1))
   s.x.set(7, 0x12345678_9abcdef0n)
   run(1, 7, 7)
   assert.deepEqual([s.x.get(7), s.mscratch, s.pc], [0xf0f0f0f0_f0f0f0f0n, 0x12345678_9abcdef0n, 0x100000000n])
@@ -203,8 +208,10 @@ test('SFENCE.VMA passes on address and ASID exactly', () => {
   const f = fixture()
   f.s.x.set(10, 0xffffffc012345678n)
   f.s.x.set(11, 0x7fff0042n)
-  for (const [rs1, rs2, call] of [[0, 0, 'flush'], [0, 11, 'flush asid 66'], [10, 0, 'flush ffffffc012345678'],
-    [10, 11, 'flush ffffffc012345678 asid 66']] as const) {
+  for (const [rs1, rs2, call] of [
+    [0, 0, 'flush'], [0, 11, 'flush asid 66'], [10, 0, 'flush ffffffc012345678'],
+    [10, 11, 'flush ffffffc012345678 asid 66'],
+  ] as const) {
     f.system('SFENCE_VMA', 0x12000073 | (rs1 << 15) | (rs2 << 20))
     assert.deepEqual(f.take(), [call])
   }

@@ -1,11 +1,12 @@
-// Control and status registers, as a table: number, name, how it reads and what a write keeps. Who may access one follows
-// from the number (bits 9-8: lowest privilege, bits 11-10 = 3: read-only). Unprivileged specification chapter 6 (Zicsr),
-// privileged specification chapters 2-4; Zicntr, Zihpm, Sstc, Svadu.
+// Control and status registers, as a table: number, name, how it reads and what a write keeps. Who may access
+// one follows from the number (bits 9-8: lowest privilege, bits 11-10 = 3: read-only). Unprivileged
+// specification chapter 6 (Zicsr), privileged specification chapters 2-4; Zicntr, Zihpm, Sstc, Svadu.
 //
-// Not there, so illegal instructions: debug triggers (Sdtrig), hypervisor, vector, Smstateen, Smepmp, Sscofpmf.
+// Not there, so illegal instructions: debug triggers (Sdtrig), hypervisor, vector, Smstateen, Smepmp,
+// Sscofpmf.
 import {
-  advance, type Core, Counter, countersAllowed, Envcfg, Ip, Priv, privOf, requestInterrupt, SatpMode, selectTlb, setPair,
-  Status, updateMode, W, writeStatus,
+  advance, type Core, Counter, countersAllowed, Envcfg, Ip, Priv, privOf, requestInterrupt, SatpMode,
+  selectTlb, setPair, Status, updateMode, W, writeStatus,
 } from './core.ts'
 import {
   hasStimecmp, pollTimer, readCounter, readTime, updateTimer, writeCounter, writeCountInhibit,
@@ -46,7 +47,8 @@ const plain = (number: number, name: Field, maskLo = -1, maskHi = -1, after?: (c
     after?.(c)
   },
 })
-const custom = (number: number, name: string, read: Csr['read'], rest: Rest = {}): Csr => ({ number, name, read, ...rest })
+const custom = (number: number, name: string, read: Csr['read'], rest: Rest = {}): Csr =>
+  ({ number, name, read, ...rest })
 const constant = (number: number, name: string, value: number): Csr =>
   ({ number, name, read: c => low(c, value), write() {} })
 const range = (from: number, to: number, make: (i: number) => Csr): Csr[] =>
@@ -66,7 +68,8 @@ function writeFcsr(c: Core, frm: number, fflags: number): void {
 const fflags = (c: Core): number => c.i32[c.w + W.fflags]!
 const frm = (c: Core): number => c.i32[c.w + W.frm]!
 const float: Csr[] = [
-  custom(0x001, 'fflags', c => low(c, fflags(c)), { allowed: fsOn, write: (c, lo) => writeFcsr(c, frm(c), lo) }),
+  custom(0x001, 'fflags', c => low(c, fflags(c)),
+    { allowed: fsOn, write: (c, lo) => writeFcsr(c, frm(c), lo) }),
   custom(0x002, 'frm', c => low(c, frm(c)), { allowed: fsOn, write: (c, lo) => writeFcsr(c, lo, fflags(c)) }),
   custom(0x003, 'fcsr', c => low(c, fflags(c) | (frm(c) << 5)),
     { allowed: fsOn, write: (c, lo) => writeFcsr(c, lo >> 5, lo) }),
@@ -87,7 +90,8 @@ const status: Csr[] = [
   { number: 0x301, name: 'misa', read: read('misa'), write() {} },
 ]
 
-// Interrupts. mip: what software may write is in `mip`, SSIP also in `lines` (from other harts), the rest in `lines` alone.
+// Interrupts. mip: what software may write is in `mip`, SSIP also in `lines` (from other harts), the rest in
+// `lines` alone.
 const M_IRQS = Ip.SSIP | Ip.MSIP | Ip.STIP | Ip.MTIP | Ip.SEIP | Ip.MEIP
 const S_IRQS = Ip.SSIP | Ip.STIP | Ip.SEIP
 const EXCEPTIONS = 0xb3ff // all but environment calls from M mode, and the reserved ones
@@ -114,14 +118,20 @@ const interrupts: Csr[] = [
   plain(0x303, 'mideleg', S_IRQS, 0, requestInterrupt),
   custom(0x304, 'mie', c => low(c, c.i32[c.w + W.mie]!), { write: (c, lo) => writeMie(c, lo, M_IRQS) }),
   custom(0x344, 'mip', mip, { readToModify: softMip, write: (c, lo) => writeMip(c, lo, S_IRQS) }),
-  custom(0x104, 'sie', c => low(c, c.i32[c.w + W.mie]! & mideleg(c)), { write: (c, lo) => writeMie(c, lo, mideleg(c)) }),
+  custom(0x104, 'sie', c => low(c, c.i32[c.w + W.mie]! & mideleg(c)),
+    { write: (c, lo) => writeMie(c, lo, mideleg(c)) }),
   custom(0x144, 'sip', c => low(c, mip(c) & mideleg(c)),
-    { readToModify: c => low(c, softMip(c) & mideleg(c)), write: (c, lo) => writeMip(c, lo, Ip.SSIP & mideleg(c)) }),
+    {
+      readToModify: c => low(c, softMip(c) & mideleg(c)),
+      write: (c, lo) => writeMip(c, lo, Ip.SSIP & mideleg(c)),
+    }),
 ]
 
 /** Direct or vectored; the reserved modes leave the register as it was. */
 const vector = (number: number, name: 'mtvec' | 'stvec'): Csr =>
-  custom(number, name, read(name), { write: (c, lo, hi) => { if ((lo & 2) === 0) setPair(c, W[name], lo, hi) } })
+  custom(number, name, read(name), {
+    write(c, lo, hi) { if ((lo & 2) === 0) setPair(c, W[name], lo, hi) },
+  })
 const trapSetup: Csr[] = [
   vector(0x305, 'mtvec'), vector(0x105, 'stvec'),
   plain(0x340, 'mscratch'), plain(0x140, 'sscratch'),
@@ -135,7 +145,8 @@ function writeSatp(c: Core, lo: number, hi: number): void {
   if (mode !== SatpMode.BARE && mode !== SatpMode.SV39 && mode !== SatpMode.SV48) return
   const old = i32[w + W.satp + 1]! >>> 28
   setPair(c, W.satp, lo, hi)
-  // An ASID means different things in the two paged modes; software must flush here, but nothing is lost by being sure.
+  // An ASID means different things in the two paged modes; software must flush here, but nothing is lost by
+  // being sure.
   if (old !== mode && old !== SatpMode.BARE && mode !== SatpMode.BARE) c.services.flushTlb()
   selectTlb(c)
 }
@@ -155,21 +166,24 @@ const translation: Csr[] = [
 const enabled = (bit: number) => (c: Core): boolean => (countersAllowed(c) & bit) !== 0
 const cycle = (c: Core): number => readCounter(c, W.mcycle, Counter.CY)
 const instret = (c: Core): number => readCounter(c, W.minstret, Counter.IR)
-const counterEnable = (number: number, name: 'mcounteren' | 'scounteren'): Csr => plain(number, name, -1, 0, updateMode)
+const counterEnable = (number: number, name: 'mcounteren' | 'scounteren'): Csr =>
+  plain(number, name, -1, 0, updateMode)
 const counters: Csr[] = [
   custom(0xc00, 'cycle', cycle, { allowed: enabled(Counter.CY) }),
   custom(0xc01, 'time', readTime, { allowed: enabled(Counter.TM) }),
   custom(0xc02, 'instret', instret, { allowed: enabled(Counter.IR) }),
   ...range(3, 31, i => custom(0xc00 + i, `hpmcounter${i}`, c => low(c, 0), { allowed: enabled(1 << i) })),
   custom(0xb00, 'mcycle', cycle, { write: (c, lo, hi) => writeCounter(c, W.mcycle, Counter.CY, lo, hi) }),
-  custom(0xb02, 'minstret', instret, { write: (c, lo, hi) => writeCounter(c, W.minstret, Counter.IR, lo, hi) }),
+  custom(0xb02, 'minstret', instret,
+    { write: (c, lo, hi) => writeCounter(c, W.minstret, Counter.IR, lo, hi) }),
   ...range(3, 31, i => constant(0xb00 + i, `mhpmcounter${i}`, 0)),
   ...range(3, 31, i => constant(0x320 + i, `mhpmevent${i}`, 0)),
   counterEnable(0x306, 'mcounteren'), counterEnable(0x106, 'scounteren'),
   custom(0x320, 'mcountinhibit', c => low(c, c.i32[c.w + W.mcountinhibit]!),
     { write: (c, lo) => writeCountInhibit(c, lo & (Counter.CY | Counter.IR)) }),
   custom(0x14d, 'stimecmp', read('stimecmp'), {
-    allowed: c => privOf(c) === Priv.MACHINE || (hasStimecmp(c) && (c.i32[c.w + W.mcounteren]! & Counter.TM) !== 0),
+    allowed: c => privOf(c) === Priv.MACHINE
+      || (hasStimecmp(c) && (c.i32[c.w + W.mcounteren]! & Counter.TM) !== 0),
     write(c, lo, hi) {
       setPair(c, W.stimecmp, lo, hi)
       updateTimer(c)
@@ -198,7 +212,8 @@ export const csrOf = (number: number): Csr | undefined => byNumber[number]
 
 /** The Zicsr instructions. */
 export function csrInstruction(c: Core, word: number): void {
-  const number = word >>> 20, csr = byNumber[number], kind = (word >> 12) & 3, rs1 = (word >> 15) & 31, rd = (word >> 7) & 31
+  const number = word >>> 20, csr = byNumber[number]
+  const kind = (word >> 12) & 3, rs1 = (word >> 15) & 31, rd = (word >> 7) & 31
   const writes = kind === 1 || rs1 !== 0
   if (csr === undefined || (number >> 8 & 3) > privOf(c) || (writes && number >> 10 === 3)
     || (csr.allowed !== undefined && !csr.allowed(c))) return illegal(c, word)

@@ -35,7 +35,9 @@ const isa = (): Isa => ({
 })
 
 /** `count` harts over one memory. */
-export function fixtures(count: number, platform?: (views: Views, harts: readonly number[]) => SbiPlatform): Fixture[] {
+export function fixtures(
+  count: number, platform?: (views: Views, harts: readonly number[]) => SbiPlatform,
+): Fixture[] {
   const ramAt = STATES + Math.ceil((count * hartLayout.sizeBytes) / 4096) * 4096
   const views = viewsOf(new SharedArrayBuffer(ramAt + RAM_BYTES))
   const harts = Array.from({ length: count }, (_, i) => STATES + i * hartLayout.sizeBytes)

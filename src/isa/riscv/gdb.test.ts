@@ -4,7 +4,8 @@ import { Mmu } from './cpu.ts'
 import { fixture } from './fixture.ts'
 
 test('numbers are those of gdb’s RISC-V port, each once, and each in the XML', () => {
-  const { debug } = fixture().cpu, number = (name: string) => debug.registers.find(r => r.name === name)?.number
+  const { debug } = fixture().cpu, number = (name: string) =>
+    debug.registers.find(r => r.name === name)?.number
   assert.deepEqual(['zero', 'fp', 't6', 'pc', 'ft0', 'ft11', 'fflags', 'mstatus', 'time'].map(number),
     [0, 8, 31, 32, 33, 64, 66, 65 + 0x300, 65 + 0xc01])
   assert.equal(new Set(debug.registers.map(r => r.number)).size, debug.registers.length)
@@ -12,7 +13,8 @@ test('numbers are those of gdb’s RISC-V port, each once, and each in the XML',
   for (const r of debug.registers)
     assert.equal(text.split(`name="${r.name}" bitsize="${r.bits}"`).length, 2, r.name)
   for (const [, file] of debug.xml['target.xml']!.matchAll(/href="(.*?)"/g)) assert.ok(debug.xml[file!], file)
-  assert.deepEqual(debug.registers.filter(r => r.general).map(r => r.number), Array.from({ length: 33 }, (_, i) => i))
+  assert.deepEqual(debug.registers.filter(r => r.general).map(r => r.number),
+    Array.from({ length: 33 }, (_, i) => i))
 })
 
 test('every register reads, and what is written is read back', () => {

@@ -1,5 +1,5 @@
-// The hart as gdb sees it: register numbers as in gdb's own RISC-V port (x0-x31, pc, f0-f31, then 65 + CSR number), and the
-// XML that names them.
+// The hart as gdb sees it: register numbers as in gdb's own RISC-V port (x0-x31, pc, f0-f31, then 65 + CSR
+// number), and the XML that names them.
 import type { DebugRegister, DebugTarget } from '../isa.ts'
 import { type Core, selectTlb, updateMode } from './core.ts'
 import { registers as isaRegisters } from './cpu.ts'
@@ -14,18 +14,25 @@ const isFloat = (number: number) => number >= 1 && number <= 3
 const registers: readonly DebugRegister[] = [
   ...Array.from({ length: 32 }, (_, i) => ({ number: i, name: xName(i), bits: 64 as const, general: true })),
   { number: PC, name: 'pc', bits: 64, general: true },
-  ...Array.from({ length: 32 }, (_, i) => ({ number: F + i, name: names[32 + i]!, bits: 64 as const, general: false })),
+  ...Array.from({ length: 32 }, (_, i) =>
+    ({ number: F + i, name: names[32 + i]!, bits: 64 as const, general: false })),
   ...csrs.map(r => ({
     number: CSR + r.number, name: r.name, bits: isFloat(r.number) ? 32 as const : 64 as const, general: false,
   })),
 ]
 
 const feature = (name: string, body: string) =>
-  `<?xml version="1.0"?>\n<!DOCTYPE feature SYSTEM "gdb-target.dtd">\n<feature name="${name}">\n${body}</feature>\n`
+  `<?xml version="1.0"?>
+<!DOCTYPE feature SYSTEM "gdb-target.dtd">
+<feature name="${name}">
+${body}</feature>
+`
 const reg = (r: DebugRegister, type: string, group = '') =>
   `  <reg name="${r.name}" bitsize="${r.bits}" type="${type}" regnum="${r.number}"${group}/>\n`
 const byNumber = (from: number, to: number) => registers.filter(r => r.number >= from && r.number < to)
-const pointers: Record<string, string> = { pc: 'code_ptr', ra: 'code_ptr', sp: 'data_ptr', gp: 'data_ptr', tp: 'data_ptr', fp: 'data_ptr' }
+const pointers: Record<string, string> = {
+  pc: 'code_ptr', ra: 'code_ptr', sp: 'data_ptr', gp: 'data_ptr', tp: 'data_ptr', fp: 'data_ptr',
+}
 const FLOAT_UNION = `  <union id="riscv_double">
     <field name="float" type="ieee_single"/>
     <field name="double" type="ieee_double"/>
@@ -48,12 +55,14 @@ const xml = {
     + byNumber(F, CSR).map(r => reg(r, 'riscv_double', ' group="float"')).join('')
     + registers.filter(r => isFloat(r.number - CSR)).map(r => reg(r, 'int', ' group="float"')).join('')),
   'riscv-64bit-csr.xml': feature('org.gnu.gdb.riscv.csr',
-    registers.filter(r => r.number >= CSR && !isFloat(r.number - CSR)).map(r => reg(r, 'int', ' group="csr"')).join('')),
+    registers.filter(r => r.number >= CSR && !isFloat(r.number - CSR))
+      .map(r => reg(r, 'int', ' group="csr"')).join('')),
 }
 
 const unsigned = (lo: number, hi: number) => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
 
-/** A debugger reads and writes past privilege and FS, with the effects a write of the hart itself would have. */
+/** A debugger reads and writes past privilege and FS, with the effects a write of the hart itself would have.
+ * */
 export function debugTarget(c: Core): DebugTarget {
   return {
     xml,

@@ -1,5 +1,5 @@
-// The page walk against the manual's algorithm, said once more with BigInts, for every combination of a leaf's flags, every
-// kind of access, mode and setting.
+// The page walk against the manual's algorithm, said once more with BigInts, for every combination of a
+// leaf's flags, every kind of access, mode and setting.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Access } from '../isa.ts'
@@ -15,7 +15,8 @@ const ADUE = 1n << 61n, MXR = 1n << 19n
 type Setting = { levels: number; va: bigint }
 const sv39: Setting = { levels: 3, va: 0x2424856ab8n }
 const sv48: Setting = { levels: 4, va: 0x123424856ab8n }
-const slot = (m: Setting, level: number) => TABLES + level * 0x1000 + Number((m.va >> BigInt(12 + 9 * level)) & 511n) * 8
+const slot = (m: Setting, level: number) =>
+  TABLES + level * 0x1000 + Number((m.va >> BigInt(12 + 9 * level)) & 511n) * 8
 
 /** Tables down to `level`, where `entry` is the leaf. */
 function map(f: Fixture, m: Setting, level: number, entry: bigint, pointer = V): void {
@@ -79,7 +80,8 @@ for (const [name, m] of [['Sv39', sv39], ['Sv48', sv48]] as const) {
     const f = fixture()
     on(f, m)
     for (let level = 1; level < m.levels; level++) {
-      const bits = 12n + 9n * BigInt(level), base = (BigInt(PAGE) << 20n) & ~((1n << bits) - 1n) & ((1n << 50n) - 1n)
+      const bits = 12n + 9n * BigInt(level)
+      const base = (BigInt(PAGE) << 20n) & ~((1n << bits) - 1n) & ((1n << 50n) - 1n)
       map(f, m, level, leafTo(base, V | R | W | X | A | D))
       const t = translate(f, m.va, Access.READ, Mmu.SUPERVISOR)
       assert.deepEqual([t?.pa, t?.pageBits], [Number(base | (m.va & ((1n << bits) - 1n))), Number(bits)])
@@ -126,7 +128,8 @@ for (const [name, m] of [['Sv39', sv39], ['Sv48', sv48]] as const) {
         assert.deepEqual([f.s.trapCause, f.s.trapValue], [PAGE_FAULT[access], va])
         assert.equal(f.cpu.probe(...halves(va)), f.s.priv === 3 && va < 1n << 53n ? Number(va) : -1)
       }
-    const high: Setting = { levels: m.levels, va: BigInt.asUintN(64, BigInt.asIntN(Number(top) + 1, m.va | (1n << top))) }
+    const va = BigInt.asUintN(64, BigInt.asIntN(Number(top) + 1, m.va | (1n << top)))
+    const high: Setting = { levels: m.levels, va }
     map(f, high, 0, leafTo(PAGE, V | R | A))
     assert.equal(translate(f, high.va, Access.READ, Mmu.SUPERVISOR)?.pa, PAGE + 0xab8)
     f.s.priv = 1
@@ -156,7 +159,9 @@ test('the walk is protected too: reading an entry needs R, updating it W', () =>
   s.pmpaddr.set(1, 0x3fffffffffffffn)
   s.pmpcfg[1] = 0x1f
   s.pmpaddr.set(0, (entry >> 2n) | 0n)
-  for (const [rwx, read, write] of [[0, false, false], [1, false, false], [3, true, true], [4, false, false]] as const) {
+  for (const [rwx, read, write] of [
+    [0, false, false], [1, false, false], [3, true, true], [4, false, false],
+  ] as const) {
     s.pmpaddr.set(0, entry >> 2n)
     s.pmpcfg[0] = (3 << 3) | rwx // NAPOT: the address ends in 0, so 8 bytes
     f.cpu.refresh()

@@ -1,6 +1,7 @@
-// Address translation: bare, Sv39 and Sv48 (privileged specification sections 4.3-4.5, page-table walk of 4.3.2), with
-// physical memory protection of the walk and of the access. Accessed and dirty bits by hardware while menvcfg.ADUE is
-// set (Svadu), by page faults otherwise (Svade). Not modelled: Svnapot, Svpbmt (their bits fault), Sv57, two-stage.
+// Address translation: bare, Sv39 and Sv48 (privileged specification sections 4.3-4.5, page-table walk of
+// 4.3.2), with physical memory protection of the walk and of the access. Accessed and dirty bits by hardware
+// while menvcfg.ADUE is set (Svadu), by page faults otherwise (Svade). Not modelled: Svnapot, Svpbmt (their
+// bits fault), Sv57, two-stage.
 import { Access, type TranslateResult } from '../isa.ts'
 import { Cause, type Core, Envcfg, Priv, privOf, SatpMode, satpMode, Status, W } from './core.ts'
 import { Mmu } from './cpu.ts'
@@ -33,9 +34,12 @@ export const noteAccessFault = (c: Core, vaLo: number, vaHi: number, access: Acc
 export const noteMisaligned = (c: Core, vaLo: number, vaHi: number, access: Access): null =>
   note(c, misaligned[access], vaLo, vaHi)
 
-export function translate(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number): TranslateResult {
+export function translate(
+  c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number,
+): TranslateResult {
   const mode = satpMode(c)
-  if (mmuMode !== Mmu.MACHINE && mode !== SatpMode.BARE) return walk(c, vaLo | 0, vaHi | 0, access, mmuMode, size, mode)
+  if (mmuMode !== Mmu.MACHINE && mode !== SatpMode.BARE)
+    return walk(c, vaLo | 0, vaHi | 0, access, mmuMode, size, mode)
   const t = c.translation, pa = (vaHi >>> 0) * TWO32 + (vaLo >>> 0)
   if (pa >= PA_LIMIT) return note(c, accessFault[access], vaLo, vaHi)
   t.pa = pa
@@ -47,7 +51,9 @@ export function translate(c: Core, vaLo: number, vaHi: number, access: Access, m
 }
 
 /** Narrows the translation by physical memory protection. */
-function protect(c: Core, priv: number, vaLo: number, vaHi: number, access: Access, size: number): TranslateResult {
+function protect(
+  c: Core, priv: number, vaLo: number, vaHi: number, access: Access, size: number,
+): TranslateResult {
   const t = c.translation
   if (c.pmp.open || (priv === Priv.MACHINE && c.pmp.count === 0)) {
     t.whole = true
@@ -95,7 +101,9 @@ const pageOf = (lo: number, hi: number): number => (lo >>> 10) + (hi & 0x3fffff)
 const walkAllowed = (c: Core, at: number, need: number): boolean =>
   c.pmp.open || (pmpCheck(c, at, 8, Priv.SUPERVISOR) & need) !== 0
 
-function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, mode: number): TranslateResult {
+function walk(
+  c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, mode: number,
+): TranslateResult {
   const { i32, services } = c
   if (!canonical(vaHi, mode === SatpMode.SV39 ? 38 : 47)) return note(c, pageFault[access], vaLo, vaHi)
   restart: for (;;) {
@@ -138,8 +146,10 @@ function permitted(c: Core, lo: number, access: Access, mmuMode: number): boolea
   return (lo & Pte.R) !== 0 || ((lo & Pte.X) !== 0 && (c.i32[c.w + W.mstatus]! & Status.MXR) !== 0)
 }
 
-function leaf(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, level: number,
-  lo: number, hi: number, global: number): TranslateResult {
+function leaf(
+  c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, level: number,
+  lo: number, hi: number, global: number,
+): TranslateResult {
   const t = c.translation, pa = pageOf(lo, hi) * PAGE + offsetIn(vaLo, vaHi, level)
   if (pa >= PA_LIMIT) return note(c, accessFault[access], vaLo, vaHi)
   t.pa = pa

@@ -31,7 +31,7 @@ function permissions(f: Fixture, pa: bigint, size: number, machine: boolean): nu
   return machine ? 7 : 0
 }
 
-test('random regions around a page: every access as the manual says, and whole pages only where all bytes agree', () => {
+test('random regions: accesses as the manual says, whole pages only where all bytes agree', () => {
   const random = generator(7), pick = (n: number) => Math.floor(random() * n)
   const f = fixture(), base = RAM + 0x4000
   let whole = 0, partial = 0
@@ -39,7 +39,8 @@ test('random regions around a page: every access as the manual says, and whole p
     f.cpu.reset()
     const sizes = [8n, 16n, 64n, 4096n, 8192n, 16384n]
     for (let i = 0; i < 4; i++) {
-      const kind = [OFF, TOR, NA4, NAPOT, NAPOT][pick(5)]!, at = BigInt(base + (pick(2) ? pick(3) * 4096 : pick(0x3000)))
+      const kind = [OFF, TOR, NA4, NAPOT, NAPOT][pick(5)]!
+      const at = BigInt(base + (pick(2) ? pick(3) * 4096 : pick(0x3000)))
       const size = sizes[pick(sizes.length)]!
       f.s.pmpaddr.set(i, kind === NAPOT ? ((at & ~(size - 1n)) >> 2n) | ((size >> 3n) - 1n) : at >> 2n)
       f.s.pmpcfg[i] = kind | [0, 1, 3, 4, 5, 7][pick(6)]! | (pick(4) ? 0 : L)
@@ -88,7 +89,8 @@ test('locked entries keep configuration and address; a locked TOR also the addre
   f.csr('rw', 0x3a0, 0n)
   assert.equal(f.csr('rs', 0x3a0, 0n), 0x0000008f00009b00n & ~(2n << 8n) | (2n << 8n))
   for (let i = 0; i < 16; i++) f.csr('rw', 0x3b0 + i, 7n)
-  for (let i = 0; i < 16; i++) assert.equal(f.csr('rs', 0x3b0 + i, 0n), [1, 3, 4].includes(i) ? BigInt(100 + i) : 7n, `${i}`)
+  for (let i = 0; i < 16; i++)
+    assert.equal(f.csr('rs', 0x3b0 + i, 0n), [1, 3, 4].includes(i) ? BigInt(100 + i) : 7n, `${i}`)
 })
 
 test('W without R reads back without W', () => {

@@ -1,9 +1,9 @@
-// Physical memory protection: 16 entries, grain of 4 bytes (TOR, NA4, NAPOT), locking; privileged specification
-// section 3.7. Smepmp is not modelled.
+// Physical memory protection: 16 entries, grain of 4 bytes (TOR, NA4, NAPOT), locking; privileged
+// specification section 3.7. Smepmp is not modelled.
 //
-// The TLB works with pages of 4 KiB. A page that lies entirely inside or outside of every entry gets one answer for all
-// its bytes. Where an entry begins or ends inside a page, each access is checked by its own bytes, and the translation
-// says so (`whole` false), which keeps it out of the TLB.
+// The TLB works with pages of 4 KiB. A page that lies entirely inside or outside of every entry gets one
+// answer for all its bytes. Where an entry begins or ends inside a page, each access is checked by its own
+// bytes, and the translation says so (`whole` false), which keeps it out of the TLB.
 import { type Core, Priv, W } from './core.ts'
 import { hartLayout } from './cpu.ts'
 
@@ -15,7 +15,8 @@ export const PMP_ENTRIES = 16
 const cfgAt = (c: Core): number => (c.w << 2) + hartLayout.offsets.pmpcfg
 const modeOf = (cfg: number): number => (cfg >> Pmp.A_SHIFT) & 3
 
-/** pmpaddr of entry `i`, in units of 4 bytes; exact for what has 53 bits, and the rest is beyond any memory. */
+/** pmpaddr of entry `i`, in units of 4 bytes; exact for what has 53 bits, and the rest is beyond any memory.
+ * */
 function addrOf(c: Core, i: number): number {
   const at = c.w + W.pmpaddr + 2 * i
   return (c.i32[at + 1]! >>> 0) * TWO32 + (c.i32[at]! >>> 0)
@@ -54,8 +55,8 @@ export function updatePmp(c: Core): void {
   pmp.open = n > 0 && pmp.start[0] === 0 && pmp.end[0]! >= 2 ** 56 && (pmp.cfg[0]! & Pmp.RWX) === Pmp.RWX
 }
 
-/** Permissions (Pmp.R, W, X) of `size` bytes at `pa`: those of the first entry that has any of the bytes, if it has all
- * of them. */
+/** Permissions (Pmp.R, W, X) of `size` bytes at `pa`: those of the first entry that has any of the bytes, if
+ * it has all of them. */
 export function pmpCheck(c: Core, pa: number, size: number, priv: number): number {
   const { count, start, end, cfg } = c.pmp
   for (let i = 0; i < count; i++) {
@@ -77,7 +78,8 @@ export function pmpCheckPage(c: Core, pa: number, priv: number): number {
   return pmpCheck(c, page, PAGE, priv)
 }
 
-/** Eight entries' configuration bytes. Locked ones keep their values; R = 0 with W = 1 is reserved: W reads back 0. */
+/** Eight entries' configuration bytes. Locked ones keep their values; R = 0 with W = 1 is reserved: W reads
+ * back 0. */
 export function writePmpcfg(c: Core, first: number, lo: number, hi: number): void {
   const at = cfgAt(c)
   for (let i = 0; i < 8; i++) {

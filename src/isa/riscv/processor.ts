@@ -1,9 +1,12 @@
-// An RV64 hart bound to its state: the `Cpu` of isa.ts. Everything it remembers is in the state, or can be derived from it.
+// An RV64 hart bound to its state: the `Cpu` of isa.ts. Everything it remembers is in the state, or can be
+// derived from it.
 import type { Views } from '../../state/views.ts'
 import { resetState } from '../../state/bind.ts'
 import { unreachable } from '../../base/errors.ts'
 import { type Cpu, type CpuServices, Fault, type Isa } from '../isa.ts'
-import { advance, Cause, type Core, forget, makeCore, Priv, privOf, selectTlb, Status, updateMode, W } from './core.ts'
+import {
+  advance, Cause, type Core, forget, makeCore, Priv, privOf, selectTlb, Status, updateMode, W,
+} from './core.ts'
 import { readCounter, readTime, updateTimer } from './counters.ts'
 import { Call, hartLayout, HsmState, System } from './cpu.ts'
 import { csrInstruction, dirtyFs } from './csr.ts'
@@ -15,8 +18,8 @@ import type { SbiPlatform } from './sbi/platform.ts'
 import { sbiCall } from './sbi/sbi.ts'
 import { deliver, exception, illegal, interrupt, mret, sret, wakes, wfi } from './traps.ts'
 
-/** Binds a hart whose state is at byte address `at`. With `sbi`, environment calls from supervisor mode are served by the
- * built-in SBI instead of trapping to firmware in machine mode. */
+/** Binds a hart whose state is at byte address `at`. With `sbi`, environment calls from supervisor mode are
+ * served by the built-in SBI instead of trapping to firmware in machine mode. */
 export function makeCpu(isa: Isa, views: Views, at: number, services: CpuServices, sbi?: SbiPlatform): Cpu {
   const c = makeCore(views, at, services)
   return {
@@ -109,7 +112,8 @@ function failStore(c: Core, word: number): void {
 /** SFENCE.VMA rs1 (an address, or x0: all), rs2 (an ASID, or x0: all). */
 function sfence(c: Core, word: number): void {
   const { i32, w, services } = c, priv = privOf(c), rs1 = (word >> 15) & 31, rs2 = (word >> 20) & 31
-  if (priv === Priv.USER || (priv === Priv.SUPERVISOR && i32[w + W.mstatus]! & Status.TVM)) return illegal(c, word)
+  if (priv === Priv.USER || (priv === Priv.SUPERVISOR && i32[w + W.mstatus]! & Status.TVM))
+    return illegal(c, word)
   const asid = rs2 === 0 ? undefined : i32[w + W.x + 2 * rs2]! & 0xffff
   if (rs1 === 0) services.flushTlb(asid)
   else services.flushPage(i32[w + W.x + 2 * rs1]!, i32[w + W.x + 2 * rs1 + 1]!, asid)

@@ -33,12 +33,16 @@ test('exceptions: every cause, delegated or not, from every privilege, with inte
           assert.equal(s.reservedAddress, 0xffffffffffffffffn)
           const what = `cause ${cause} from ${priv}`
           if (delegated && priv < 3) {
-            assert.deepEqual([s.priv, s.pc, s.sepc, s.scause, s.stval], [1, STVEC, PC, BigInt(cause), 0x123456789abcdef0n], what)
-            assert.deepEqual([bit(s.mstatus, SIE), bit(s.mstatus, SPIE), bit(s.mstatus, SPP)], [0, bit(on, SIE), priv], what)
+            assert.deepEqual([s.priv, s.pc, s.sepc, s.scause, s.stval],
+              [1, STVEC, PC, BigInt(cause), 0x123456789abcdef0n], what)
+            assert.deepEqual([bit(s.mstatus, SIE), bit(s.mstatus, SPIE), bit(s.mstatus, SPP)],
+              [0, bit(on, SIE), priv], what)
             assert.equal(bit(s.mstatus, MIE), bit(on, MIE), what)
           } else {
-            assert.deepEqual([s.priv, s.pc, s.mepc, s.mcause, s.mtval], [3, MTVEC, PC, BigInt(cause), 0x123456789abcdef0n], what)
-            assert.deepEqual([bit(s.mstatus, MIE), bit(s.mstatus, MPIE), mpp(s.mstatus)], [0, bit(on, MIE), priv], what)
+            assert.deepEqual([s.priv, s.pc, s.mepc, s.mcause, s.mtval],
+              [3, MTVEC, PC, BigInt(cause), 0x123456789abcdef0n], what)
+            assert.deepEqual([bit(s.mstatus, MIE), bit(s.mstatus, MPIE), mpp(s.mstatus)],
+              [0, bit(on, MIE), priv], what)
             assert.equal(bit(s.mstatus, SIE), bit(on, SIE), what)
           }
           assert.equal(s.mode & 3, s.priv)
@@ -109,8 +113,9 @@ test('interrupts: the choice, for pairs of pending ones and all enables', () => 
                 }
                 taken++
                 const cause = (1n << 63n) | BigInt(want.irq), offset = vectored * 4n * BigInt(want.irq)
-                if (want.toS) assert.deepEqual([s.priv, s.pc, s.sepc, s.scause, s.stval], [1, STVEC + offset, PC, cause, 0n])
-                else assert.deepEqual([s.priv, s.pc, s.mepc, s.mcause, s.mtval], [3, MTVEC + offset, PC, cause, 0n])
+                const [epc, why, value] = want.toS ? [s.sepc, s.scause, s.stval] : [s.mepc, s.mcause, s.mtval]
+                assert.deepEqual([epc, why, value], [PC, cause, 0n])
+                assert.deepEqual([s.priv, s.pc], want.toS ? [1, STVEC + offset] : [3, MTVEC + offset])
               }
   assert.ok(taken > 1000)
 })
@@ -139,7 +144,8 @@ test('SRET: every SPP, SPIE, SIE, MPRV and TSR from every privilege', () => {
   const f = fixture(), { s } = f
   for (const from of [0, 1, 3])
     for (let bits = 0; bits < 32; bits++) {
-      const [ie, pie, rv, to, tsr] = [0, 1, 2, 3, 4].map(i => (bits >> i) & 1) as [number, number, number, number, number]
+      const flag = (i: number) => (bits >> i) & 1
+      const ie = flag(0), pie = flag(1), rv = flag(2), to = flag(3), tsr = flag(4)
       at(f, from, BigInt((ie << SIE) | (pie << SPIE) | (rv << MPRV) | (to << SPP) | (tsr << TSR)))
       s.sepc = 0x80004242n
       f.system('SRET', 0x10200073)
@@ -148,7 +154,8 @@ test('SRET: every SPP, SPIE, SIE, MPRV and TSR from every privilege', () => {
         continue
       }
       assert.deepEqual([s.priv, s.pc], [to, 0x80004242n])
-      assert.deepEqual([bit(s.mstatus, SIE), bit(s.mstatus, SPIE), bit(s.mstatus, SPP), bit(s.mstatus, MPRV)], [pie, 1, 0, 0])
+      assert.deepEqual([bit(s.mstatus, SIE), bit(s.mstatus, SPIE), bit(s.mstatus, SPP), bit(s.mstatus, MPRV)],
+        [pie, 1, 0, 0])
     }
 })
 
@@ -162,7 +169,8 @@ test('WFI: illegal from U and with TW from S, else it halts unless something is 
         s.mie = 2n
         s.mip = pending ? 2n : 0x20n
         f.system('WFI', 0x10500073)
-        if (priv === 0 || (priv === 1 && tw)) assert.deepEqual([s.mcause, s.mtval, s.mepc, s.halted], [2n, 0x10500073n, PC, 0])
+        if (priv === 0 || (priv === 1 && tw))
+          assert.deepEqual([s.mcause, s.mtval, s.mepc, s.halted], [2n, 0x10500073n, PC, 0])
         else assert.deepEqual([s.pc, s.halted], [PC + 4n, pending ? 0 : 1])
       }
 })

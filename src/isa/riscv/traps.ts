@@ -1,6 +1,8 @@
-// Traps: entry with delegation and vectoring, return, choice of the interrupt to take, waiting for one. Privileged
-// specification sections 3.1.6-3.1.9, 3.3 and 4.1. Not modelled: resumable NMIs, double traps.
-import { advance, Cause, type Core, Ip, Irq, Priv, privOf, requestInterrupt, setPriv, Status, W } from './core.ts'
+// Traps: entry with delegation and vectoring, return, choice of the interrupt to take, waiting for one.
+// Privileged specification sections 3.1.6-3.1.9, 3.3 and 4.1. Not modelled: resumable NMIs, double traps.
+import {
+  advance, Cause, type Core, Ip, Irq, Priv, privOf, requestInterrupt, setPriv, Status, W,
+} from './core.ts'
 import { hasStimecmp, pollTimer } from './counters.ts'
 import { note } from './mmu.ts'
 
@@ -54,7 +56,8 @@ function selectInterrupt(c: Core, pending: number): number {
   const priv = privOf(c), status = i32[w + W.mstatus]!, delegated = i32[w + W.mideleg]!
   let open = 0
   if (priv !== Priv.MACHINE || status & Status.MIE) open = ready & ~delegated
-  if (open === 0 && (priv === Priv.USER || (priv === Priv.SUPERVISOR && status & Status.SIE))) open = ready & delegated
+  if (open === 0 && (priv === Priv.USER || (priv === Priv.SUPERVISOR && status & Status.SIE)))
+    open = ready & delegated
   if (open !== 0) for (const irq of ORDER) if (open & (1 << irq)) return irq
   return -1
 }
@@ -94,13 +97,15 @@ export function sret(c: Core): void {
   i32[w + W.pc] = i32[w + W.sepc]!
   i32[w + W.pc + 1] = i32[w + W.sepc + 1]!
   setPriv(c, status & Status.SPP ? Priv.SUPERVISOR : Priv.USER,
-    (status & ~(Status.SIE | Status.SPP | Status.MPRV)) | (status & Status.SPIE ? Status.SIE : 0) | Status.SPIE)
+    (status & ~(Status.SIE | Status.SPP | Status.MPRV)) | (status & Status.SPIE ? Status.SIE : 0)
+      | Status.SPIE)
   requestInterrupt(c)
 }
 
 export function wfi(c: Core): void {
   const priv = privOf(c)
-  if (priv === Priv.USER || (priv === Priv.SUPERVISOR && c.i32[c.w + W.mstatus]! & Status.TW)) return illegal(c, WORD.WFI)
+  if (priv === Priv.USER || (priv === Priv.SUPERVISOR && c.i32[c.w + W.mstatus]! & Status.TW))
+    return illegal(c, WORD.WFI)
   advance(c, 4)
   if (!wakes(c)) c.i32[c.w + W.halted] = 1
 }

@@ -1,6 +1,6 @@
-// The smallest machine around our processor code that the programs run on: the IR evaluator instead of the recompiler, no
-// TLB at all, RAM, a transmitter, CLINT and the test finisher at the `virt` board's addresses. A clock of its own: 100 ns
-// an instruction. Slow, and right by being short.
+// The smallest machine around our processor code that the programs run on: the IR evaluator instead of the
+// recompiler, no TLB at all, RAM, a transmitter, CLINT and the test finisher at the `virt` board's addresses.
+// A clock of its own: 100 ns an instruction. Slow, and right by being short.
 import { readFileSync } from 'node:fs'
 import { floatContext, type Rounding } from '../../../src/base/softfloat.ts'
 import { Builder } from '../../../src/ir/build.ts'
@@ -105,7 +105,8 @@ export function runProgram(elf: string, maxInstructions = 20_000_000, ramBytes =
   }
 
   // Memory as the processor sees it: each byte of a misaligned access that crosses a page by itself.
-  const halves = (va: bigint) => [Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))] as const
+  const halves = (va: bigint) =>
+    [Number(BigInt.asIntN(32, va)), Number(BigInt.asIntN(32, va >> 32n))] as const
   type Access_ = (typeof Access)[keyof typeof Access]
   function physical(va: bigint, bytes: number, access: Access_, memop: number): number {
     const [lo, hi] = halves(va)
@@ -120,7 +121,8 @@ export function runProgram(elf: string, maxInstructions = 20_000_000, ramBytes =
     const host = hostOf(pa)
     if (host < 0) return deviceRead(pa, bytes)
     return bytes === 8 ? data.getBigUint64(host, true)
-      : BigInt(bytes === 4 ? data.getUint32(host, true) : bytes === 2 ? data.getUint16(host, true) : data.getUint8(host))
+      : bytes === 4 ? BigInt(data.getUint32(host, true))
+      : BigInt(bytes === 2 ? data.getUint16(host, true) : data.getUint8(host))
   }
   function write(pa: number, bytes: number, v: bigint): boolean {
     const host = hostOf(pa)
@@ -196,7 +198,8 @@ export function runProgram(elf: string, maxInstructions = 20_000_000, ramBytes =
     const u16 = (offset: number): number => {
       const va = BigInt.asUintN(64, pc + BigInt(offset)), other = va >> 12n !== pc >> 12n
       if (other) crossed = true
-      const at = other || !whole ? cpu.translate(...halves(va), Access.EXECUTE, fetchMode, 2)?.pa : pa + offset
+      const anew = other || !whole
+      const at = anew ? cpu.translate(...halves(va), Access.EXECUTE, fetchMode, 2)?.pa : pa + offset
       const half = at === undefined ? undefined : hostOf(at) < 0 ? bus(va, Access.EXECUTE) : read(at, 2)
       if (half === undefined) {
         faulted = true

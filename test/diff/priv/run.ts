@@ -2,9 +2,9 @@
 //
 //   node test/diff/priv/run.ts [--with COMMAND] [--show] [PROGRAM...]
 //
-// Ours is the processor code on the small machine of machine.ts, or with --with any command that takes QEMU's options
-// (`--with 'bin/typevisor-system-riscv64'`). --show prints what QEMU gives. Needs riscv64-linux-gnu-gcc and
-// qemu-system-riscv64; builds into a temporary folder.
+// Ours is the processor code on the small machine of machine.ts, or with --with any command that takes QEMU's
+// options (`--with 'bin/typevisor-system-riscv64'`). --show prints what QEMU gives. Needs
+// riscv64-linux-gnu-gcc and qemu-system-riscv64; builds into a temporary folder.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,8 @@ import { runProgram } from './machine.ts'
 
 const here = import.meta.dirname
 const programs = ['csr', 'exceptions', 'interrupts', 'xret', 'mmu', 'mmu48', 'pmp', 'timer']
-const options = ['-M', 'virt', '-m', '32', '-bios', 'none', '-display', 'none', '-serial', 'stdio', '-monitor', 'none']
+const options = ['-M', 'virt', '-m', '32', '-bios', 'none', '-display', 'none', '-serial', 'stdio',
+  '-monitor', 'none']
 const TIMEOUT_MS = 60_000
 
 const { values, positionals } = parseArgs({
@@ -25,8 +26,9 @@ const { values, positionals } = parseArgs({
 function build(program: string, folder: string): string {
   const elf = join(folder, `${program}.elf`), source = (name: string) => join(here, 'programs', name)
   execFileSync('riscv64-linux-gnu-gcc', [
-    '-nostdlib', '-nostartfiles', '-static', '-ffreestanding', '-O1', '-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany',
-    '-fno-pic', '-no-pie', '-Wall', '-Wno-parentheses', '-Wl,--build-id=none', '-Wl,--no-relax', '-Wl,--no-warn-rwx-segments',
+    '-nostdlib', '-nostartfiles', '-static', '-ffreestanding', '-O1', '-march=rv64gc', '-mabi=lp64d',
+    '-mcmodel=medany', '-fno-pic', '-no-pie', '-Wall', '-Wno-parentheses', '-Wl,--build-id=none',
+    '-Wl,--no-relax', '-Wl,--no-warn-rwx-segments',
     '-T', source('link.ld'), '-o', elf, source('start.S'), source('rt.c'), source(`${program}.c`),
   ], { stdio: 'inherit' })
   return elf
@@ -43,12 +45,15 @@ function emulate(command: readonly string[], elf: string): string {
 function ours(elf: string): string {
   if (values.with) return emulate(values.with.split(' '), elf)
   const { output, finished, instructions } = runProgram(elf)
-  if (!finished) throw new Error(`${elf} did not finish after ${instructions} instructions:\n${output.slice(-500)}`)
+  if (!finished)
+    throw new Error(`${elf} did not finish after ${instructions} instructions:\n${output.slice(-500)}`)
   return output
 }
 
-/** Splits off the lines of known differences; complaints about those of ours that are not as they should be. */
-function sift(program: string, text: string, isOurs: boolean): { rest: string[]; wrong: string[]; known: number } {
+/** Splits off the lines of known differences; complaints about those of ours that are not as they should be.
+ * */
+type Sifted = { rest: string[]; wrong: string[]; known: number }
+function sift(program: string, text: string, isOurs: boolean): Sifted {
   const rules = differences.filter(d => d.program.test(program)), rest: string[] = [], wrong: string[] = []
   let known = 0
   for (const line of text.trimEnd().split('\n')) {
@@ -72,7 +77,8 @@ try {
     const a = sift(program, expected, false), b = sift(program, ours(elf), true)
     const bad = b.wrong
     for (let i = 0; i < Math.max(a.rest.length, b.rest.length); i++)
-      if (a.rest[i] !== b.rest[i]) bad.push(`line ${i + 1}\n  qemu ${a.rest[i] ?? '-'}\n  ours ${b.rest[i] ?? '-'}`)
+      if (a.rest[i] !== b.rest[i])
+        bad.push(`line ${i + 1}\n  qemu ${a.rest[i] ?? '-'}\n  ours ${b.rest[i] ?? '-'}`)
     console.log(`${program}: ${b.rest.length} lines, ${b.known} of known differences, ${bad.length} wrong`)
     for (const text of bad.slice(0, 10)) console.log(text)
     failures += bad.length

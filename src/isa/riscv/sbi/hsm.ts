@@ -1,5 +1,5 @@
-// Hart state management: starting, stopping, suspending. The state and the parameters of a start are words of the hart's
-// own state, so that any thread can ask and a snapshot has them.
+// Hart state management: starting, stopping, suspending. The state and the parameters of a start are words of
+// the hart's own state, so that any thread can ask and a snapshot has them.
 import { type Core, forget, Priv, setPair, setPriv, Status, W } from '../core.ts'
 import { updatePmp } from '../pmp.ts'
 import { updateTimer } from '../counters.ts'
@@ -15,7 +15,8 @@ const RETENTIVE = 0, NON_RETENTIVE = 0x80000000 | 0
 const a = (c: Core, n: number): number => c.w + W.x + 2 * (10 + n)
 
 export function hsm(c: Core, platform: SbiPlatform, fid: number): number {
-  const { i32, w } = c, target = i32[a(c, 0)]!, known = i32[a(c, 0) + 1] === 0 && target >= 0 && target < platform.harts.length
+  const { i32, w } = c, target = i32[a(c, 0)]!
+  const known = i32[a(c, 0) + 1] === 0 && target >= 0 && target < platform.harts.length
   switch (fid) {
     case F.START: return known ? start(c, platform, target) : SbiError.INVALID_PARAM
     case F.STOP:
@@ -25,7 +26,8 @@ export function hsm(c: Core, platform: SbiPlatform, fid: number): number {
       if (!known) return SbiError.INVALID_PARAM
       const at = platform.harts[target]! >> 2, state = Atomics.load(platform.views.i32, at + W.hsm)
       // A suspended hart that runs again says so only by running.
-      c.hi = state === HsmState.SUSPENDED && platform.views.i32[at + W.halted] === 0 ? HsmState.STARTED : state
+      c.hi = state === HsmState.SUSPENDED && platform.views.i32[at + W.halted] === 0
+        ? HsmState.STARTED : state
       return SbiError.SUCCESS
     }
     case F.SUSPEND:
@@ -40,7 +42,8 @@ export function hsm(c: Core, platform: SbiPlatform, fid: number): number {
 
 function start(c: Core, platform: SbiPlatform, hart: number): number {
   const at = platform.harts[hart]! >> 2, other = platform.views.i32
-  if (c.services.ramAt((c.i32[a(c, 1) + 1]! >>> 0) * 0x100000000 + (c.i32[a(c, 1)]! >>> 0)) < 0) return SbiError.INVALID_ADDRESS
+  if (c.services.ramAt((c.i32[a(c, 1) + 1]! >>> 0) * 0x100000000 + (c.i32[a(c, 1)]! >>> 0)) < 0)
+    return SbiError.INVALID_ADDRESS
   // Only one asker may fill in the parameters: from STOPPED by way of a value that no hart reports.
   const CLAIMED = 0x100
   const was = Atomics.compareExchange(other, at + W.hsm, HsmState.STOPPED, CLAIMED)
@@ -59,32 +62,34 @@ function stop(c: Core): void {
   Atomics.store(c.i32, c.w + W.hsm, HsmState.STOPPED)
 }
 
-/** After a reset: every hart waits to be started, but `first`, which begins in supervisor mode at `address` as soon as its
- * thread runs, with a0 = its number and a1 = `opaque` (the address of the device tree). */
-export function sbiBoot(harts: readonly Hart[], first: number, address: bigint, opaque: bigint): void {
-  harts.forEach((s, i) => {
-    s.halted = 1
-    s.hsm = i === first ? HsmState.START_PENDING : HsmState.STOPPED
-    s.hsmAddress = i === first ? address : 0n
-    s.hsmOpaque = i === first ? opaque : 0n
-    s.exitRequest |= ExitRequest.INTERRUPT
-  })
+/** After a reset: a hart waits to be started, or if it is the one to boot, begins in supervisor mode at
+ * `address` as soon as its thread runs, with a0 = its number and a1 = `opaque` (where the device tree is). */
+export function sbiBoot(s: Hart, boot?: { readonly address: bigint; readonly opaque: bigint }): void {
+  s.halted = 1
+  s.hsm = boot ? HsmState.START_PENDING : HsmState.STOPPED
+  s.hsmAddress = boot?.address ?? 0n
+  s.hsmOpaque = boot?.opaque ?? 0n
+  if (boot) s.exitRequest |= ExitRequest.INTERRUPT
 }
 
-/** On the started hart's own thread: begins at the requested address with a0 = hart, a1 = what the caller passed. */
+/** On the started hart's own thread: begins at the requested address with a0 = hart, a1 = what the caller
+ * passed. */
 export function startHart(c: Core): boolean {
   const { i32, w } = c
-  enterSupervisor(c, i32[w + W.hsmAddress]!, i32[w + W.hsmAddress + 1]!, i32[w + W.hsmOpaque]!, i32[w + W.hsmOpaque + 1]!)
+  enterSupervisor(c, i32[w + W.hsmAddress]!, i32[w + W.hsmAddress + 1]!, i32[w + W.hsmOpaque]!,
+    i32[w + W.hsmOpaque + 1]!)
   Atomics.store(i32, w + W.hsm, HsmState.STARTED)
   return true
 }
 
 const MENVCFG_HI = (1 << 31) | (1 << 29) // STCE, ADUE
-/** Every exception that supervisor mode can take goes there: there is no firmware below that could emulate anything. */
+/** Every exception that supervisor mode can take goes there: there is no firmware below that could emulate
+ * anything. */
 const MEDELEG = 0xb1ff, MIDELEG = 0x222
 
-/** What firmware does before it jumps to a kernel: delegation, counters, timer, memory protection open, supervisor mode. */
-export function enterSupervisor(c: Core, pcLo: number, pcHi: number, opaqueLo: number, opaqueHi: number): void {
+/** What firmware does before it jumps to a kernel: delegation, counters, timer, memory protection open,
+ * supervisor mode. */
+function enterSupervisor(c: Core, pcLo: number, pcHi: number, opaqueLo: number, opaqueHi: number): void {
   const { i32, w, s } = c
   setPair(c, W.medeleg, MEDELEG, 0)
   setPair(c, W.mideleg, MIDELEG, 0)

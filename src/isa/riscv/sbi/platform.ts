@@ -21,5 +21,6 @@ export type RemoteFence =
   | {
     readonly kind: 'sfence.vma'
     readonly asid: number | undefined
-    readonly range: { readonly startLo: number; readonly startHi: number; readonly sizeBytes: number } | undefined
+    readonly range: { readonly startLo: number; readonly startHi: number; readonly sizeBytes: number }
+      | undefined
   }

@@ -6,9 +6,10 @@ import { HsmState } from '../cpu.ts'
 import { fenceHere } from './sbi.ts'
 import { sbiBoot } from './hsm.ts'
 
-const BASE = 0x10n, TIME = 0x54494d45n, IPI = 0x735049n, RFNC = 0x52464e43n, HSM = 0x48534dn, SRST = 0x53525354n,
-  DBCN = 0x4442434en
-const OK = 0n, FAILED = -1n, NOT_SUPPORTED = -2n, INVALID_PARAM = -3n, INVALID_ADDRESS = -5n, ALREADY_AVAILABLE = -6n
+const BASE = 0x10n, TIME = 0x54494d45n, IPI = 0x735049n, RFNC = 0x52464e43n, HSM = 0x48534dn,
+  SRST = 0x53525354n, DBCN = 0x4442434en
+const OK = 0n, FAILED = -1n, NOT_SUPPORTED = -2n, INVALID_PARAM = -3n, INVALID_ADDRESS = -5n,
+  ALREADY_AVAILABLE = -6n
 const ALL = 0xffffffffffffffffn
 
 /** `count` harts, the first of them started; what the platform was asked for. */
@@ -27,7 +28,7 @@ function machine(count = 3) {
     reset(kind, failure) { log.push(`${kind} ${failure}`) },
     console: { put: byte => out.push(byte) < 8, get: () => input.shift() ?? -1 },
   }))
-  sbiBoot(harts.map(h => h.s), 0, 0x80000200n, 0x82000000n)
+  harts.forEach((h, i) => sbiBoot(h.s, i ? undefined : { address: 0x80000200n, opaque: 0x82000000n }))
   assert.ok(harts[0]!.cpu.interrupt())
   const take = () => log.splice(0)
   const call = (hart: number, ext: bigint, fid: bigint, ...args: bigint[]): [bigint, bigint] => {
@@ -45,7 +46,8 @@ function machine(count = 3) {
 
 test('the first hart starts in supervisor mode with its number and the device tree, the others wait', () => {
   const { harts } = machine(), { s } = harts[0]!
-  assert.deepEqual([s.priv, s.pc, s.x.get(10), s.x.get(11), s.satp, s.halted], [1, 0x80000200n, 0n, 0x82000000n, 0n, 0])
+  assert.deepEqual([s.priv, s.pc, s.x.get(10), s.x.get(11), s.satp, s.halted],
+    [1, 0x80000200n, 0n, 0x82000000n, 0n, 0])
   assert.deepEqual([s.medeleg, s.mideleg, s.mcounteren, s.mode & 3], [0xb1ffn, 0x222n, 0xffffffffn, 1])
   assert.ok(harts[0]!.cpu.translate(RAM | 0, 0, 1, harts[0]!.tlb[1], 8)?.whole)
   for (const h of harts.slice(1)) {
@@ -65,16 +67,20 @@ test('without the built-in SBI, and from user mode with it, ECALL traps', () => 
 test('base: version, probing, identification', () => {
   const { call } = machine()
   assert.deepEqual(call(0, BASE, 0n), [OK, 0x2000000n])
-  for (const ext of [BASE, TIME, IPI, RFNC, HSM, SRST, DBCN, 0n, 1n, 2n, 8n]) assert.deepEqual(call(0, BASE, 3n, ext), [OK, 1n])
-  for (const ext of [3n, 0x504d55n, 0x53555350n, (1n << 32n) | BASE]) assert.deepEqual(call(0, BASE, 3n, ext), [OK, 0n])
+  for (const ext of [BASE, TIME, IPI, RFNC, HSM, SRST, DBCN, 0n, 1n, 2n, 8n])
+    assert.deepEqual(call(0, BASE, 3n, ext), [OK, 1n])
+  for (const ext of [3n, 0x504d55n, 0x53555350n, (1n << 32n) | BASE])
+    assert.deepEqual(call(0, BASE, 3n, ext), [OK, 0n])
   for (const fid of [4n, 5n, 6n]) assert.deepEqual(call(0, BASE, fid), [OK, 0n])
   assert.deepEqual(call(0, BASE, 7n), [NOT_SUPPORTED, 0n])
 })
 
 test('what does not exist is not supported', () => {
   const { call } = machine()
-  for (const ext of [TIME, IPI, RFNC, HSM, SRST, DBCN]) assert.deepEqual(call(0, ext, 9n), [NOT_SUPPORTED, 0n])
-  for (const ext of [0x504d55n, 9n, TIME | (1n << 33n)]) assert.deepEqual(call(0, ext, 0n), [NOT_SUPPORTED, 0n])
+  for (const ext of [TIME, IPI, RFNC, HSM, SRST, DBCN])
+    assert.deepEqual(call(0, ext, 9n), [NOT_SUPPORTED, 0n])
+  for (const ext of [0x504d55n, 9n, TIME | (1n << 33n)])
+    assert.deepEqual(call(0, ext, 0n), [NOT_SUPPORTED, 0n])
   assert.deepEqual(call(0, TIME, 1n << 32n), [NOT_SUPPORTED, 0n])
 })
 
@@ -131,7 +137,8 @@ test('HSM: start, status, stop, start again', () => {
   assert.deepEqual([status(), take()], [[OK, 2n], ['kick 1']])
   assert.deepEqual(call(0, HSM, 0n, 1n, BigInt(RAM), 0n), [ALREADY_AVAILABLE, 0n])
   assert.ok(h.cpu.wakes() && h.cpu.interrupt())
-  assert.deepEqual([h.s.priv, h.s.pc, h.s.x.get(10), h.s.x.get(11), h.s.halted], [1, BigInt(RAM + 64), 1n, 0x123456789abcn, 0])
+  assert.deepEqual([h.s.priv, h.s.pc, h.s.x.get(10), h.s.x.get(11), h.s.halted],
+    [1, BigInt(RAM + 64), 1n, 0x123456789abcn, 0])
   assert.deepEqual(status(), [OK, 0n])
   assert.deepEqual(call(0, HSM, 0n, 0n, BigInt(RAM), 0n), [ALREADY_AVAILABLE, 0n])
   call(1, HSM, 1n)

@@ -1,6 +1,6 @@
-// The supervisor binary interface (SBI specification 2.0), served by the emulator when no firmware runs in machine mode:
-// base, TIME, IPI, RFENCE, HSM, SRST, DBCN, and of the legacy calls the timer, the console and shutdown.
-// Not there: PMU, SUSP, CPPC, NACL, STA; hypervisor fences.
+// The supervisor binary interface (SBI specification 2.0), served by the emulator when no firmware runs in
+// machine mode: base, TIME, IPI, RFENCE, HSM, SRST, DBCN, and of the legacy calls the timer, the console and
+// shutdown. Not there: PMU, SUSP, CPPC, NACL, STA; hypervisor fences.
 import { type Core, Ip, setPair, W } from '../core.ts'
 import { updateTimer } from '../counters.ts'
 import { SbiError } from './errors.ts'
@@ -70,7 +70,8 @@ function ipi(c: Core, platform: SbiPlatform, fid: number): number {
 
 function rfence(c: Core, platform: SbiPlatform, fid: number): number {
   if (fid > 2) return SbiError.NOT_SUPPORTED
-  const fence = fid === 0 ? { kind: 'fence.i' } as const : sfence(c, fid === 2 ? lo(c, 4) & 0xffff : undefined)
+  const fence = fid === 0 ? { kind: 'fence.i' } as const
+    : sfence(c, fid === 2 ? lo(c, 4) & 0xffff : undefined)
   return forHarts(c, platform, hart => {
     if (hart === c.services.hart) fenceHere(c, fence)
     else platform.remoteFence(hart, fence)
@@ -81,8 +82,9 @@ function rfence(c: Core, platform: SbiPlatform, fid: number): number {
 const MANY = 64 * 4096
 function sfence(c: Core, asid: number | undefined): RemoteFence {
   const sizeBytes = (hi(c, 3) >>> 0) * TWO32 + (lo(c, 3) >>> 0)
-  const all = sizeBytes > MANY || sizeBytes === 0
-  return { kind: 'sfence.vma', asid, range: all ? undefined : { startLo: lo(c, 2), startHi: hi(c, 2), sizeBytes } }
+  const range = sizeBytes > MANY || sizeBytes === 0 ? undefined
+    : { startLo: lo(c, 2), startHi: hi(c, 2), sizeBytes }
+  return { kind: 'sfence.vma', asid, range }
 }
 
 /** A fence on this hart; also how a remote one is done when it arrives. */
@@ -122,7 +124,8 @@ function dbcn(c: Core, platform: SbiPlatform, fid: number): number {
   return value(c, count)
 }
 
-const TIME = 0x54494d45, IPI = 0x735049, RFNC = 0x52464e43, HSM = 0x48534d, SRST = 0x53525354, DBCN = 0x4442434e
+const TIME = 0x54494d45, IPI = 0x735049, RFNC = 0x52464e43, HSM = 0x48534d, SRST = 0x53525354
+const DBCN = 0x4442434e
 const extensions: ReadonlyMap<number, Extension> = new Map([
   [0x10, base], [TIME, time], [IPI, ipi], [RFNC, rfence], [HSM, hsm], [SRST, srst], [DBCN, dbcn],
 ])
@@ -143,7 +146,8 @@ function legacy(c: Core, platform: SbiPlatform, call: number): number {
   }
 }
 
-/** Serves the environment call in a7 (extension), a6 (function), a0-a5; pc is behind the instruction already. */
+/** Serves the environment call in a7 (extension), a6 (function), a0-a5; pc is behind the instruction already.
+ * */
 export function sbiCall(c: Core, platform: SbiPlatform): void {
   const id = lo(c, 7), fid = lo(c, 6)
   if (hi(c, 7) === 0 && LEGACY.has(id)) {
