@@ -1,4 +1,5 @@
 // A device for work.test.ts, and what the test's other thread does with it.
+import { setThreadNumber } from '../base/lock.ts'
 import { defineDevice, u32 } from './define.ts'
 import { bench } from './testing.ts'
 import type { Job } from './work.ts'
@@ -24,6 +25,7 @@ export const board = { name: 'work', memory: [], devices: [{ device: worker, id:
 
 /** Binds the same machine, and resets the device as soon as a job runs. */
 export function resetWhenTold(buffer: SharedArrayBuffer, ready: () => void): void {
+  setThreadNumber(2)
   const words = new Int32Array(buffer), b = bench(board, { buffer, sizeBytes: SIZE, reset: false })
   ready()
   Atomics.wait(words, STARTED, 0)
