@@ -11,7 +11,7 @@ const catalogue: Catalogue = { arch: 'riscv64', machines: [{ name: 'virt', descr
 async function bench(config: MachineConfig = { arch: 'riscv64' }) {
   const fake = fakeMachine({ powerButton: true, serial: fakeSerial('serial0', 'serial0') })
   let seen: MachineConfig | undefined
-  const assembly: Assembly = { async createMachine(c) { seen = c; return fake }, catalogue: () => catalogue }
+  const assembly: Assembly = { async createMachine(c) { seen = c; return fake }, dumpDeviceTree: async () => false, catalogue: () => catalogue }
   const machine = await makeMachine(config, memoryHost(), assembly)
   return { fake, machine, seen: seen! }
 }

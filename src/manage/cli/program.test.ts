@@ -28,7 +28,7 @@ const CODE = `
   }
   machine.on('resume', () => machine.serial.print('hello\\r\\n'))
   const status = await run(process.argv.slice(1), 'typevisor-system-riscv64',
-    { host: nodeHost, assembly: { createMachine: async () => machine, catalogue: () => catalogue }, nowMs: () => Date.now() })
+    { host: nodeHost, assembly: { createMachine: async () => machine, dumpDeviceTree: async () => false, catalogue: () => catalogue }, nowMs: () => Date.now() })
   nodeHost.process.exit(status)
 `
 class Program {

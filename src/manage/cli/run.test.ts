@@ -51,6 +51,7 @@ function bench(options: { program?: string; tty?: boolean; create?: (config: Mac
       config = c
       return machine
     },
+    dumpDeviceTree: async () => false,
     catalogue: () => catalogue,
   }
   return { p, machine, errors, output, signals, files, config: () => config,
@@ -121,8 +122,28 @@ test('a failure of ours ends the program with status 1', async () => {
   const status = b.run()
   await settle()
   b.machine.emit('error', { message: 'CPU 0: boom' })
-  await status
+  assert.equal(await status, 1)
   assert.deepEqual(b.errors, ['internal error: CPU 0: boom'])
+})
+
+test('a machine that does not stop is left behind: at once when asked twice, otherwise after a while', async () => {
+  for (const times of [2, 1]) {
+    const b = bench()
+    const status = b.run('-nographic')
+    await settle()
+    b.machine.quit = () => new Promise(() => {})
+    b.machine.close = () => new Promise(() => {})
+    const started = Date.now()
+    b.p.send('\x01x')
+    if (times === 2) {
+      await settle()
+      b.p.send('\x01x\x01x')
+    }
+    assert.equal(await status, 1)
+    const took = Date.now() - started
+    assert.ok(times === 2 ? took < 1000 : took < 8000, `${took} ms`)
+    await b.machine.pause()
+  }
 })
 
 test('log lines go to standard error, or to -D', async () => {

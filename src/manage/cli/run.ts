@@ -50,7 +50,8 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
   const machine = await assembly.createMachine(config, host)
 
   let session: Session | undefined
-  let over = false, ended: (status: number) => void = () => {}
+  let over = false, asked = false, deadline: ReturnType<typeof setTimeout> | undefined
+  let ended: (status: number) => void = () => {}
   const end = new Promise<number>(resolve => { ended = resolve })
 
   /** The machine has stopped for good: closes everything, whatever hangs. */
@@ -64,8 +65,11 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     ended(status)
   }
   function quit(cause: ShutdownCause): void {
+    if (asked) return over ? ended(1) : void finish(1) // again: it takes too long
+    asked = true
     // After this turn of the event loop, so that whoever asked gets its answer first.
-    setTimeout(() => void machine.quit(cause).catch(() => finish(1)), 0)
+    setTimeout(() => void machine.quit(cause, cause === 'host-error' ? 1 : 0).catch(() => finish(1)), 0)
+    deadline = setTimeout(() => void finish(1), LAST_CALL)
   }
 
   machine.on('shutdown', ({ cause, exitCode }) => {
@@ -78,10 +82,7 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     note(`internal error: ${message}`)
     if (!manage.noShutdown) quit('host-error')
   })
-  const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name => host.process?.onSignal(name, () => {
-    if (over) ended(1)
-    else quit('host-signal')
-  }))
+  const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name => host.process?.onSignal(name, () => quit('host-signal')))
 
   try {
     session = await openSession(machine, config, manage, host, { note, quit, nowMs })
@@ -93,6 +94,7 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     throw error
   }
   const status = await end
+  clearTimeout(deadline)
   for (const off of signals) off?.()
   if (manage.pidFile !== undefined) await host.files.remove(manage.pidFile).catch(() => {})
   return status

@@ -31,8 +31,10 @@ const described: readonly { topic: Topic; help: string }[] = [
 async function describe(ctx: CommandContext, topic: Topic): Promise<string> {
   const text = await ctx.machine.describe(topic, { cpu: ctx.cpu })
   if (text === undefined) throw badArgument(`this machine has no ${topic} information`)
-  return text.endsWith('\n') ? text : `${text}\n`
+  return ended(text)
 }
+
+const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
 
 export const infoCommands = [
   command({
@@ -61,7 +63,7 @@ export const infoCommands = [
     async run(ctx) {
       const { accel, accelReason } = ctx.machine.info
       const more = await ctx.machine.describe('accel', { cpu: ctx.cpu })
-      return `${accelReason ?? accel}\n${more === undefined ? '' : more.endsWith('\n') ? more : `${more}\n`}`
+      return `${accelReason ?? accel}\n${more === undefined ? '' : ended(more)}`
     },
   }),
   command({
@@ -84,7 +86,7 @@ export const infoCommands = [
       let out = ''
       for (const cpu of which) {
         const own = await ctx.machine.describe('registers', { cpu })
-        out += `\nCPU#${cpu}\n${own ?? await registerLines({ machine: ctx.machine, cpu })}`
+        out += own === undefined ? `\nCPU#${cpu}\n${await registerLines({ machine: ctx.machine, cpu })}` : ended(own)
       }
       return out
     },

@@ -46,18 +46,16 @@ export function completions(text: string): readonly string[] {
 export function openMonitor(device: CharDevice, management: Management): void {
   const ctx = contextOf(management)
   const encoder = new TextEncoder()
-  let greeted = false, busy: Promise<void> = Promise.resolve()
+  const waiting: number[] = []
+  let greeted = false, busy = false
   const write = (text: string): void => void link.write(encoder.encode(text.replaceAll(/\r?\n/g, '\r\n')))
   const editor = lineEditor({ prompt: '(typevisor) ', write, complete: completions })
 
   const user: FrontEnd = {
     label: 'monitor',
     data(bytes) {
-      for (const line of editor.feed(bytes))
-        busy = busy.then(async () => {
-          write(await runLine(line, ctx).catch((error: Error) => `${error.stack ?? error.message}\n`))
-          editor.prompt()
-        })
+      for (const b of bytes) waiting.push(b)
+      if (!busy) void pump()
     },
     focus(focused) {
       if (!focused) return write('\n')
@@ -68,4 +66,16 @@ export function openMonitor(device: CharDevice, management: Management): void {
     close() { greeted = false },
   }
   const link = device.attach(user)
+
+  /** Keys up to the end of a line, the command, then what was typed meanwhile: the screen shows them in this order. */
+  async function pump(): Promise<void> {
+    busy = true
+    for (let key; (key = waiting.shift()) !== undefined; ) {
+      for (const line of editor.feed(Uint8Array.of(key))) {
+        write(await runLine(line, ctx).catch((error: Error) => `${error.stack ?? error.message}\n`))
+        editor.prompt()
+      }
+    }
+    busy = false
+  }
 }
