@@ -1,6 +1,6 @@
 // Console device (Virtual I/O Device specification 1.2, section 5.3) with one port, the console.
 // Not modelled: VIRTIO_CONSOLE_F_MULTIPORT (further ports, port names, hot-plug of ports).
-import { flagProperty, numberProperty, ring, u32 } from '../../device/define.ts'
+import { flag, flagProperty, numberProperty, ring, u32 } from '../../device/define.ts'
 import { backTo, mark, pop, push, signal } from './queue.ts'
 import { fail, gather, scatter } from './ring.ts'
 import { defineVirtio, type VirtioIo, type VirtioState } from './virtio.ts'
@@ -20,6 +20,8 @@ const state = {
   input: ring(256),
   /** Bytes of the first buffer in the transmit queue that the host has taken already. */
   sent: u32(),
+  /** The host was too slow: output goes on when it has room. */
+  blocked: flag(),
 }
 type S = VirtioState<typeof state>
 type IO = VirtioIo<typeof properties>
@@ -48,17 +50,20 @@ export const virtioConsole = defineVirtio({
 
   reset(s) {
     s.input.clear()
-    s.sent = 0
+    s.sent = s.blocked = 0
   },
   notified(s, io, queue) { if (queue === TX) transmit(s, io) },
-  writable(s, io) { transmit(s, io) },
   canReceive: s => s.queue[RX]!.ready === 1 && s.input.length < s.input.capacity,
   receive(s, _io, byte) { s.input.push(byte) },
-  settle(s, io) { if (s.input.length) deliver(s, io) },
+  settle(s, io) {
+    if (s.input.length) deliver(s, io)
+    if (s.blocked) transmit(s, io)
+  },
 })
 
-/** Sends what the driver has queued, as far as the host takes it; `writable` goes on. */
+/** Sends what the driver has queued, as far as the host takes it. */
 function transmit(s: S, io: IO): void {
+  s.blocked = 0
   for (let n = 0; n < BUFFERS; n++) {
     const before = mark(s, TX)
     const chain = pop(s, io, TX)
@@ -69,6 +74,7 @@ function transmit(s: S, io: IO): void {
       const taken = bytes.findIndex(byte => !io.chr.put(byte))
       if (taken >= 0) {
         s.sent += taken
+        s.blocked = 1
         backTo(s, TX, before)
         return signal(s, io, TX)
       }
