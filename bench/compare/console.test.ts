@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { understand } from './console.ts'
+import { summarize } from './guest.ts'
+
+type Row = readonly [text: string, atMs: number, cpuMs: number]
+
+const heard = (rows: readonly Row[]) => rows.map(([text, atMs, cpuMs]) => {
+  const said = understand(text)
+  assert.ok(said, text)
+  return { said, line: { text, atMs, cpuMs } }
+})
+
+test('the lines of the benchmark', () => {
+  assert.deepEqual(understand('BOOTED 1.53 nproc=2 riscv64'), { kind: 'booted', uptimeMs: 1530, harts: 2 })
+  assert.deepEqual(understand('B crc            175.9 000000005ceef2ff'),
+    { kind: 'kernel', name: 'crc', ms: 175.9, checksum: '000000005ceef2ff' })
+  assert.deepEqual(understand('P crc 2 440.3'), { kind: 'parallel', copies: 2, ms: 440.3 })
+  assert.deepEqual(understand('T sha256 5.00 6.25 gzip 7.50 shloop 9.00'),
+    { kind: 'shell', ms: { sha256: 1250, gzip: 1250, shloop: 1500 }, uptimeMs: 9000 })
+  assert.deepEqual(understand('HOLD'), { kind: 'hold' })
+})
+
+test('everything else is not about the benchmark', () => {
+  const others = [
+    '', '[    1.234567] Run /init as init process', 'B crc 175.9', 'B crc 175.9 5ceef2ff', 'HOLDING',
+    'BOOTED', 'T sha256 5.00', '83ee47245398adee  -',
+  ]
+  for (const line of others) assert.equal(understand(line), undefined, line)
+})
+
+test('a run, with the processor time of each kernel', () => {
+  const run = summarize(heard([
+    ['BOOTED 1.50 nproc=1 riscv64', 2000, 1800],
+    ['B crc 30.0 000000005ceef2ff', 2030, 1870],
+    ['B fib 40.0 0000000000213d05', 2070, 1920],
+    ['T sha256 1.60 2.00 gzip 2.50 shloop 4.00', 4500, 4000],
+    ['HOLD', 4501, 4010],
+  ]), 'ours')
+  assert.deepEqual(run, {
+    bootedMs: 2000, uptimeMs: 1500, wallMs: 4501, cpuMs: 4010, parallel: [],
+    kernels: {
+      crc: { ms: 30, cpuMs: 70, checksum: '000000005ceef2ff' },
+      fib: { ms: 40, cpuMs: 50, checksum: '0000000000213d05' },
+    },
+    shellMs: { sha256: 400, gzip: 500, shloop: 1500 },
+  })
+})
+
+test('copies belong to the line that follows them', () => {
+  const { parallel } = summarize(heard([
+    ['BOOTED 1.50 nproc=2 riscv64', 2000, 0],
+    ['B crc 30.0 000000005ceef2ff', 2030, 0], ['P crc 1 30.0', 2031, 0],
+    ['B crc 31.0 000000005ceef2ff', 2062, 0], ['B crc 32.0 000000005ceef2ff', 2063, 0],
+    ['P crc 2 32.5', 2064, 0],
+    ['HOLD', 2065, 0],
+  ]), 'ours')
+  const figures = parallel.map(({ copies, ms, checksums }) => [copies, ms, checksums.length])
+  assert.deepEqual(figures, [[1, 30, 1], [2, 32.5, 2]])
+})
+
+test('a run that did not come to its end, and one whose clock goes wrong', () => {
+  const booted = ['BOOTED 1.50 nproc=1 riscv64', 2000, 0] as const
+  assert.throws(() => summarize(heard([booted]), 'ours'), /ours: the guest ended without HOLD/)
+  assert.throws(() => summarize([], 'ours'), /without BOOTED/)
+  const shell = (atMs: number) =>
+    heard([booted, ['T sha256 1.60 2.00 gzip 2.50 shloop 11.50', atMs, 0], ['HOLD', atMs, 0]])
+  assert.doesNotThrow(() => summarize(shell(12_200), 'ours'))
+  assert.throws(() => summarize(shell(22_000), 'ours'), /clock went 10000 ms while the host's went 20000 ms/)
+})

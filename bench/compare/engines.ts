@@ -1,0 +1,60 @@
+// The two programs that are compared, and what ran them.
+import { cpus, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { run, UserError } from '../../scripts/guests/run.ts'
+
+export const ROOT = join(import.meta.dirname, '../..')
+
+export interface Engine {
+  readonly name: string
+  /** Program and first arguments; those that are the same for both follow. */
+  readonly command: readonly string[]
+}
+
+const OURS: Engine = {
+  name: 'typevisor', command: [process.execPath, join(ROOT, 'bin/typevisor-system-riscv64.js'), '-M', 'virt'],
+}
+const PEER: Engine = { name: 'tcg', command: ['qemu-system-riscv64', '-M', 'virt', '-accel', 'tcg'] }
+
+/** `NAME=COMMAND LINE` */
+function parseEngine(text: string): Engine {
+  const [, name, command] = /^([\w-]+)=(\S.*)$/.exec(text) ?? []
+  if (!name || !command) throw new UserError(`--engine takes NAME=COMMAND, not ${text}`)
+  return { name, command: command.trim().split(/\s+/) }
+}
+
+/** The engine measured, then the one it is measured against. */
+export function chooseEngines(given: readonly string[]): readonly [Engine, Engine] {
+  const [ours = OURS, peer = PEER, ...more] = given.map(parseEngine)
+  if (more.length) throw new UserError('two engines are compared, no more')
+  if (ours.name === peer.name) throw new UserError(`both engines are named ${ours.name}`)
+  return [ours, peer]
+}
+
+export interface Setting {
+  readonly date: string
+  readonly machine: string
+  /** Processes that wanted a processor in the minute before: more than 0.2 or so disturb. */
+  readonly load: number
+  readonly commit: string
+  readonly versions: readonly string[]
+}
+
+async function version({ command: [program = '', ...args] }: Engine): Promise<string> {
+  return (await run(program, [...args, '--version'])).split('\n')[0]!.trim()
+}
+
+export async function describeSetting(engines: readonly Engine[]): Promise<Setting> {
+  const processors = cpus()
+  const dirty = (await run('git', ['-C', ROOT, 'status', '--porcelain', '--', 'src'])).trim() !== ''
+  const commit = (await run('git', ['-C', ROOT, 'rev-parse', '--short', 'HEAD'])).trim()
+  const versions: string[] = []
+  for (const engine of engines) versions.push(`${engine.name}: ${await version(engine)}`)
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${processors.length} × ${processors[0]?.model.trim() ?? process.arch}`,
+    load: loadavg()[0]!,
+    commit: commit + (dirty ? ' with changes' : ''),
+    versions: [...versions, `Node ${process.versions.node}, V8 ${process.versions.v8}`],
+  }
+}

@@ -1,0 +1,115 @@
+// One boot of the guest benchmark on one engine.
+import { join } from 'node:path'
+import { UserError } from '../../scripts/guests/run.ts'
+import { type Said, type ShellPart, understand } from './console.ts'
+import type { Engine } from './engines.ts'
+import { type Memory, memoryOf, waitedMs } from './processes.ts'
+import { type Line, runSession } from './session.ts'
+
+export const RAM_MIB = 512
+
+export interface Work {
+  readonly ms: number
+  /** Of the emulator, all threads, on the host's clock; to 10 ms. */
+  readonly cpuMs: number
+  readonly checksum: string
+}
+
+/** Copies at the same time, and how long until the last had ended. */
+export interface Parallel {
+  readonly copies: number
+  readonly ms: number
+  readonly checksums: readonly string[]
+}
+
+export interface GuestRun {
+  /** From the command to the first user program's first line, and what the guest's clock says then. */
+  readonly bootedMs: number
+  readonly uptimeMs: number
+  readonly kernels: Readonly<Record<string, Work>>
+  readonly parallel: readonly Parallel[]
+  readonly shellMs?: Readonly<Record<ShellPart, number>>
+  /** When the guest had done all: since the command, processor time, and time spent ready but not running. */
+  readonly wallMs: number
+  readonly cpuMs: number
+  readonly waitedMs: number
+  /** Only after the shell benchmark. */
+  readonly memory?: Memory
+}
+
+export interface GuestOptions {
+  readonly images: string
+  readonly harts: number
+  /** Words of the kernel command line that say what to run. */
+  readonly words: readonly string[]
+  readonly timeoutSeconds: number
+}
+
+const arguments_ = ({ images, harts, words }: GuestOptions): string[] => [
+  '-smp', `${harts}`, '-m', `${RAM_MIB}`, '-nographic',
+  '-kernel', join(images, 'Image'), '-initrd', join(images, 'initrd-bench.gz'),
+  '-append', ['console=ttyS0', ...words, 'hold'].join(' '),
+]
+
+interface Heard {
+  readonly said: Said
+  readonly line: Line
+}
+
+export async function runGuest(engine: Engine, options: GuestOptions): Promise<GuestRun> {
+  const heard: Heard[] = []
+  let waited = 0, memory: Memory | undefined
+  await runSession([...engine.command, ...arguments_(options)], {
+    timeoutSeconds: options.timeoutSeconds,
+    onLine(line, { pid, send }) {
+      const said = understand(line.text)
+      if (!said) return
+      heard.push({ said, line })
+      if (said.kind === 'shell') memory = memoryOf(pid, RAM_MIB << 20)
+      if (said.kind !== 'hold') return
+      waited = waitedMs(pid)
+      send('\n')
+    },
+  })
+  return { ...summarize(heard, engine.name), waitedMs: waited, ...(memory && { memory }) }
+}
+
+/** Puts together what the guest said. Throws UserError when its clock is not the host's. */
+export function summarize(heard: readonly Heard[], engine: string): Omit<GuestRun, 'waitedMs'> {
+  const kernels: Record<string, Work> = {}, parallel: Parallel[] = []
+  let booted: { line: Line; uptimeMs: number } | undefined
+  let shellMs: Readonly<Record<ShellPart, number>> | undefined
+  let checksums: string[] = [], before: Line | undefined, end: Line | undefined
+  for (const { said, line } of heard) {
+    if (said.kind === 'booted') booted = { line, uptimeMs: said.uptimeMs }
+    if (said.kind === 'kernel') {
+      const { name, ms, checksum } = said
+      kernels[name] = { ms, cpuMs: line.cpuMs - (before?.cpuMs ?? 0), checksum }
+      checksums.push(checksum)
+    }
+    if (said.kind === 'parallel') {
+      parallel.push({ copies: said.copies, ms: said.ms, checksums })
+      checksums = []
+    }
+    if (said.kind === 'shell') {
+      shellMs = said.ms
+      if (booted) compareClocks(engine, said.uptimeMs - booted.uptimeMs, line.atMs - booted.line.atMs)
+    }
+    if (said.kind === 'hold') end = line
+    before = line
+  }
+  if (!booted || !end) throw new UserError(`${engine}: the guest ended without ${booted ? 'HOLD' : 'BOOTED'}`)
+  return {
+    bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs, kernels, parallel, ...(shellMs && { shellMs }),
+    wallMs: end.atMs, cpuMs: end.cpuMs,
+  }
+}
+
+const CLOCKS_MAY_DIFFER = 0.05, AND_MS = 100
+
+/** The kernels' times are by the guest's clock: they mean something only if it goes as fast as the host's. */
+function compareClocks(engine: string, guestMs: number, hostMs: number): void {
+  if (Math.abs(guestMs - hostMs) <= hostMs * CLOCKS_MAY_DIFFER + AND_MS) return
+  const [guest, host] = [Math.round(guestMs), Math.round(hostMs)]
+  throw new UserError(`${engine}: the guest's clock went ${guest} ms while the host's went ${host} ms`)
+}

@@ -1,0 +1,118 @@
+// The guest benchmark on both engines, in turns, and the figures that come of it.
+import { UserError } from '../../scripts/guests/run.ts'
+import { SHELL_PARTS, type ShellPart } from './console.ts'
+import type { Engine } from './engines.ts'
+import { type Judged, JUDGED, KERNELS, type Length, SCALE } from './expectations.ts'
+import { type GuestRun, runGuest } from './guest.ts'
+import type { Memory } from './processes.ts'
+import { best, geometricMean } from './statistics.ts'
+
+export type Pair<T> = readonly [ours: T, peer: T]
+type Runs = Pair<readonly GuestRun[]>
+
+export interface Compared {
+  readonly name: string
+  readonly ms: Pair<number>
+  readonly cpuMs?: Pair<number>
+  readonly ratio: number
+}
+
+export interface Mean extends Judged {
+  readonly ratio: number
+}
+
+export interface Comparison {
+  readonly length: Length
+  readonly repeat: number
+  readonly kernels: readonly Compared[]
+  readonly shell: readonly Compared[]
+  readonly means: readonly Mean[]
+  /** Guest's uptime at the first user program, and time from the command. */
+  readonly uptime: Compared
+  readonly booted: Compared
+  /** The whole run, and how long its threads were kept from running. */
+  readonly total: Compared
+  readonly waitedMs: Pair<number>
+  readonly memory?: Pair<Memory>
+}
+
+/** All runs, in the order in which they were made: ours, peer, ours, peer. */
+export async function alternate<T>(
+  engines: Pair<Engine>, repeat: number,
+  measure: (engine: Engine) => Promise<T>, note?: (text: string) => void,
+): Promise<Pair<T[]>> {
+  const results: Pair<T[]> = [[], []]
+  for (let round = 1; round <= repeat; round++) {
+    for (const [side, engine] of engines.entries()) {
+      const started = performance.now()
+      results[side]!.push(await measure(engine))
+      note?.(`${engine.name} ${round}/${repeat}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+    }
+  }
+  return results
+}
+
+/** Checks that every run did all kernels and computed the same. */
+export function checkWork(runs: Runs, names: readonly string[]): void {
+  const all = runs.flat()
+  for (const name of names) {
+    if (all.some(({ kernels }) => !kernels[name])) throw new UserError(`a run did not do ${name}`)
+    const sums = new Set(all.map(({ kernels }) => kernels[name]!.checksum))
+    if (sums.size > 1) throw new UserError(`${name}: the engines do not agree: ${[...sums].join(', ')}`)
+  }
+}
+
+type Figure = (run: GuestRun) => number
+
+function compare(name: string, runs: Runs, ms: Figure, cpu?: Figure): Compared {
+  const of = (figure: Figure): Pair<number> => [best(runs[0].map(figure)), best(runs[1].map(figure))]
+  const times = of(ms)
+  return { name, ms: times, ratio: times[0] / times[1], ...(cpu && { cpuMs: of(cpu) }) }
+}
+
+/** The judged figures whose kernels were all measured. */
+export function meansOf(kernels: readonly Compared[], length: Length): Mean[] {
+  const ratios = new Map(kernels.map(({ name, ratio }) => [name, ratio]))
+  return JUDGED[length].filter(({ of }) => of.every((name) => ratios.has(name))).map((judged) => {
+    const values = judged.of.map((name) => ratios.get(name)!)
+    return { ...judged, ratio: judged.how === 'mean' ? geometricMean(values) : Math.max(...values) }
+  })
+}
+
+export function compareRuns(runs: Runs, length: Length, names: readonly string[]): Comparison {
+  checkWork(runs, names)
+  const kernels = names.map((name) =>
+    compare(name, runs, (run) => run.kernels[name]!.ms, (run) => run.kernels[name]!.cpuMs))
+  const shell = (part: ShellPart) => compare(part, runs, (run) => run.shellMs![part])
+  const [ours, peer] = runs.map((side) => side.at(-1)!) as unknown as Pair<GuestRun>
+  return {
+    length, repeat: runs[0].length, kernels, means: meansOf(kernels, length),
+    shell: runs.flat().every(({ shellMs }) => shellMs) ? SHELL_PARTS.map(shell) : [],
+    uptime: compare('kernel start to first user program', runs, (run) => run.uptimeMs),
+    booted: compare('command to first user program', runs, (run) => run.bootedMs),
+    total: compare('whole run', runs, (run) => run.wallMs, (run) => run.cpuMs),
+    waitedMs: [best(runs[0].map((run) => run.waitedMs)), best(runs[1].map((run) => run.waitedMs))],
+    ...(ours.memory && peer.memory && { memory: [ours.memory, peer.memory] }),
+  }
+}
+
+export interface SuiteOptions {
+  readonly images: string
+  readonly length: Length
+  readonly repeat: number
+  /** All kernels and the shell benchmark, unless given. */
+  readonly only?: readonly string[]
+  readonly timeoutSeconds: number
+  note(text: string): void
+}
+
+export const words = (length: Length, only?: readonly string[]): string[] =>
+  [`bench=${SCALE[length]}`, ...(only ? [`benchonly=${only.join(',')}`] : [])]
+
+export async function runSuite(engines: Pair<Engine>, options: SuiteOptions): Promise<Comparison> {
+  const { images, length, only, timeoutSeconds } = options
+  const guest = { images, harts: 1, words: words(length, only), timeoutSeconds }
+  const note = (text: string) => options.note(`${length}: ${text}`)
+  const runs = await alternate(engines, options.repeat, (engine) => runGuest(engine, guest), note)
+  return compareRuns(runs, length, KERNELS.filter((name) => only?.includes(name) ?? true))
+}

@@ -1,0 +1,80 @@
+// The results as Markdown that also reads well in a terminal.
+import { type Expectation, BOOT, verdict } from './expectations.ts'
+import type { Setting } from './engines.ts'
+import type { Scaling } from './parallel.ts'
+import type { Starts } from './startup.ts'
+import type { Compared, Comparison, Pair } from './suite.ts'
+
+/** First column to the left, the others to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((text, column) =>
+    Math.max(3, text.length, ...rows.map((row) => row[column]!.length)))
+  const line = (cells: readonly string[]) => `| ${cells.map((cell, column) =>
+    column ? cell.padStart(widths[column]!) : cell.padEnd(widths[0]!)).join(' | ')} |`
+  const rule = widths.map((width, column) => column ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))
+  return [line(head), `|${rule.join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+const ms = (value: number): string => value < 10 ? value.toFixed(1) : value.toFixed(0)
+const seconds = (value: number): string => (value / 1000).toFixed(1)
+const times = (value: number): string => value.toFixed(2)
+const limit = (value: number | undefined): string => value === undefined ? '' : value.toFixed(1)
+const judged = (ratio: number, expected: Expectation): string[] =>
+  [times(ratio), limit(expected.bar), limit(expected.aim), verdict(ratio, expected)]
+
+export function setting({ date, machine, load, commit, versions }: Setting): string {
+  return `${date}, commit ${commit}, ${machine}, load before ${load.toFixed(1)}.\n${versions.join('; ')}.`
+}
+
+type Names = Pair<string>
+
+const cpuRatio = ({ cpuMs }: Compared): string => cpuMs?.[1] ? times(cpuMs[0] / cpuMs[1]) : ''
+
+export function kernelTable([ours, peer]: Names, { kernels, shell }: Comparison): string {
+  const row = (each: Compared) =>
+    [each.name, ms(each.ms[0]), ms(each.ms[1]), times(each.ratio), cpuRatio(each)]
+  return table(['kernel', `${ours} ms`, `${peer} ms`, 'ratio', 'CPU ratio'], [...kernels, ...shell].map(row))
+}
+
+export function judgedTable({ means, uptime }: Comparison): string {
+  const name = ({ what, how, of }: Comparison['means'][number]) =>
+    how === 'worst' ? `${what}, the worst` : of.length > 1 ? `${what}, geometric mean` : what
+  const rows = means.map((mean) => [name(mean), ...judged(mean.ratio, mean)])
+  rows.push([uptime.name, ...judged(uptime.ratio, BOOT)])
+  return table(['ratio of', 'ratio', 'bar', 'aim', ''], rows)
+}
+
+export function totalsTable([ours, peer]: Names, { uptime, booted, total, waitedMs }: Comparison): string {
+  const cpu = total.cpuMs!
+  const elapsed = [uptime, booted, total].map(({ name, ms, ratio }) =>
+    [name, ...ms.map((value) => times(value / 1000)), times(ratio)])
+  return table(['seconds', ours, peer, 'ratio'], [
+    ...elapsed,
+    ['processor time, user and system', ...cpu.map(seconds), times(cpu[0] / cpu[1])],
+    ['threads kept waiting by others', ...waitedMs.map(seconds), ''],
+  ])
+}
+
+export function memoryTable([ours, peer]: Names, memory: NonNullable<Comparison['memory']>): string {
+  const mb = (value: number) => value.toFixed(0)
+  return table(['MB resident after the shell benchmark', ours, peer], [
+    ['the guest’s RAM', ...memory.map(({ guestMb }) => mb(guestMb))],
+    ['all else', ...memory.map(({ residentMb, guestMb }) => mb(residentMb - guestMb))],
+  ])
+}
+
+export function scalingTable([ours, peer]: Names, { kernel, oneMs, twoMs, ratio }: Scaling): string {
+  return table(['ms', ours, peer], [
+    [`one copy of ${kernel}`, ...oneMs.map(ms)],
+    ['two copies at the same time', ...twoMs.map(ms)],
+    ['ratio (1: two harts are twice one)', ...ratio.map(times)],
+  ])
+}
+
+export function startTable([ours, peer]: Names, { engines, node }: Starts): string {
+  const all = [...engines, node]
+  return table(['ms to the first byte, median', ours, peer, 'node alone'], [
+    ['elapsed', ...all.map((start) => ms(start.ms))],
+    ['processor time', ...all.map((start) => ms(start.cpuMs))],
+  ])
+}
