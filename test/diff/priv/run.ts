@@ -17,7 +17,7 @@ const here = import.meta.dirname
 const programs = ['csr', 'exceptions', 'interrupts', 'xret', 'mmu', 'mmu48', 'pmp', 'timer']
 const options = ['-M', 'virt', '-m', '32', '-bios', 'none', '-display', 'none', '-serial', 'stdio',
   '-monitor', 'none']
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true, options: { with: { type: 'string' }, show: { type: 'boolean' } },
@@ -37,7 +37,7 @@ function build(program: string, folder: string): string {
 function emulate(command: readonly string[], elf: string): string {
   const r = spawnSync(command[0]!, [...command.slice(1), ...options, '-kernel', elf],
     { encoding: 'utf8', timeout: TIMEOUT_MS, stdio: ['ignore', 'pipe', 'inherit'] })
-  if (r.error) throw r.error
+  if (r.error) throw new Error(`${command[0]} ${elf}: ${r.error.message}`, { cause: r.error })
   if (r.signal) throw new Error(`${command[0]} did not finish ${elf} within ${TIMEOUT_MS / 1000} s`)
   return r.stdout
 }

@@ -156,6 +156,8 @@ int main(void) {
   csr_set(MSTATUS, 1 << 11);
   field("cross", access_load(VA + 0xffc, 3));
   field("tval", csr_read(0x343));
+  csr_clear(MSTATUS, MPP); // the trap has set it
+  csr_set(MSTATUS, 1 << 11);
   field("cross", access_store(VA + 0xffc, 3, 0x55aa));
   field("tval", csr_read(0x343));
   field("kept", page[511]);
