@@ -2,16 +2,32 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { viewsOf } from '../state/views.ts'
 import { PhysicalMemory } from './physical.ts'
-import { alias, container, defaultRules, flatten, mmio, place, ram, rom, type AccessRules, type MmioOps } from './regions.ts'
+import {
+  alias,
+  container,
+  defaultRules,
+  flatten,
+  mmio,
+  place,
+  ram,
+  rom,
+  type AccessRules,
+  type MmioOps,
+} from './regions.ts'
 import { windowsAt, windowsBytes } from './windows.ts'
 
 const silent: MmioOps = { rules: defaultRules, read: () => 0, write: () => {} }
 
 /** Bytes that count up; every access is written down. */
-function recorder(rules: Partial<{ valid: Partial<AccessRules['valid']>; impl: Partial<AccessRules['impl']> }> = {}) {
+function recorder(
+  rules: Partial<{ valid: Partial<AccessRules['valid']>; impl: Partial<AccessRules['impl']> }> = {},
+) {
   const log: string[] = []
   const ops: MmioOps = {
-    rules: { valid: { ...defaultRules.valid, ...rules.valid }, impl: { ...defaultRules.impl, ...rules.impl } },
+    rules: {
+      valid: { ...defaultRules.valid, ...rules.valid },
+      impl: { ...defaultRules.impl, ...rules.impl },
+    },
     read(offset, size) {
       log.push(`r${size}@${offset}`)
       let value = 0
@@ -24,7 +40,9 @@ function recorder(rules: Partial<{ valid: Partial<AccessRules['valid']>; impl: P
 }
 
 const flat = (root: ReturnType<typeof container>) =>
-  flatten(root).map(r => `${r.start.toString(16)}-${r.end.toString(16)} ${r.region.name}+${r.offset.toString(16)}`)
+  flatten(root).map(
+    r => `${r.start.toString(16)}-${r.end.toString(16)} ${r.region.name}+${r.offset.toString(16)}`,
+  )
 
 test('priorities, holes, aliases and nesting flatten as drawn', () => {
   const root = container('root', 0x10000), bus = container('bus', 0x1000)
@@ -35,7 +53,12 @@ test('priorities, holes, aliases and nesting flatten as drawn', () => {
   place(root, 0x9000, bus)
   place(root, 0xa000, alias('half', bus, 0x20, 0x100))
   assert.deepEqual(flat(root), [
-    '0-2000 ram+0', '2000-2100 over+0', '2100-8000 ram+2100', '8000-8100 under+100', '9010-9030 d+0', 'a000-a010 d+10',
+    '0-2000 ram+0',
+    '2000-2100 over+0',
+    '2100-8000 ram+2100',
+    '8000-8100 under+100',
+    '9010-9030 d+0',
+    'a000-a010 d+10',
   ])
 })
 
@@ -45,17 +68,34 @@ test('flattening random trees agrees with asking byte by byte', () => {
   for (let round = 0; round < 60; round++) {
     const root = container('root', 256), inner = container('inner', 100)
     const leaves = Array.from({ length: 6 }, (_, i) => mmio(`m${i}`, 1 + below(60), silent))
-    const spots = leaves.map((leaf, i) => ({ leaf, at: below(200), priority: below(4), into: i % 3 === 2 ? inner : root, order: i }))
+    const spots = leaves.map((leaf, i) => ({
+      leaf,
+      at: below(200),
+      priority: below(4),
+      into: i % 3 === 2 ? inner : root,
+      order: i,
+    }))
     for (const s of spots) place(s.into, s.at, s.leaf, s.priority)
     const innerAt = below(150), innerPriority = below(4)
     place(root, innerAt, inner, innerPriority)
     const ranges = flatten(root)
     for (let i = 1; i < ranges.length; i++) assert.ok(ranges[i - 1]!.end <= ranges[i]!.start)
-    const pick = (list: typeof spots, pa: number) => list.filter(s => pa >= s.at && pa < s.at + s.leaf.sizeBytes)
-      .sort((a, b) => b.priority - a.priority || b.order - a.order)[0]
+    const pick = (list: typeof spots, pa: number) =>
+      list
+        .filter(s => pa >= s.at && pa < s.at + s.leaf.sizeBytes)
+        .sort((a, b) => b.priority - a.priority || b.order - a.order)[0]
     for (let pa = 0; pa < 256; pa++) {
-      const outer = pick(spots.filter(s => s.into === root), pa)
-      const nested = pa >= innerAt && pa < innerAt + 100 ? pick(spots.filter(s => s.into === inner), pa - innerAt) : undefined
+      const outer = pick(
+        spots.filter(s => s.into === root),
+        pa,
+      )
+      const nested =
+        pa >= innerAt && pa < innerAt + 100
+          ? pick(
+              spots.filter(s => s.into === inner),
+              pa - innerAt,
+            )
+          : undefined
       const wins = nested && (!outer || innerPriority >= outer.priority) ? nested : outer
       const found = ranges.find(r => pa >= r.start && pa < r.end)
       assert.equal(found?.region.name, wins?.leaf.name, `round ${round}, address ${pa}`)
@@ -72,14 +112,23 @@ function memory(rules?: Parameters<typeof recorder>[0]) {
 }
 
 test('RAM and ROM: addresses, all sizes, across their border', () => {
-  const { m } = memory(), pair = new Uint32Array(2)
-  assert.deepEqual([m.ramAt(0x8000_0010), m.ramAt(0x8000_1000), m.ramAt(0x7fff_ffff), m.readableAt(0x8000_1004)],
-    [0x1010, -1, -1, 0x2004])
-  assert.deepEqual([m.isRom(0x8000_1000), m.isRom(0x8000_0000), m.runAt(0x8000_0ff0), m.runAt(0)], [true, false, 16, 0])
+  const { m } = memory(),
+    pair = new Uint32Array(2)
+  assert.deepEqual(
+    [m.ramAt(0x8000_0010), m.ramAt(0x8000_1000), m.ramAt(0x7fff_ffff), m.readableAt(0x8000_1004)],
+    [0x1010, -1, -1, 0x2004],
+  )
+  assert.deepEqual(
+    [m.isRom(0x8000_1000), m.isRom(0x8000_0000), m.runAt(0x8000_0ff0), m.runAt(0)],
+    [true, false, 16, 0],
+  )
   m.writeWide(0x8000_0003, 0x89abcdef, 0x01234567)
   m.readWide(0x8000_0003, pair)
   assert.deepEqual([...pair], [0x89abcdef, 0x01234567])
-  assert.deepEqual([m.read(0x8000_0004, 1), m.read(0x8000_0004, 2), m.read(0x8000_0004, 4)], [0xcd, 0xabcd, 0x6789abcd])
+  assert.deepEqual(
+    [m.read(0x8000_0004, 1), m.read(0x8000_0004, 2), m.read(0x8000_0004, 4)],
+    [0xcd, 0xabcd, 0x6789abcd],
+  )
   m.writeBytes(0x8000_1000, Uint8Array.of(0xaa, 0xbb), true)
   m.write(0x8000_0ffe, 4, 0x11223344) // the ROM half stays
   assert.equal(m.read(0x8000_0ffe, 4), 0xbbaa3344)
@@ -100,12 +149,19 @@ test('nothing there: reads float, writes vanish, blocks say so', () => {
 test('device accesses are passed, split, widened or refused by size', () => {
   const D = 0x9000_0000, pair = new Uint32Array(2)
   const plain = memory()
-  assert.deepEqual([plain.m.read(D + 3, 1), plain.m.read(D + 4, 2), plain.m.read(D + 8, 4)], [3, 0x0504, 0x0b0a0908])
+  assert.deepEqual(
+    [plain.m.read(D + 3, 1), plain.m.read(D + 4, 2), plain.m.read(D + 8, 4)],
+    [3, 0x0504, 0x0b0a0908],
+  )
   plain.m.readWide(D + 8, pair)
   plain.m.writeWide(D, 1, 2)
   assert.deepEqual(plain.log, ['r1@3', 'r2@4', 'r4@8', 'r4@8', 'r4@12', 'w4@0=1', 'w4@4=2'])
   assert.deepEqual([...pair], [0x0b0a0908, 0x0f0e0d0c])
-  assert.deepEqual([plain.m.read(D + 2, 4), plain.m.mapped(D + 2, 4), plain.m.mapped(D + 4, 4)], [0, false, true], 'not aligned')
+  assert.deepEqual(
+    [plain.m.read(D + 2, 4), plain.m.mapped(D + 2, 4), plain.m.mapped(D + 4, 4)],
+    [0, false, true],
+    'not aligned',
+  )
 
   const narrow = memory({ impl: { max: 1 } })
   assert.equal(narrow.m.read(D + 4, 4), 0x07060504)

@@ -1,5 +1,5 @@
-// Guest-physical memory as processors, DMA and loaders see it. Addresses are JS numbers below 2^53. One object per
-// thread over the one memory; nothing here is guest state.
+// Guest-physical memory as processors, DMA and loaders see it. Addresses are JS numbers below 2^53. One
+// object per thread over the one memory; nothing here is guest state.
 //
 //   memory.ramAt(pa)                 host byte offset, or -1 (not RAM, or ROM: see isRom)
 //   memory.read(pa, size)            1, 2 or 4 bytes, unsigned; memory.write(pa, size, value)
@@ -7,8 +7,8 @@
 //   memory.mapped(pa, size, write)   whether such an access reaches anything (a CPU decides on a fault by it)
 //   memory.readBytes(pa, bytes)      DMA and loaders; RAM and ROM at full speed, MMIO not at all
 //
-// An access to nothing, or one that a device refuses by its size, is a guest error: it reads as `floating` and writes
-// nothing.
+// An access to nothing, or one that a device refuses by its size, is a guest error: it reads as `floating`
+// and writes nothing.
 import { guestError } from '../base/log.ts'
 import type { Views } from '../state/views.ts'
 import { flatten, type Container, type FlatRange, type MmioOps } from './regions.ts'
@@ -25,7 +25,12 @@ export type MemoryOptions = {
 }
 
 const hex = (n: number) => `0x${n.toString(16)}`
-const NOTHING: FlatRange = { start: 0, end: 0, region: { kind: 'ram', name: '', sizeBytes: 0, hostOffset: 0, rom: true }, offset: 0 }
+const NOTHING: FlatRange = {
+  start: 0,
+  end: 0,
+  region: { kind: 'ram', name: '', sizeBytes: 0, hostOffset: 0, rom: true },
+  offset: 0,
+}
 
 export class PhysicalMemory {
   readonly views: Views
@@ -101,7 +106,8 @@ export class PhysicalMemory {
   mapped(pa: number, size: number, _write = false): boolean {
     const r = this.#find(pa)
     if (!r) return false
-    if (r.region.kind === 'mmio') return pa + size <= r.end && accepts(r.region.ops, r.offset + pa - r.start, size)
+    if (r.region.kind === 'mmio')
+      return pa + size <= r.end && accepts(r.region.ops, r.offset + pa - r.start, size)
     return pa + size <= r.end || this.mapped(r.end, 1, _write)
   }
 
@@ -111,7 +117,11 @@ export class PhysicalMemory {
     if (pa + size > r.end) return this.#readAcross(pa, size)
     if (r.region.kind === 'mmio') return this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
     const at = hostOf(r, pa)
-    return size === 4 ? this.#data.getUint32(at, true) : size === 2 ? this.#data.getUint16(at, true) : this.#u8[at]!
+    return size === 4
+      ? this.#data.getUint32(at, true)
+      : size === 2
+        ? this.#data.getUint16(at, true)
+        : this.#u8[at]!
   }
 
   write(pa: number, size: number, value: number): void {
@@ -173,7 +183,9 @@ export class PhysicalMemory {
     })
   }
 
-  /** Copies to guest RAM, and to ROM too for loaders (`rom` true). Elsewhere bytes are lost; false if any was. */
+  /**
+   * Copies to guest RAM, and to ROM too for loaders (`rom` true). Elsewhere bytes are lost; false if any was.
+   */
   writeBytes(pa: number, from: Uint8Array, rom = false): boolean {
     return this.#runs(pa, from.length, (at, done, length, readOnly) => {
       if (at < 0 || (readOnly && !rom)) return false
@@ -183,7 +195,11 @@ export class PhysicalMemory {
     })
   }
 
-  #runs(pa: number, total: number, each: (at: number, done: number, length: number, rom: boolean) => boolean | void): boolean {
+  #runs(
+    pa: number,
+    total: number,
+    each: (at: number, done: number, length: number, rom: boolean) => boolean | void,
+  ): boolean {
     let whole = true
     for (let done = 0; done < total;) {
       const r = this.#find(pa + done)
@@ -212,7 +228,9 @@ export class PhysicalMemory {
   #rebuild(): void {
     this.#generation = Atomics.load(this.#words, this.#word)
     this.#ranges = flatten(this.#root)
-    this.#ram = this.#ranges.filter(r => r.region.kind === 'ram').sort((a, b) => b.end - b.start - (a.end - a.start))
+    this.#ram = this.#ranges
+      .filter(r => r.region.kind === 'ram')
+      .sort((a, b) => b.end - b.start - (a.end - a.start))
     this.#last = this.#lastRam = NOTHING
   }
 
@@ -234,7 +252,9 @@ export class PhysicalMemory {
   #readDevice(ops: MmioOps, offset: number, size: number, pa: number): number {
     if (!accepts(ops, offset, size)) return this.#refuse(pa, size)
     const { impl } = ops.rules
-    return size >= impl.min && size <= impl.max ? keep(ops.read(offset, size), size) : readSplit(ops, offset, size)
+    return size >= impl.min && size <= impl.max
+      ? keep(ops.read(offset, size), size)
+      : readSplit(ops, offset, size)
   }
 
   #writeDevice(ops: MmioOps, offset: number, size: number, value: number, pa: number): void {
@@ -270,14 +290,18 @@ export class PhysicalMemory {
 }
 
 type RamLeaf = Extract<FlatRange['region'], { kind: 'ram' }>
-const hostOf = (r: FlatRange, pa: number): number => (r.region as RamLeaf).hostOffset + r.offset + (pa - r.start)
+const hostOf = (r: FlatRange, pa: number): number =>
+  (r.region as RamLeaf).hostOffset + r.offset + (pa - r.start)
 
 function accepts(ops: MmioOps, offset: number, size: number): boolean {
   const { valid } = ops.rules
   return size >= valid.min && size <= valid.max && (valid.unaligned || offset % size === 0)
 }
 
-/** An access narrower or wider than the device's functions take: widened in place, or split with the low part first. */
+/**
+ * An access narrower or wider than the device's functions take: widened in place, or split with the low part
+ * first.
+ */
 function readSplit(ops: MmioOps, offset: number, size: number): number {
   const { min, max } = ops.rules.impl
   if (size < min) return keep(ops.read(offset, min), size)

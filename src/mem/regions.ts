@@ -1,6 +1,7 @@
-// The guest's physical address map: RAM, ROM, MMIO, aliases and containers with priorities, as a tree that is flattened to
-// a sorted list of ranges. The tree is built once per thread from the board file; what moves at run time (PCI BARs) is a
-// window, whose address and enable lie in shared memory under a generation counter (windows.ts).
+// The guest's physical address map: RAM, ROM, MMIO, aliases and containers with priorities, as a tree that is
+// flattened to a sorted list of ranges. The tree is built once per thread from the board file; what moves at
+// run time (PCI BARs) is a window, whose address and enable lie in shared memory under a generation counter
+// (windows.ts).
 //
 //   const bus = container('system', 2 ** 53)
 //   place(bus, 0x8000_0000, ram('ram', hostOffset, sizeBytes))
@@ -19,15 +20,30 @@ export type MmioOps = {
   readonly rules: AccessRules
   read(offset: number, size: number): number
   write(offset: number, value: number, size: number): void
-  /** Eight bytes at once, for regions with `impl.max` 8. Absent: the high half is 0 on reads and dropped on writes. */
+  /**
+   * Eight bytes at once, for regions with `impl.max` 8. Absent: the high half is 0 on reads and dropped on
+   * writes.
+   */
   readWide?(offset: number, out: Uint32Array): void
   writeWide?(offset: number, lo: number, hi: number): void
 }
 
 export type Region =
-  | { readonly kind: 'ram'; readonly name: string; readonly sizeBytes: number; readonly hostOffset: number; readonly rom: boolean }
+  | {
+      readonly kind: 'ram'
+      readonly name: string
+      readonly sizeBytes: number
+      readonly hostOffset: number
+      readonly rom: boolean
+    }
   | { readonly kind: 'mmio'; readonly name: string; readonly sizeBytes: number; readonly ops: MmioOps }
-  | { readonly kind: 'alias'; readonly name: string; readonly sizeBytes: number; readonly target: Region; readonly offset: number }
+  | {
+      readonly kind: 'alias'
+      readonly name: string
+      readonly sizeBytes: number
+      readonly target: Region
+      readonly offset: number
+    }
   | Container
 export type Container = {
   readonly kind: 'container'
@@ -48,24 +64,61 @@ export type FlatRange = {
 }
 export type Leaf = Exclude<Region, { kind: 'alias' | 'container' }>
 
-export const ram = (name: string, hostOffset: number, sizeBytes: number): Region =>
-  ({ kind: 'ram', name, sizeBytes, hostOffset, rom: false })
-export const rom = (name: string, hostOffset: number, sizeBytes: number): Region =>
-  ({ kind: 'ram', name, sizeBytes, hostOffset, rom: true })
-export const mmio = (name: string, sizeBytes: number, ops: MmioOps): Region => ({ kind: 'mmio', name, sizeBytes, ops })
-export const alias = (name: string, target: Region, offset: number, sizeBytes: number): Region =>
-  ({ kind: 'alias', name, sizeBytes, target, offset })
-export const container = (name: string, sizeBytes: number): Container =>
-  ({ kind: 'container', name, sizeBytes, children: [] })
+export const ram = (name: string, hostOffset: number, sizeBytes: number): Region => ({
+  kind: 'ram',
+  name,
+  sizeBytes,
+  hostOffset,
+  rom: false,
+})
+export const rom = (name: string, hostOffset: number, sizeBytes: number): Region => ({
+  kind: 'ram',
+  name,
+  sizeBytes,
+  hostOffset,
+  rom: true,
+})
+export const mmio = (name: string, sizeBytes: number, ops: MmioOps): Region => ({
+  kind: 'mmio',
+  name,
+  sizeBytes,
+  ops,
+})
+export const alias = (name: string, target: Region, offset: number, sizeBytes: number): Region => ({
+  kind: 'alias',
+  name,
+  sizeBytes,
+  target,
+  offset,
+})
+export const container = (name: string, sizeBytes: number): Container => ({
+  kind: 'container',
+  name,
+  sizeBytes,
+  children: [],
+})
 
-/** Puts a region into a container at a fixed address, or wherever the function says. Higher priorities win. */
-export function place(into: Container, at: number | (() => number | undefined), region: Region, priority = 0): void {
+/**
+ * Puts a region into a container at a fixed address, or wherever the function says. Higher priorities win.
+ */
+export function place(
+  into: Container,
+  at: number | (() => number | undefined),
+  region: Region,
+  priority = 0,
+): void {
   into.children.push({ region, at: typeof at === 'function' ? at : () => at, priority })
 }
 
-export const defaultRules: AccessRules = { valid: { min: 1, max: 8, unaligned: false }, impl: { min: 1, max: 4 } }
+export const defaultRules: AccessRules = {
+  valid: { min: 1, max: 8, unaligned: false },
+  impl: { min: 1, max: 4 },
+}
 
-/** Resolves priorities and aliases to disjoint ranges in ascending order. Among equals the one placed last wins. */
+/**
+ * Resolves priorities and aliases to disjoint ranges in ascending order. Among equals the one placed last
+ * wins.
+ */
 export function flatten(root: Container): FlatRange[] {
   const out: FlatRange[] = []
   render(root, 0, 0, root.sizeBytes, out, 0)

@@ -19,7 +19,7 @@ export const TLB_MASK = (TLB_ENTRIES - 1) << TlbEntry.BITS
 
 /** Jump cache: virtual pc and mode word to code (see accel/jit). Byte offsets within an entry. */
 export const JumpEntry = { PC: 0, MODE: 8, CODE: 12, BITS: 4 } as const
-export const JUMP_ENTRIES = 4096
+export const JUMP_ENTRIES = 8192
 export const JUMP_BYTES = JUMP_ENTRIES << JumpEntry.BITS
 export const JUMP_MASK = JUMP_ENTRIES - 1
 /** Index of a pc in the jump cache; generated code computes the same. */
@@ -46,7 +46,7 @@ export type Page = {
 /** Entries of the instruction side, which only the dispatcher asks. */
 const CODE_ENTRIES = 1024
 const JUMP_PAGES = 4096
-const jumpPage = (vaLo: number): number => (vaLo >>> PAGE_BITS) & (JUMP_PAGES - 1)
+const jumpPage = (vaLo: number): number => ((vaLo >>> PAGE_BITS) ^ (vaLo >>> 24)) & (JUMP_PAGES - 1)
 
 export class Tlb {
   private readonly u32: Uint32Array
@@ -193,8 +193,8 @@ export class Tlb {
   private flushPage(b: number, vaLo: number, vaHi: number): void {
     const page = pageNumber(vaLo, vaHi)
     if (page >= this.largeFrom[b]! && page < this.largeTo[b]!) return this.flushBank(b)
-    if (this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]) this.dropJumps(b)
     const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
+    if (this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]) this.dropJumpsOf(b, lo, hi)
     for (let m = 0; m < this.modes; m++) {
       const e = this.entry(m, vaLo, b)
       const c = this.codeEntry(m, vaLo, b)
@@ -205,6 +205,13 @@ export class Tlb {
           this.u32[e + kind + 1] = NONE
         }
     }
+  }
+
+  /** Clears the entries of one page in a jump cache. */
+  private dropJumpsOf(b: number, pageLo: number, pageHi: number): void {
+    const first = this.jumpCacheAt(b) >>> 2, words = 1 << (JumpEntry.BITS - 2), { u32 } = this
+    for (let e = first; e < first + JUMP_ENTRIES * words; e += words)
+      if ((u32[e]! & -PAGE) >>> 0 === pageLo && u32[e + 1] === pageHi) u32[e] = u32[e + 1] = NONE
   }
 
   /** Clears jump caches: translated code went away or can no longer be reached at its address. */

@@ -1,5 +1,6 @@
-// The moving part of the address map: windows (PCI BARs, decode enables) whose addresses are state in shared memory, with
-// a generation counter. A thread whose flat view has another generation builds it again before its next access.
+// The moving part of the address map: windows (PCI BARs, decode enables) whose addresses are state in shared
+// memory, with a generation counter. A thread whose flat view has another generation builds it again before
+// its next access.
 import { bind, resetState } from '../state/bind.ts'
 import { layoutOf } from '../state/layout.ts'
 import { array, f64, structs, u8, u32, type Schema } from '../state/schema.ts'
@@ -24,7 +25,11 @@ export type Windows = {
 }
 
 const one = { address: f64(), enabled: u8() } satisfies Schema
-export const windowsSchema = (count: number) => ({ generation: u32(), pad: array(u32(), 1), window: structs(one, count) })
+export const windowsSchema = (count: number) => ({
+  generation: u32(),
+  pad: array(u32(), 1),
+  window: structs(one, count),
+})
 export const windowsBytes = (count: number): number => layoutOf(windowsSchema(count)).sizeBytes
 
 /** Binds the windows at `at`; `count` is the board's number of movable regions. */

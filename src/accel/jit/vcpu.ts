@@ -62,7 +62,7 @@ export class Vcpu {
   onHot: HotHandler = () => {}
   /** Takes compiled regions that have arrived; called between runs. */
   onMessage: () => void = () => {}
-  stats = { blocks: 0, insns: 0, lookups: 0, slow: 0, systems: 0, floats: 0, fills: 0, flushes: 0, recordFlushes: 0, runs: 0 }
+  stats = { blocks: 0, insns: 0, lookups: 0, slow: 0, systems: 0, floats: 0, fills: 0, flushes: 0, recordFlushes: 0, runs: 0, drops: 0 }
   private readonly mailboxes: readonly Mailbox[]
   private readonly mailbox: Mailbox
   private readonly i32: Int32Array
@@ -376,7 +376,9 @@ export class Vcpu {
   }
 
   dropCode(page: number): void {
-    if (this.cache.dropPage(page)) this.tlb.dropJumps()
+    if (!this.cache.dropPage(page)) return
+    this.stats.drops++
+    this.tlb.dropJumps()
   }
 
   dropAllCode(): void {
