@@ -62,8 +62,7 @@ export const infoCommands = [
     hmp: ['info accel'], help: 'the accelerator, and why it is this one', args: {},
     async run(ctx) {
       const { accel, accelReason } = ctx.machine.info
-      const more = await ctx.machine.describe('accel', { cpu: ctx.cpu })
-      return `${accelReason ?? accel}\n${more === undefined ? '' : ended(more)}`
+      return ended(await ctx.machine.describe('accel', { cpu: ctx.cpu }) ?? accelReason ?? accel)
     },
   }),
   command({
