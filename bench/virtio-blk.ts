@@ -21,7 +21,8 @@ const [q] = start(b, () => true, 1, 64)
 
 for (const [bytes, depth] of [[512, 1], [4096, 1], [4096, 16], [32768, 1]] as const)
   for (const write of [false, true]) {
-    const header = { bytes: 16, data: [write ? 1 : 0, ...Array(15).fill(0)] }, status = { bytes: 1, write: true }
+    const header = { bytes: 16, data: [write ? 1 : 0, ...Array(15).fill(0)] },
+      status = { bytes: 1, write: true }
     let requests = 0, inside = 0
     const end = performance.now() + Number(values.seconds) * 1000
     while (performance.now() < end) {
@@ -34,7 +35,8 @@ for (const [bytes, depth] of [[512, 1], [4096, 1], [4096, 16], [32768, 1]] as co
       b.regs.set(0x64, 3)
     }
     const us = (inside / requests) * 1000
-    console.log(`${write ? 'write' : 'read '} ${String(bytes).padStart(6)} bytes, ${String(depth).padStart(2)} at once: ${us.toFixed(1)} us`)
+    const what = `${write ? 'write' : 'read '} ${String(bytes).padStart(6)} bytes, ${String(depth).padStart(2)} at once`
+    console.log(`${what}: ${us.toFixed(1)} us`)
   }
 disk.close()
 rmSync(dir, { recursive: true })

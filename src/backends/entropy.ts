@@ -6,6 +6,7 @@ const CALL = 65536
 
 export const hostEntropy: EntropyBackend = {
   fill(into) {
-    for (let at = 0; at < into.length; at += CALL) crypto.getRandomValues(into.subarray(at, at + CALL) as Uint8Array<ArrayBuffer>)
+    for (let at = 0; at < into.length; at += CALL)
+      crypto.getRandomValues(into.subarray(at, at + CALL) as Uint8Array<ArrayBuffer>)
   },
 }

@@ -1,8 +1,10 @@
-// What a disk controller may ask of its back end. Offsets and lengths are bytes. A function throws, or its promise is
-// rejected, when the medium fails; the device reports that to the guest.
+// What a disk controller may ask of its back end. Offsets and lengths are bytes. A function throws, or its
+// promise is rejected, when the medium fails; the device reports that to the guest.
 
 export type BlockBackend = {
-  /** True: reads and writes are complete when they return. False: they promise, and own the parts until then. */
+  /**
+   * True: reads and writes are complete when they return. False: they promise, and own the parts until then.
+   */
   readonly immediate: boolean
   /** Fills `into` from `offset` on. */
   read(offset: number, into: readonly Uint8Array[]): void | Promise<void>
@@ -17,7 +19,10 @@ export type BlockBackend = {
   failed(operation: string, error: unknown): void
 }
 
-/** What a controller has to know of its medium on every thread; the library hands it in as the property `media`. */
+/**
+ * What a controller has to know of its medium on every thread; the library hands it in as the property
+ * `media`.
+ */
 export type Media = {
   readonly sizeBytes: number
   readonly readOnly: boolean

@@ -1,5 +1,6 @@
-// MSI-X (PCI Local Bus Specification 3.0, section 6.8.2): a table of messages and a bitmap of pending ones, both in a
-// memory region of the device. A message is a 32-bit write by the device; the board says what is at the address.
+// MSI-X (PCI Local Bus Specification 3.0, section 6.8.2): a table of messages and a bitmap of pending ones,
+// both in a memory region of the device. A message is a 32-bit write by the device; the board says what is at
+// the address.
 import { bytes, flag } from './define.ts'
 import { load, store, type Capability } from './pci.ts'
 
@@ -10,7 +11,12 @@ const ENABLE = 0x8000, FUNCTION_MASK = 0x4000
 const TABLE = 0, PENDING = 0x800
 export const MSIX_BYTES = 4096
 
-type S = { readonly config: Uint8Array; readonly msixTable: Uint8Array; readonly msixPending: Uint8Array; msixWaiting: number }
+type S = {
+  readonly config: Uint8Array
+  readonly msixTable: Uint8Array
+  readonly msixPending: Uint8Array
+  msixWaiting: number
+}
 type IO = { message(pa: number, data: number): void }
 
 export const msixState = (vectors: number) => ({
@@ -26,7 +32,8 @@ export const msixCapability = (vectors: number, bar: number): Capability => ({
   bytes: [...word(vectors - 1, 2), ...word(TABLE | bar, 4), ...word(PENDING | bar, 4)],
   writable: [0, (ENABLE | FUNCTION_MASK) >>> 8],
 })
-const word = (value: number, size: number) => Array.from({ length: size }, (_, i) => (value >>> (8 * i)) & 0xff)
+const word = (value: number, size: number) =>
+  Array.from({ length: size }, (_, i) => (value >>> (8 * i)) & 0xff)
 
 /** The functions of one device's MSI-X; `at` is the capability's place in its configuration space. */
 export type Msix = {
@@ -85,8 +92,12 @@ export function msix(vectors: number, at: number): Msix {
     read(s, offset, size) {
       if (offset + size <= ENTRY * vectors) return load(s.msixTable, offset, size)
       const pending = offset - PENDING
-      return pending >= 0 && pending + size <= s.msixPending.length ? load(s.msixPending, pending, size) : 0xffffffff
+      return pending >= 0 && pending + size <= s.msixPending.length
+        ? load(s.msixPending, pending, size)
+        : 0xffffffff
     },
-    write(s, offset, value, size) { if (offset + size <= ENTRY * vectors) store(s.msixTable, offset, size, value) },
+    write(s, offset, value, size) {
+      if (offset + size <= ENTRY * vectors) store(s.msixTable, offset, size, value)
+    },
   }
 }

@@ -2,7 +2,10 @@
 import type { Backend } from './work.ts'
 
 export type NetBackend = Backend & {
-  /** Takes a frame; when there is no way to get rid of it, it is lost, as on a wire. The back end may keep the array. */
+  /**
+   * Takes a frame; when there is no way to get rid of it, it is lost, as on a wire. The back end may keep the
+   * array.
+   */
   send(frame: Uint8Array): void
 }
 

@@ -1,5 +1,5 @@
-// Puts PCI devices on a bus: addresses in order, base addresses as windows of the bus's two spaces, interrupt pins turned by
-// slot onto the four lines of the bus (PCI Local Bus Specification 3.0, section 2.2.6).
+// Puts PCI devices on a bus: addresses in order, base addresses as windows of the bus's two spaces, interrupt
+// pins turned by slot onto the four lines of the bus (PCI Local Bus Specification 3.0, section 2.2.6).
 import { VmError } from '../base/errors.ts'
 import type { BoardDevice, Placement } from './board.ts'
 import type { AnyDevice, Peer } from './define.ts'
@@ -18,7 +18,11 @@ export type PciBusOptions = {
   /** Slots below are left alone unless asked for. */
   readonly firstSlot?: number
 }
-export type PciPlugged = { readonly device: AnyDevice; readonly id: string; readonly properties?: BoardDevice['properties'] }
+export type PciPlugged = {
+  readonly device: AnyDevice
+  readonly id: string
+  readonly properties?: BoardDevice['properties']
+}
 
 export const facetOf = (device: AnyDevice): PciFacet | undefined => device.facets?.pci
 
@@ -35,7 +39,9 @@ export function plugPci(options: PciBusOptions, devices: readonly PciPlugged[]):
     const at: { [region: string]: Placement } = {}
     for (const [region, bar] of Object.entries(bars))
       at[region] = { space: bar.space === 'io' ? options.io : options.memory, movable: true }
-    const wires: BoardDevice['wires'] = interruptPin ? { intx: options.intx[((devfn >> 3) + interruptPin - 1) & 3]! } : {}
+    const wires: BoardDevice['wires'] = interruptPin
+      ? { intx: options.intx[((devfn >> 3) + interruptPin - 1) & 3]! }
+      : {}
     return { device, id, properties: withAddr, bus: options.bus, at, wires }
   })
 }
@@ -44,7 +50,8 @@ function claim(taken: Map<number, string>, id: string, addr: string | undefined,
   let devfn = addr ? parseAddr(addr, id) : firstSlot * 8
   if (!addr) while (devfn < 256 && taken.has(devfn)) devfn += 8
   const other = taken.get(devfn)
-  if (other !== undefined) throw new VmError('board.badConfig', `${id}: PCI address ${addr} is taken by '${other}'`)
+  if (other !== undefined)
+    throw new VmError('board.badConfig', `${id}: PCI address ${addr} is taken by '${other}'`)
   if (devfn >= 256) throw new VmError('board.badConfig', `${id}: no free slot on the PCI bus`)
   taken.set(devfn, id)
   return devfn
@@ -63,7 +70,9 @@ export function readConfig(children: readonly Peer[], devfn: number, offset: num
   const child = byAddress(children).get(devfn)
   return child ? child.call((s, io) => facetOf(child.device)!.read(s, io, offset, size)) : 0xffffffff
 }
-export function writeConfig(children: readonly Peer[], devfn: number, offset: number, value: number, size: number): void {
+export function writeConfig(
+  children: readonly Peer[], devfn: number, offset: number, value: number, size: number,
+): void {
   const child = byAddress(children).get(devfn)
   child?.call((s, io) => facetOf(child.device)!.write(s, io, offset, value, size))
 }

@@ -1,10 +1,14 @@
-// A PCI function's configuration space (PCI Local Bus Specification 3.0, chapter 6, header type 0): identity, command and
-// status, base addresses, capabilities, the interrupt pin. A device file says what it is and puts the parts into its
-// declaration; base addresses are its regions, which the bus (pci-bus.ts) places as windows.
+// A PCI function's configuration space (PCI Local Bus Specification 3.0, chapter 6, header type 0): identity,
+// command and status, base addresses, capabilities, the interrupt pin. A device file says what it is and puts
+// the parts into its declaration; base addresses are its regions, which the bus (pci-bus.ts) places as
+// windows.
 //
-//   const pci = pciFunction(p => ({ vendor: 0x8086, device: 0x100e, class: 0x020000, interruptPin: 1, bars: { mmio: … } }))
-//   defineDevice({ …, state: { ...pci.state, … }, properties: { ...pci.properties }, pins: { ...pci.pins },
-//     facets: { pci: pci.facet }, reset(s, io) { pci.reset(s, io) }, update(s, io) { pci.setInterrupt(s, io, level) } })
+//   const pci = pciFunction(p => ({ vendor: 0x8086, device: 0x100e, class: 0x020000, interruptPin: 1, bars }))
+//   defineDevice({
+//     …, state: { ...pci.state, … }, properties: { ...pci.properties }, pins: { ...pci.pins },
+//     facets: { pci: pci.facet }, reset(s, io) { pci.reset(s, io) },
+//     update(s, io) { pci.setInterrupt(s, io, level) },
+//   })
 //
 // Not modelled: expansion ROMs, power management states, parity and system errors (none happen).
 import { VmError } from '../base/errors.ts'
@@ -14,8 +18,9 @@ import type { Window } from '../mem/windows.ts'
 
 export const CONFIG_BYTES = 256
 export const REG = {
-  VENDOR: 0x00, DEVICE: 0x02, COMMAND: 0x04, STATUS: 0x06, REVISION: 0x08, CLASS: 0x09, CACHE_LINE: 0x0c, HEADER_TYPE: 0x0e,
-  BAR: 0x10, SUBSYSTEM_VENDOR: 0x2c, SUBSYSTEM: 0x2e, CAPABILITIES: 0x34, INTERRUPT_LINE: 0x3c, INTERRUPT_PIN: 0x3d,
+  VENDOR: 0x00, DEVICE: 0x02, COMMAND: 0x04, STATUS: 0x06, REVISION: 0x08, CLASS: 0x09, CACHE_LINE: 0x0c,
+  HEADER_TYPE: 0x0e, BAR: 0x10, SUBSYSTEM_VENDOR: 0x2c, SUBSYSTEM: 0x2e, CAPABILITIES: 0x34,
+  INTERRUPT_LINE: 0x3c, INTERRUPT_PIN: 0x3d,
 }
 export const COMMAND = { IO: 1, MEMORY: 2, MASTER: 4, SERR: 0x100, INTX_DISABLE: 0x400 }
 const STATUS = { INTERRUPT: 0x08, CAPABILITIES: 0x10 }
@@ -30,8 +35,14 @@ export type Bar = {
   readonly wide?: boolean
   readonly prefetchable?: boolean
 }
-/** `bytes` follow the identifier and the link; `writable` masks them. The last one of the list is found first. */
-export type Capability = { readonly id: number; readonly bytes: readonly number[]; readonly writable?: readonly number[] }
+/**
+ * `bytes` follow the identifier and the link; `writable` masks them. The last one of the list is found first.
+ */
+export type Capability = {
+  readonly id: number
+  readonly bytes: readonly number[]
+  readonly writable?: readonly number[]
+}
 export type PciIdentity = {
   readonly vendor: number
   readonly device: number
@@ -67,7 +78,11 @@ export type PciFacet = {
 }
 
 /** Reset contents, which bits the guest may write, and where the capabilities are. */
-export type ConfigLayout = { readonly initial: Uint8Array; readonly writable: Uint8Array; readonly capabilityAt: readonly number[] }
+export type ConfigLayout = {
+  readonly initial: Uint8Array
+  readonly writable: Uint8Array
+  readonly capabilityAt: readonly number[]
+}
 
 export function pciFunction(identity: (props: any) => PciIdentity, hooks: ConfigHooks = {}) {
   const known = new WeakMap<object, { layout: ConfigLayout; identity: PciIdentity }>()
@@ -75,7 +90,9 @@ export function pciFunction(identity: (props: any) => PciIdentity, hooks: Config
     let found = known.get(props)
     if (!found) {
       const is = identity(props)
-      known.set(props, (found = { identity: is, layout: layoutOf(is, (props as any).multifunction === true) }))
+      known.set(
+        props, (found = { identity: is, layout: layoutOf(is, (props as any).multifunction === true) }),
+      )
     }
     return found
   }
@@ -198,6 +215,8 @@ export function parseAddr(text: string, where: string): number {
   const m = /^(?:0x)?([0-9a-f]{1,2})(?:\.([0-7]))?$/i.exec(text)
   const slot = m ? parseInt(m[1]!, 16) : 32
   if (slot > 31)
-    throw new VmError('device.badProperty', `${where}: addr '${text}' is no PCI address`, { hint: 'SLOT.FUNCTION, such as 03.0' })
+    throw new VmError('device.badProperty', `${where}: addr '${text}' is no PCI address`, {
+      hint: 'SLOT.FUNCTION, such as 03.0',
+    })
   return slot * 8 + Number(m![2] ?? 0)
 }

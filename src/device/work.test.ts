@@ -72,7 +72,10 @@ test('a reset on another thread waits until guest memory is no longer touched', 
   const program = `
     const { parentPort, workerData: { module, buffer } } = require('node:worker_threads')
     import(module).then(m => m.resetWhenTold(buffer, () => parentPort.postMessage('ready')))`
-  const other = new Worker(program, { eval: true, workerData: { buffer, module: import.meta.resolve('./work-testing.ts') } })
+  const other = new Worker(program, {
+    eval: true,
+    workerData: { buffer, module: import.meta.resolve('./work-testing.ts') },
+  })
   await once(other, 'message')
   b.system.attach('w', {
     jobs: [{

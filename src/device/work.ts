@@ -1,10 +1,11 @@
-// Work for back ends (files, networks): they belong to the I/O thread, while the guest asks on a vCPU's. The device calls
-// `io.wake()`; the I/O thread then calls its `service` under the device's lock, which takes requests and answers with a
-// Job. `run` talks to the back end without the lock, `finish` tells the guest under it.
+// Work for back ends (files, networks): they belong to the I/O thread, while the guest asks on a vCPU's. The
+// device calls `io.wake()`; the I/O thread then calls its `service` under the device's lock, which takes
+// requests and answers with a Job. `run` talks to the back end without the lock, `finish` tells the guest
+// under it.
 //
-// A reset forgets jobs: `io.cancel()` waits until none touches guest memory any more, and their `finish` won't be called.
-// The words below are the host's bookkeeping, not the guest's state: after a reset or a restore every device is asked
-// once whether it has work.
+// A reset forgets jobs: `io.cancel()` waits until none touches guest memory any more, and their `finish`
+// won't be called. The words below are the host's bookkeeping, not the guest's state: after a reset or a
+// restore every device is asked once whether it has work.
 import { bind } from '../state/bind.ts'
 import { layoutOf } from '../state/layout.ts'
 import { i32 } from '../state/schema.ts'
@@ -12,7 +13,10 @@ import type { Views } from '../state/views.ts'
 
 /** One piece of work on its way through a back end. */
 export type Job = {
-  /** Without the device's lock. Touches guest memory only before it returns; a promise says that the rest takes longer. */
+  /**
+   * Without the device's lock. Touches guest memory only before it returns; a promise says that the rest
+   * takes longer.
+   */
   run(): void | Promise<void>
   /** Under the lock, unless the device was reset meanwhile. */
   finish(s: any, io: any): void

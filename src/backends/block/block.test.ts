@@ -43,7 +43,16 @@ test('zeroing writes only where something is', async () => {
   const file = memoryImage(new Uint8Array(12 << 20))
   file.write(5 << 20, [Uint8Array.of(1)])
   let written = 0
-  const layer = rawLayer({ ...file, write(at, from) { written += from[0]!.length; file.write(at, from) } }, { readOnly: false })
+  const layer = rawLayer(
+    {
+      ...file,
+      write(at, from) {
+        written += from[0]!.length
+        file.write(at, from)
+      },
+    },
+    { readOnly: false },
+  )
   await layer.zero(0, 12 << 20, true)
   assert.equal(written, 4 << 20)
   assert.deepEqual(await bytesOf(layer, 5 << 20, 1), [0])
@@ -55,7 +64,8 @@ test('a snapshot behaves as a disk of its own and leaves the image alone', async
   const node = open({ file: image, snapshot: true, readOnly: false })
   const below = dice(5)
   for (let i = 0; i < 400; i++) {
-    const length = 512 * (1 + below(below(10) ? 8 : 300)), offset = 512 * below((size - Math.min(size, length)) / 512 + 1)
+    const length = 512 * (1 + below(below(10) ? 8 : 300)),
+      offset = 512 * below((size - Math.min(size, length)) / 512 + 1)
     const n = Math.min(length, size - offset)
     switch (below(4)) {
       case 0: {
@@ -96,28 +106,66 @@ test('memory images grow, shrink and keep what was handed in', () => {
 
 test('formats that are not raw are told apart, and refused', () => {
   const qcow2 = Uint8Array.from({ length: 512 }, (_, i) => [0x51, 0x46, 0x49, 0xfb][i] ?? 0)
-  assert.throws(() => open({ file: qcow2 }), { code: 'block.unsupported', message: 'not implemented: image format qcow2' })
+  assert.throws(() => open({ file: qcow2 }), {
+    code: 'block.unsupported',
+    message: 'not implemented: image format qcow2',
+  })
   assert.equal(open({ file: qcow2, format: 'raw' }).format, 'raw')
   assert.throws(() => open({ file: qcow2, format: 'vdi' }), { code: 'block.unsupported' })
   assert.throws(() => open({ file: '/some/path' }), { code: 'host.unsupported' })
 })
 
 test('options of drives and blockdevs', () => {
-  assert.deepEqual(driveOptions({ file: 'a', format: 'raw', properties: { cache: 'unsafe', 'file.locking': 'off', aio: 'native' } }), {
-    file: 'a', format: 'raw', writeThrough: false, noFlush: true, locking: false, readOnly: false, snapshot: false,
-  })
+  assert.deepEqual(
+    driveOptions({
+      file: 'a',
+      format: 'raw',
+      properties: { cache: 'unsafe', 'file.locking': 'off', aio: 'native' },
+    }),
+    {
+      file: 'a',
+      format: 'raw',
+      writeThrough: false,
+      noFlush: true,
+      locking: false,
+      readOnly: false,
+      snapshot: false,
+    },
+  )
   assert.deepEqual(driveOptions({ file: 'a', media: 'cdrom' }).readOnly, true)
-  const tree = { driver: 'raw', 'node-name': 'n', 'read-only': true, cache: { direct: false, 'no-flush': true }, file: { driver: 'file', filename: 'b', locking: 'auto' } }
-  assert.deepEqual(blockdevOptions(tree), { file: 'b', format: 'raw', readOnly: true, locking: true, noFlush: true })
-  assert.deepEqual(blockdevOptions({ driver: 'file', filename: 'c' }), { file: 'c', format: 'raw', readOnly: false, locking: true })
-  for (const properties of [{ cache: 'warm' }, { werror: 'stop' }, { throttling: { 'bps-total': 1 } }, { 'file.locking': 'maybe' }])
+  const tree = {
+    driver: 'raw', 'node-name': 'n', 'read-only': true, cache: { direct: false, 'no-flush': true },
+    file: { driver: 'file', filename: 'b', locking: 'auto' },
+  }
+  assert.deepEqual(blockdevOptions(tree), {
+    file: 'b',
+    format: 'raw',
+    readOnly: true,
+    locking: true,
+    noFlush: true,
+  })
+  assert.deepEqual(blockdevOptions({ driver: 'file', filename: 'c' }), {
+    file: 'c',
+    format: 'raw',
+    readOnly: false,
+    locking: true,
+  })
+  for (const properties of [
+    { cache: 'warm' }, { werror: 'stop' }, { throttling: { 'bps-total': 1 } }, { 'file.locking': 'maybe' },
+  ])
     assert.throws(() => driveOptions({ file: 'a', properties }), { code: 'block.unsupported' })
-  assert.throws(() => blockdevOptions({ driver: 'raw', file: { driver: 'nbd', host: 'x' } }), /not implemented: block driver nbd/)
+  assert.throws(
+    () => blockdevOptions({ driver: 'raw', file: { driver: 'nbd', host: 'x' } }),
+    /not implemented: block driver nbd/,
+  )
 })
 
 test('a failing medium is reported to whoever watches, and counted', () => {
   const seen: string[] = []
-  const node = openBlock(host, { file: new Uint8Array(512) }, { failed: (operation, error) => void seen.push(`${operation}: ${error}`) })
+  const node = openBlock(
+    host, { file: new Uint8Array(512) },
+    { failed: (operation, error) => void seen.push(`${operation}: ${error}`) },
+  )
   node.failed('write', 'no space left')
   assert.deepEqual(seen, ['write: no space left'])
   assert.equal(node.counts.failures, 1)

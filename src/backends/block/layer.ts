@@ -1,4 +1,5 @@
-// What an image format offers and what it stands on: formats and overlays are layers over one another, at the bottom a file.
+// What an image format offers and what it stands on: formats and overlays are layers over one another, at the
+// bottom a file.
 import type { BlockBackend } from '../../device/block.ts'
 
 export type BlockLayer = Omit<BlockBackend, 'failed'> & {
@@ -23,7 +24,8 @@ export function cut(parts: readonly Uint8Array[], from: number, length: number):
   return out
 }
 
-export const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((n, part) => n + part.length, 0)
+export const lengthOf = (parts: readonly Uint8Array[]): number =>
+  parts.reduce((n, part) => n + part.length, 0)
 
 export function fill(parts: readonly Uint8Array[], byte: number): void {
   for (const part of parts) part.fill(byte)

@@ -1,4 +1,5 @@
-// An image file that lies in memory: contents that a library user hands in, and temporary storage where the host has none.
+// An image file that lies in memory: contents that a library user hands in, and temporary storage where the
+// host has none.
 import type { ImageFile } from '../../host/host.ts'
 import { cut, lengthOf } from './layer.ts'
 

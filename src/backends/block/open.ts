@@ -13,7 +13,14 @@ export type BlockNode = BlockBackend & {
   /** What the device has to know: its property `media`. */
   readonly media: Media
   /** Requests so far. */
-  readonly counts: { reads: number; writes: number; readBytes: number; writtenBytes: number; flushes: number; failures: number }
+  readonly counts: {
+    reads: number
+    writes: number
+    readBytes: number
+    writtenBytes: number
+    flushes: number
+    failures: number
+  }
   close(): void
 }
 
@@ -21,11 +28,14 @@ export type BlockListener = { failed?(operation: string, error: unknown): void }
 
 /** Formats that can be told from raw by their first bytes. */
 const MAGIC: readonly (readonly [format: string, bytes: string])[] = [
-  ['qcow2', 'QFI\xfb'], ['vmdk', 'KDMV'], ['vmdk', '# Disk DescriptorFile'], ['vhdx', 'vhdxfile'], ['vpc', 'conectix'],
+  ['qcow2', 'QFI\xfb'], ['vmdk', 'KDMV'], ['vmdk', '# Disk DescriptorFile'], ['vhdx', 'vhdxfile'],
+  ['vpc', 'conectix'],
   ['qed', 'QED\0'], ['luks', 'LUKS\xba\xbe'],
 ]
 
-export function openBlock(host: Pick<Host, 'images'>, options: BlockOptions, listener: BlockListener = {}): BlockNode {
+export function openBlock(
+  host: Pick<Host, 'images'>, options: BlockOptions, listener: BlockListener = {},
+): BlockNode {
   const { snapshot = false } = options
   const readOnly = options.readOnly ?? false
   const file = openFile(host, options, !readOnly && !snapshot)
@@ -41,7 +51,9 @@ export function openBlock(host: Pick<Host, 'images'>, options: BlockOptions, lis
   return nodeOf(top, format, options, listener)
 }
 
-function openFile(host: Pick<Host, 'images'>, { file, locking = true }: BlockOptions, writable: boolean): ImageFile {
+function openFile(
+  host: Pick<Host, 'images'>, { file, locking = true }: BlockOptions, writable: boolean,
+): ImageFile {
   if (typeof file !== 'string') return memoryImage(file)
   if (!host.images) throw new VmError('host.unsupported', `${file}: this host has no disk images by path`)
   return host.images.open(file, { writable, lock: locking })
@@ -54,16 +66,24 @@ function probe(file: ImageFile): string {
   return MAGIC.find(([, bytes]) => text.startsWith(bytes))?.[0] ?? 'raw'
 }
 
-function layerOf(file: ImageFile, format: string, { offset, size }: BlockOptions, readOnly: boolean): BlockLayer {
+function layerOf(
+  file: ImageFile, format: string, { offset, size }: BlockOptions, readOnly: boolean,
+): BlockLayer {
   if (format === 'raw')
-    return rawLayer(file, { readOnly, ...(offset !== undefined && { offset }), ...(size !== undefined && { size }) })
+    return rawLayer(file, {
+      readOnly,
+      ...(offset !== undefined && { offset }),
+      ...(size !== undefined && { size }),
+    })
   throw new VmError('block.unsupported', `not implemented: image format ${format}`, {
     hint: 'convert the image: qemu-img convert -O raw IMAGE NEW',
   })
 }
 
 /** What the device sees of a disk: counted, and flushed as the options say. */
-function nodeOf(layer: BlockLayer, format: string, options: BlockOptions, listener: BlockListener): BlockNode {
+function nodeOf(
+  layer: BlockLayer, format: string, options: BlockOptions, listener: BlockListener,
+): BlockNode {
   const counts = { reads: 0, writes: 0, readBytes: 0, writtenBytes: 0, flushes: 0, failures: 0 }
   const bytesOf = (parts: readonly Uint8Array[]) => parts.reduce((n, part) => n + part.length, 0)
   return {

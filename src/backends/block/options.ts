@@ -1,5 +1,6 @@
-// What a disk is made of, as data: from the options of `-drive` (with or without dots in their names) and of `-blockdev`
-// (a tree). Names are QEMU's. An option that has no effect here, though it would elsewhere, is an error.
+// What a disk is made of, as data: from the options of `-drive` (with or without dots in their names) and of
+// `-blockdev` (a tree). Names are QEMU's. An option that has no effect here, though it would elsewhere, is an
+// error.
 import { VmError } from '../../base/errors.ts'
 
 export type BlockOptions = {
@@ -22,9 +23,13 @@ export type BlockOptions = {
 
 type Tree = { readonly [name: string]: unknown }
 
-const bad = (text: string, hint?: string): never => { throw new VmError('block.unsupported', text, hint ? { hint } : {}) }
+const bad = (text: string, hint?: string): never => {
+  throw new VmError('block.unsupported', text, hint ? { hint } : {})
+}
 
-/** `cache=`: whether writes are reported early, whether flushes count. (The host's own cache is always used.) */
+/**
+ * `cache=`: whether writes are reported early, whether flushes count. (The host's own cache is always used.)
+ */
 const CACHE: { readonly [mode: string]: { writeThrough: boolean; noFlush: boolean } } = {
   writeback: { writeThrough: false, noFlush: false },
   none: { writeThrough: false, noFlush: false },
@@ -38,13 +43,18 @@ const HARMLESS: { readonly [name: string]: readonly string[] } = {
   discard: ['ignore', 'off', 'unmap', 'on'], 'detect-zeroes': ['off'],
   werror: ['report', 'enospc'], rerror: ['report'],
   'cache.direct': ['on', 'off', 'true', 'false'], 'auto-read-only': ['on', 'off', 'true', 'false'],
-  'copy-on-read': ['off'], 'force-share': ['off'], driver: ['raw', 'file', 'host_device', 'qcow2'], media: ['disk', 'cdrom'],
+  'copy-on-read': ['off'], 'force-share': ['off'], driver: ['raw', 'file', 'host_device', 'qcow2'],
+  media: ['disk', 'cdrom'],
 }
 
 /** From a drive's options. `properties` are those that the others don't name. */
 export function driveOptions(drive: {
-  readonly file?: string | Uint8Array; readonly format?: string; readonly readOnly?: boolean; readonly snapshot?: boolean
-  readonly media?: string; readonly properties?: Tree
+  readonly file?: string | Uint8Array
+  readonly format?: string
+  readonly readOnly?: boolean
+  readonly snapshot?: boolean
+  readonly media?: string
+  readonly properties?: Tree
 }): BlockOptions {
   const p = flat(drive.properties ?? {})
   const file = drive.file ?? take(p, 'file.filename') ?? bad('a drive without file=')
@@ -77,7 +87,11 @@ function common(p: Map<string, string>): Partial<BlockOptions> {
   const noFlush = flagOf(p, 'cache.no-flush'), writeback = flagOf(p, 'cache.writeback')
   const [offset, size] = ['offset', 'size'].map(name => {
     const value = take(p, name)
-    return value === undefined ? undefined : /^\d+$/.test(value) ? Number(value) : bad(`${name}=${value} is not a number`)
+    return value === undefined
+      ? undefined
+      : /^\d+$/.test(value)
+        ? Number(value)
+        : bad(`${name}=${value} is not a number`)
   })
   for (const [name, value] of p)
     if (!HARMLESS[name]?.includes(value)) bad(`not implemented: ${name}=${value} of a drive`)

@@ -1,4 +1,5 @@
-// Temporary writes over a disk that is not changed (`snapshot=on`): clusters that were written lie in a store, by slot.
+// Temporary writes over a disk that is not changed (`snapshot=on`): clusters that were written lie in a
+// store, by slot.
 import type { ImageFile } from '../../host/host.ts'
 import { VmError } from '../../base/errors.ts'
 import { cut, fill, lengthOf, type BlockLayer } from './layer.ts'
@@ -7,14 +8,17 @@ const CLUSTER = 65536
 const ZEROS = -1
 
 export function overlayLayer(base: BlockLayer, store: ImageFile): BlockLayer {
-  if (!base.immediate) throw new VmError('block.unsupported', 'not implemented: snapshot=on over a remote image')
+  if (!base.immediate)
+    throw new VmError('block.unsupported', 'not implemented: snapshot=on over a remote image')
   /** Slot in the store by cluster. */
   const slots = new Map<number, number>()
   let free = 0
 
   /** Calls `each` with the run's piece in every cluster. */
-  function pieces(offset: number, length: number, each: (cluster: number, within: number, done: number, n: number) => void): void {
-    for (let done = 0; done < length;) {
+  function pieces(
+    offset: number, length: number, each: (cluster: number, within: number, done: number, n: number) => void,
+  ): void {
+    for (let done = 0; done < length; ) {
       const within = (offset + done) % CLUSTER, n = Math.min(length - done, CLUSTER - within)
       each(Math.floor((offset + done) / CLUSTER), within, done, n)
       done += n

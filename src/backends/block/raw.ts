@@ -1,4 +1,5 @@
-// The raw format: the file is the disk. A file whose length is no multiple of 512 is taken as if zeros followed.
+// The raw format: the file is the disk. A file whose length is no multiple of 512 is taken as if zeros
+// followed.
 // Not implemented: giving back space of discarded ranges (needs a host call that Node doesn't have).
 import type { ImageFile } from '../../host/host.ts'
 import { VmError } from '../../base/errors.ts'
@@ -18,9 +19,12 @@ const SLICE = 4 << 20
 export function rawLayer(file: ImageFile, options: RawOptions): BlockLayer {
   const offset = options.offset ?? 0
   const available = file.sizeBytes() - offset
-  if (available < 0) throw new VmError('block.unsupported', `raw: offset ${offset} is beyond the end of the file`)
+  if (available < 0)
+    throw new VmError('block.unsupported', `raw: offset ${offset} is beyond the end of the file`)
   if (options.size !== undefined && (options.size % SECTOR || options.size > available))
-    throw new VmError('block.unsupported', `raw: size ${options.size} is not a multiple of 512 within the file`)
+    throw new VmError(
+      'block.unsupported', `raw: size ${options.size} is not a multiple of 512 within the file`,
+    )
   const sizeBytes = Math.ceil((options.size ?? available) / SECTOR) * SECTOR
 
   return {
@@ -43,7 +47,8 @@ export function rawLayer(file: ImageFile, options: RawOptions): BlockLayer {
         const n = Math.min(SLICE, length - done), slice = now.subarray(0, n)
         const have = file.read(offset + at + done, [slice])
         // What is zero already may be a hole, and stays one.
-        if (slice.subarray(0, have).some(byte => byte !== 0)) file.write(offset + at + done, [zeros.subarray(0, n)])
+        if (slice.subarray(0, have).some(byte => byte !== 0))
+          file.write(offset + at + done, [zeros.subarray(0, n)])
       }
     },
     close() { file.close() },

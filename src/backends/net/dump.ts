@@ -1,5 +1,5 @@
-// Records frames in pcap format (`-object filter-dump`), both directions, as tcpdump and Wireshark read it: version 2.4,
-// microseconds, link type Ethernet.
+// Records frames in pcap format (`-object filter-dump`), both directions, as tcpdump and Wireshark read it:
+// version 2.4, microseconds, link type Ethernet.
 import type { NetBackend } from '../../device/net.ts'
 
 const MAGIC = 0xa1b2c3d4, ETHERNET = 1

@@ -6,7 +6,14 @@ import { openNet } from './open.ts'
 function hostWithFiles() {
   const files = new Map<string, Uint8Array[]>()
   const stream = (chunks: Uint8Array[]): ByteStream => ({
-    label: 'test', write: bytes => { chunks.push(bytes); return true }, hold() {}, async close() {}, listen() {},
+    label: 'test',
+    write: bytes => {
+      chunks.push(bytes)
+      return true
+    },
+    hold() {},
+    async close() {},
+    listen() {},
   })
   const open = async (path: string) => {
     const chunks: Uint8Array[] = []
@@ -46,9 +53,13 @@ test('a dump holds both directions in pcap format', async () => {
   room = true
   net.ready!()
   await net.close()
-  const bytes = new Uint8Array(files.get('d.pcap')!.flatMap(chunk => [...chunk])), view = new DataView(bytes.buffer)
+  const bytes = new Uint8Array(files.get('d.pcap')!.flatMap(chunk => [...chunk])),
+    view = new DataView(bytes.buffer)
   const word = (at: number) => view.getUint32(at, true)
-  assert.deepEqual([word(0), view.getUint16(4, true), view.getUint16(6, true), word(16), word(20)], [0xa1b2c3d4, 2, 4, 40, 1])
+  assert.deepEqual(
+    [word(0), view.getUint16(4, true), view.getUint16(6, true), word(16), word(20)],
+    [0xa1b2c3d4, 2, 4, 40, 1],
+  )
   assert.equal(bytes.length, 24 + 2 * (16 + 40), 'what the card refused is not in it')
   for (const at of [24, 24 + 56]) {
     assert.ok(Math.abs(word(at) - Date.now() / 1000) < 60 && word(at + 4) < 1e6)
@@ -58,5 +69,8 @@ test('a dump holds both directions in pcap format', async () => {
 
 test('what is not there says so', async () => {
   for (const type of ['user', 'tap', 'bridge'])
-    await assert.rejects(openNet(hostWithFiles().host, { type, id: 'n0' }), { code: 'net.unsupported', message: `not implemented: -netdev ${type},id=n0` })
+    await assert.rejects(openNet(hostWithFiles().host, { type, id: 'n0' }), {
+      code: 'net.unsupported',
+      message: `not implemented: -netdev ${type},id=n0`,
+    })
 })

@@ -13,7 +13,9 @@ export type NetOptions = {
   readonly dumps?: readonly { readonly file: string; readonly maxBytes?: number }[]
 }
 
-export async function openNet(host: Pick<Host, 'files'>, { type, id, dumps = [] }: NetOptions): Promise<NetBackend & { close(): Promise<void> }> {
+export async function openNet(
+  host: Pick<Host, 'files'>, { type, id, dumps = [] }: NetOptions,
+): Promise<NetBackend & { close(): Promise<void> }> {
   let net = typeof type === 'string' ? byType(type, id) : type
   const closing: (() => Promise<void>)[] = []
   for (const { file, maxBytes } of dumps) {
@@ -36,6 +38,8 @@ function byType(type: string, id: string): NetBackend {
     case 'loop':
       return loopNet()
     default:
-      throw new VmError('net.unsupported', `not implemented: -netdev ${type},id=${id}`, { hint: 'there are: null, loop' })
+      throw new VmError('net.unsupported', `not implemented: -netdev ${type},id=${id}`, {
+        hint: 'there are: null, loop',
+      })
   }
 }

@@ -1,5 +1,5 @@
-// Generic PCI Express host bridge: configuration space through ECAM (PCI Express Base Specification, section 7.2.2), nothing
-// to set up. Windows and interrupt lines are the board's.
+// Generic PCI Express host bridge: configuration space through ECAM (PCI Express Base Specification, section
+// 7.2.2), nothing to set up. Windows and interrupt lines are the board's.
 // Not modelled: buses behind bridges (only bus 0 exists), extended configuration space.
 import { defineDevice } from '../../device/define.ts'
 import { pciFunction } from '../../device/pci.ts'

@@ -1,5 +1,6 @@
-// One request to a block device (specification 1.2, section 5.2.6): header, data, status byte. However the driver divides
-// them among descriptors, the header is the first 16 bytes to read, the status the last byte to write.
+// One request to a block device (specification 1.2, section 5.2.6): header, data, status byte. However the
+// driver divides them among descriptors, the header is the first 16 bytes to read, the status the last byte
+// to write.
 import type { BlockBackend } from '../../device/block.ts'
 import type { Dma } from '../../device/dma.ts'
 import { gather, scatter, views, written, type Chain } from './ring.ts'
@@ -7,8 +8,13 @@ import { gather, scatter, views, written, type Chain } from './ring.ts'
 export const SECTOR = 512
 const HEADER = 16, RANGE = 16, ID_BYTES = 20
 const T = { IN: 0, OUT: 1, FLUSH: 4, GET_ID: 8, DISCARD: 11, WRITE_ZEROES: 13 }
-const NAME: { readonly [type: number]: string } =
-  { [T.IN]: 'read', [T.OUT]: 'write', [T.FLUSH]: 'flush', [T.DISCARD]: 'discard', [T.WRITE_ZEROES]: 'write zeroes' }
+const NAME: { readonly [type: number]: string } = {
+  [T.IN]: 'read',
+  [T.OUT]: 'write',
+  [T.FLUSH]: 'flush',
+  [T.DISCARD]: 'discard',
+  [T.WRITE_ZEROES]: 'write zeroes',
+}
 const STATUS = { OK: 0, IOERR: 1, UNSUPP: 2 }
 const UNMAP = 1
 
@@ -42,7 +48,8 @@ export function requestOf(
   let bounce: Uint8Array | undefined
 
   const inside = (from: number, count: number) => from + count <= sectors
-  const then = (what: void | Promise<void>, next: () => void | Promise<void>) => (what ? what.then(next) : next())
+  const then = (what: void | Promise<void>, next: () => void | Promise<void>) =>
+    what ? what.then(next) : next()
 
   function read(): void | Promise<void> {
     if (room % SECTOR || !inside(sector, room / SECTOR)) return refuse()
@@ -53,7 +60,9 @@ export function requestOf(
   }
   function write(): void | Promise<void> {
     if (given % SECTOR || !inside(sector, given / SECTOR)) return refuse()
-    const parts = disk.immediate ? views(io.dma, chain.readable, HEADER, given) : [gather(io.dma, chain, HEADER, given)]
+    const parts = disk.immediate
+      ? views(io.dma, chain.readable, HEADER, given)
+      : [gather(io.dma, chain, HEADER, given)]
     return then(disk.write(sector * SECTOR, parts), () => (cached ? undefined : disk.flush()))
   }
   /** Discard and write zeroes: one range of sectors. */
@@ -65,7 +74,9 @@ export function requestOf(
     if (flags & ~UNMAP || (!zeroes && flags)) return refuse(STATUS.UNSUPP)
     const most = zeroes ? io.props['max-write-zeroes-sectors'] : io.props['max-discard-sectors']
     if (count > most || !inside(from, count)) return refuse()
-    return zeroes ? disk.zero(from * SECTOR, count * SECTOR, (flags & UNMAP) !== 0) : disk.discard(from * SECTOR, count * SECTOR)
+    return zeroes
+      ? disk.zero(from * SECTOR, count * SECTOR, (flags & UNMAP) !== 0)
+      : disk.discard(from * SECTOR, count * SECTOR)
   }
   function refuse(with_ = STATUS.IOERR): void {
     status = with_

@@ -45,14 +45,21 @@ function disk(later = false) {
 }
 
 const header = (type: number, sector: number) => [type, 0, 0, 0, 0, 0, 0, 0, sector, 0, 0, 0, 0, 0, 0, 0]
-const request = (type: number, sector: number, data: readonly { bytes: number; write?: boolean; data?: number[] }[] = []) =>
-  [{ bytes: 16, data: header(type, sector) }, ...data, { bytes: 1, write: true, data: [0xee] }]
-const range = (sector: number, count: number, flags: number) => ({ bytes: 16, data: [sector, 0, 0, 0, 0, 0, 0, 0, count, 0, 0, 0, flags, 0, 0, 0] })
+const request = (
+  type: number, sector: number, data: readonly { bytes: number; write?: boolean; data?: number[] }[] = [],
+) => [{ bytes: 16, data: header(type, sector) }, ...data, { bytes: 1, write: true, data: [0xee] }]
+const range = (sector: number, count: number, flags: number) => ({
+  bytes: 16,
+  data: [sector, 0, 0, 0, 0, 0, 0, 0, count, 0, 0, 0, flags, 0, 0, 0],
+})
 
-function setUp(options: { later?: boolean; packed?: boolean; properties?: object; want?: (bit: number) => boolean } = {}) {
+function setUp(
+  options: { later?: boolean; packed?: boolean; properties?: object; want?: (bit: number) => boolean } = {},
+) {
   const d = disk(options.later)
   const b = virtioBench(device, {
-    'force-legacy': false, media: { sizeBytes: SECTORS * 512, readOnly: false }, serial: 'abc', packed: options.packed ?? false,
+    'force-legacy': false, media: { sizeBytes: SECTORS * 512, readOnly: false }, serial: 'abc',
+    packed: options.packed ?? false,
     ...options.properties,
   })
   b.system.attach('dev', d.backend)
@@ -81,8 +88,13 @@ for (const packed of [false, true])
       q.add(request(4, 0), indirect)
       q.kick()
       system.serve()
-      assert.deepEqual(q.used().map(d => d.length), [1, 1])
-      assert.deepEqual([disk.bytes[7 * 512 - 1], disk.bytes[7 * 512], disk.bytes[8 * 512 - 1], disk.bytes[8 * 512]], [6, 0x5a, 0x5a, 8])
+      assert.deepEqual(
+        q.used().map(d => d.length), [1, 1],
+      )
+      assert.deepEqual(
+        [disk.bytes[7 * 512 - 1], disk.bytes[7 * 512], disk.bytes[8 * 512 - 1], disk.bytes[8 * 512]],
+        [6, 0x5a, 0x5a, 8],
+      )
       assert.deepEqual(disk.log, ['flush'])
     })
 

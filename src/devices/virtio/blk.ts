@@ -1,5 +1,6 @@
 // Block device (Virtual I/O Device specification 1.2, section 5.2).
-// Not modelled: secure erase, zoned devices, lifetime metrics, SCSI pass-through, change of size while running.
+// Not modelled: secure erase, zoned devices, lifetime metrics, SCSI pass-through, change of size while
+// running.
 import { dataProperty, flag, flagProperty, numberProperty, textProperty } from '../../device/define.ts'
 import type { BlockBackend, Media } from '../../device/block.ts'
 import type { Job } from '../../device/work.ts'
@@ -10,7 +11,8 @@ import { accepted, fail } from './ring.ts'
 import { defineVirtio, type VirtioIo, type VirtioState } from './virtio.ts'
 
 const FEATURE = {
-  SEG_MAX: 2, GEOMETRY: 4, RO: 5, BLK_SIZE: 6, FLUSH: 9, TOPOLOGY: 10, CONFIG_WCE: 11, MQ: 12, DISCARD: 13, WRITE_ZEROES: 14,
+  SEG_MAX: 2, GEOMETRY: 4, RO: 5, BLK_SIZE: 6, FLUSH: 9, TOPOLOGY: 10, CONFIG_WCE: 11, MQ: 12, DISCARD: 13,
+  WRITE_ZEROES: 14,
 }
 const CONFIG = { WCE: 32, BYTES: 60 }
 /** Requests that one job carries when the back end answers at once. */
@@ -52,10 +54,13 @@ export const virtioBlk = defineVirtio({
     const bad = (text: string) => { throw new VmError('device.badProperty', `virtio-blk: ${text}`) }
     const powerOf2 = (n: number) => n > 0 && (n & (n - 1)) === 0
     if (p['num-queues'] < 1 || p['num-queues'] > 64) bad('num-queues must be 1 to 64')
-    if (!powerOf2(p['queue-size']) || p['queue-size'] < 4 || p['queue-size'] > 1024) bad('queue-size must be a power of 2, 4 to 1024')
+    if (!powerOf2(p['queue-size']) || p['queue-size'] < 4 || p['queue-size'] > 1024)
+      bad('queue-size must be a power of 2, 4 to 1024')
     for (const name of ['logical_block_size', 'physical_block_size'] as const)
-      if (!powerOf2(p[name]) || p[name] < 512 || p[name] > 2 ** 21) bad(`${name} must be a power of 2, 512 to 2M`)
-    if (p.physical_block_size < p.logical_block_size) bad('physical_block_size must not be less than logical_block_size')
+      if (!powerOf2(p[name]) || p[name] < 512 || p[name] > 2 ** 21)
+        bad(`${name} must be a power of 2, 512 to 2M`)
+    if (p.physical_block_size < p.logical_block_size)
+      bad('physical_block_size must not be less than logical_block_size')
     if (p.serial.length > 20) bad('serial has more than 20 characters')
   },
 
@@ -125,7 +130,10 @@ export const virtioBlk = defineVirtio({
 
 const sectorsOf = (media: Media): number => Math.floor(media.sizeBytes / SECTOR)
 
-/** A driver that can't flush, or has switched the cache off, relies on every write being safe when it is reported. */
+/**
+ * A driver that can't flush, or has switched the cache off, relies on every write being safe when it is
+ * reported.
+ */
 const writeThrough = (s: S): boolean =>
   !s.writeCache || (!accepted(s, FEATURE.FLUSH) && !accepted(s, FEATURE.CONFIG_WCE))
 

@@ -7,7 +7,10 @@ import { defineVirtio, type VirtioIo, type VirtioState } from './virtio.ts'
 
 const FEATURE = { SIZE: 0, EMERG_WRITE: 2 }
 const RX = 0, TX = 1, EMERG_WR = 8
-/** Bytes that are copied at once, and buffers that one notification sends: a driver that goes on adding must not hold the thread. */
+/**
+ * Bytes that are copied at once, and buffers that one notification sends: a driver that goes on adding must
+ * not hold the thread.
+ */
 const CHUNK = 4096, BUFFERS = 65536
 
 const properties = {
@@ -36,7 +39,9 @@ export const virtioConsole = defineVirtio({
   chr: true,
   pci: { class: 0x078000, transitionalId: 0x1003, vectors: () => 1 },
   queues: () => [128, 128],
-  features: p => [...(p.columns ? [FEATURE.SIZE] : []), ...(p['emergency-write'] ? [FEATURE.EMERG_WRITE] : [])],
+  features: p => [
+    ...(p.columns ? [FEATURE.SIZE] : []), ...(p['emergency-write'] ? [FEATURE.EMERG_WRITE] : []),
+  ],
   configBytes: 12,
 
   config(_s, { props }, to) {

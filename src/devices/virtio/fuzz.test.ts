@@ -1,5 +1,6 @@
-// Hostile drivers: rings of nonsense, half-valid descriptors, addresses outside RAM, loops. No device throws, hangs, or
-// writes outside guest memory; each works again after a reset. `VIRTIO_SEEDS=1000 node --test …` runs more seeds.
+// Hostile drivers: rings of nonsense, half-valid descriptors, addresses outside RAM, loops. No device throws,
+// hangs, or writes outside guest memory; each works again after a reset. `VIRTIO_SEEDS=1000 node --test …`
+// runs more seeds.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { virtioBlk } from './blk.ts'
@@ -35,8 +36,14 @@ const backend = () => ({
 })
 
 const subjects: readonly { kind: AnyKind; queues: number; properties?: object }[] = [
-  { kind: virtioBlk, queues: 2, properties: { media: { sizeBytes: 1 << 20, readOnly: false }, 'num-queues': 2 } },
-  { kind: virtioNet, queues: 3 }, { kind: virtioConsole, queues: 2 }, { kind: virtioRng, queues: 1 },
+  {
+    kind: virtioBlk,
+    queues: 2,
+    properties: { media: { sizeBytes: 1 << 20, readOnly: false }, 'num-queues': 2 },
+  },
+  { kind: virtioNet, queues: 3 },
+  { kind: virtioConsole, queues: 2 },
+  { kind: virtioRng, queues: 1 },
 ]
 
 for (const { kind, queues, properties } of subjects)
@@ -63,21 +70,33 @@ for (const { kind, queues, properties } of subjects)
               case 1: // plausible descriptors, linked at random
                 for (let n = 0; n < 16; n++) {
                   const flags = d.below(8) | (packed ? d.pick([0x80, 0x8000, 0x8080, 0]) : 0)
-                  const pa = d.pick([RAM + d.below(RAM_BYTES), RAM + RAM_BYTES - d.below(64), d.word(), ring.desc, 2 ** 52])
+                  const pa = d.pick([
+                    RAM + d.below(RAM_BYTES), RAM + RAM_BYTES - d.below(64), d.word(), ring.desc, 2 ** 52,
+                  ])
                   m.writeWide(ring.desc + 16 * n, pa >>> 0, Math.floor(pa / 2 ** 32))
-                  m.write(ring.desc + 16 * n + 8, 4, d.pick([0, 1, 16, 17, 64, 512, 4096, 0xffff_ffff, d.word()]))
+                  m.write(
+                    ring.desc + 16 * n + 8, 4, d.pick([0, 1, 16, 17, 64, 512, 4096, 0xffff_ffff, d.word()]),
+                  )
                   m.write(ring.desc + 16 * n + 12, 2, packed ? d.below(20) : flags)
                   m.write(ring.desc + 16 * n + 14, 2, packed ? flags : d.below(20))
                 }
                 break
               case 2: // an available index ahead
                 m.write(ring.driver + 2, 2, d.pick([1, 2, 16, 17, 0xffff, d.below(65536)]))
-                for (let n = 0; n < 16; n++) m.write(ring.driver + 4 + 2 * n, 2, d.below(d.pick([16, 20, 65536])))
+                for (let n = 0; n < 16; n++)
+                  m.write(ring.driver + 4 + 2 * n, 2, d.below(d.pick([16, 20, 65536])))
                 break
               default: // a driver that is right
-                ring.add([{ bytes: 16, data: [d.below(14)] }, { bytes: 512, write: true }, { bytes: 1, write: true }], d.below(2) === 1)
+                ring.add(
+                  [
+                    { bytes: 16, data: [d.below(14)] }, { bytes: 512, write: true },
+                    { bytes: 1, write: true },
+                  ],
+                  d.below(2) === 1,
+                )
             }
-            if (d.below(8) === 0) b.regs.set(d.pick([0x80, 0x84, 0x90, 0xa0, 0x38, 0x44, 0x30]), d.pick([0, 1, 3, d.word()]))
+            if (d.below(8) === 0)
+              b.regs.set(d.pick([0x80, 0x84, 0x90, 0xa0, 0x38, 0x44, 0x30]), d.pick([0, 1, 3, d.word()]))
             ring.kick()
             if (kind.service) b.system.serve()
             if (d.below(3) === 0) end.offer(new Uint8Array(14 + d.below(3000)))
@@ -89,7 +108,9 @@ for (const { kind, queues, properties } of subjects)
           }
           await b.system.drain()
         }
-        assert.deepEqual(u8.slice(guardAt, guardAt + 4096), guard, `seed ${seed}: a write outside of guest memory`)
+        assert.deepEqual(
+          u8.slice(guardAt, guardAt + 4096), guard, `seed ${seed}: a write outside of guest memory`,
+        )
         b.system.reset()
         m.writeBytes(RAM, new Uint8Array(RAM_BYTES))
         const [q] = start(b, () => true, queues)
@@ -104,7 +125,11 @@ for (const { kind, queues, properties } of subjects)
     })
 
 test('what drivers must not do stops the device until it is reset', () => {
-  const wrong: { readonly [what: string]: (write: (at: number, size: number, value: number) => void, q: { desc: number; driver: number }) => void } = {
+  const wrong: {
+    readonly [what: string]: (
+      write: (at: number, size: number, value: number) => void, q: { desc: number; driver: number },
+    ) => void
+  } = {
     'a chain in a circle': (write, q) => {
       for (const at of [12, 28]) write(q.desc + at, 2, 1)
       write(q.desc + 14, 2, 1)
@@ -137,7 +162,10 @@ test('what drivers must not do stops the device until it is reset', () => {
     },
   }
   for (const [what, doIt] of Object.entries(wrong)) {
-    const b = virtioBench(virtioMmio(virtioBlk), { 'force-legacy': false, media: { sizeBytes: 1 << 20, readOnly: false } })
+    const b = virtioBench(virtioMmio(virtioBlk), {
+      'force-legacy': false,
+      media: { sizeBytes: 1 << 20, readOnly: false },
+    })
     b.system.attach('dev', backend())
     const [q] = start(b, () => true, 1)
     doIt((at, size, value) => b.system.memory.write(at, size, value), q!)

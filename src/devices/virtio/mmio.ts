@@ -1,21 +1,24 @@
-// The MMIO transport (Virtual I/O Device specification 1.2, section 4.2): version 2, and version 1 for legacy drivers, which
-// `force-legacy` chooses and boards have by default.
+// The MMIO transport (Virtual I/O Device specification 1.2, section 4.2): version 2, and version 1 for legacy
+// drivers, which `force-legacy` chooses and boards have by default.
 // Not modelled: shared memory regions (there are none), QueueReset.
-import { array, defineDevice, flagProperty, output, u32, type AnyDevice, type Io, type StateOf } from '../../device/define.ts'
+import {
+  array, defineDevice, flagProperty, output, u32, type AnyDevice, type Io, type StateOf,
+} from '../../device/define.ts'
 import { guestError } from '../../base/log.ts'
 import { address, type Core, type Queue } from './ring.ts'
 import {
-  acceptFeatures, commonProperties, enable, notify, offered, passed, placeLegacy, readConfig, resetDevice, setStatus, stateOf,
+  acceptFeatures, commonProperties, enable, notify, offered, passed, placeLegacy, readConfig, resetDevice,
+  setStatus, stateOf,
   writeConfig, type AnyKind,
 } from './virtio.ts'
 
 const R = {
-  MagicValue: 0x00, Version: 0x04, DeviceID: 0x08, VendorID: 0x0c, DeviceFeatures: 0x10, DeviceFeaturesSel: 0x14,
-  DriverFeatures: 0x20, DriverFeaturesSel: 0x24, GuestPageSize: 0x28, QueueSel: 0x30, QueueNumMax: 0x34, QueueNum: 0x38,
-  QueueAlign: 0x3c, QueuePFN: 0x40, QueueReady: 0x44, QueueNotify: 0x50, InterruptStatus: 0x60, InterruptACK: 0x64,
-  Status: 0x70, QueueDescLow: 0x80, QueueDescHigh: 0x84, QueueDriverLow: 0x90, QueueDriverHigh: 0x94,
-  QueueDeviceLow: 0xa0, QueueDeviceHigh: 0xa4, SHMSel: 0xac, SHMLenLow: 0xb0, SHMBaseHigh: 0xbc, ConfigGeneration: 0xfc,
-  Config: 0x100,
+  MagicValue: 0x00, Version: 0x04, DeviceID: 0x08, VendorID: 0x0c, DeviceFeatures: 0x10,
+  DeviceFeaturesSel: 0x14, DriverFeatures: 0x20, DriverFeaturesSel: 0x24, GuestPageSize: 0x28, QueueSel: 0x30,
+  QueueNumMax: 0x34, QueueNum: 0x38, QueueAlign: 0x3c, QueuePFN: 0x40, QueueReady: 0x44, QueueNotify: 0x50,
+  InterruptStatus: 0x60, InterruptACK: 0x64, Status: 0x70, QueueDescLow: 0x80, QueueDescHigh: 0x84,
+  QueueDriverLow: 0x90, QueueDriverHigh: 0x94, QueueDeviceLow: 0xa0, QueueDeviceHigh: 0xa4, SHMSel: 0xac,
+  SHMLenLow: 0xb0, SHMBaseHigh: 0xbc, ConfigGeneration: 0xfc, Config: 0x100,
 }
 const MAGIC = 0x74726976 // "virt"
 const VENDOR = 0x554d4551
@@ -73,13 +76,14 @@ function reset(kind: AnyKind, s: S, io: IO): void {
 
 function read(kind: AnyKind, s: S, io: IO, offset: number, size: number): number {
   const legacy = io.props['force-legacy']
-  if (kind.id === 0) return offset === R.MagicValue ? MAGIC : offset === R.Version ? (legacy ? 1 : 2) : offset === R.VendorID ? VENDOR : 0
+  const version = legacy ? 1 : 2
+  if (kind.id === 0 && offset !== R.MagicValue && offset !== R.Version && offset !== R.VendorID) return 0
   if (offset >= R.Config) return readConfig(kind, s, io, offset - R.Config, size)
   if (size !== 4) return guestError(io.id, `${size}-byte read of register 0x${offset.toString(16)}`), 0
   const q: Queue | undefined = s.queue[s.queueSelect]
   switch (offset) {
     case R.MagicValue: return MAGIC
-    case R.Version: return legacy ? 1 : 2
+    case R.Version: return version
     case R.DeviceID: return kind.id
     case R.VendorID: return VENDOR
     case R.DeviceFeatures: return offered(kind, io.props, !legacy)[s.offeredSelect] ?? 0

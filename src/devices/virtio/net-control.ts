@@ -1,4 +1,5 @@
-// The control queue of a network device (specification 1.2, section 5.1.6.5): receive modes and hardware addresses.
+// The control queue of a network device (specification 1.2, section 5.1.6.5): receive modes and hardware
+// addresses.
 import { MAC_TABLE, type Filter } from './net-filter.ts'
 import { pop, push, signal } from './queue.ts'
 import { gather, scatter, type Core, type CoreIo } from './ring.ts'
@@ -16,7 +17,9 @@ export function control(s: Core & Filter, io: CoreIo, queue: number): void {
   for (let n = 0, chain; n < COMMANDS && (chain = pop(s, io, queue)); n++) {
     const command = gather(io.dma, chain, 0, MAX_COMMAND)
     const ack = obey(s, command) ? OK : ERR
-    push(s, io, queue, chain, scatter(io.dma, chain, Math.max(0, chain.writableBytes - 1), Uint8Array.of(ack)))
+    push(
+      s, io, queue, chain, scatter(io.dma, chain, Math.max(0, chain.writableBytes - 1), Uint8Array.of(ack)),
+    )
   }
   signal(s, io, queue)
 }

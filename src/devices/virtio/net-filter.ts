@@ -1,5 +1,5 @@
-// Which frames a network device takes, after what the driver set through the control queue (specification 1.2,
-// section 5.1.6.5.1 and 5.1.6.5.2).
+// Which frames a network device takes, after what the driver set through the control queue (specification
+// 1.2, section 5.1.6.5.1 and 5.1.6.5.2).
 export type Filter = {
   readonly mac: Uint8Array
   promisc: number; allmulti: number; alluni: number; nomulti: number; nouni: number; nobcast: number

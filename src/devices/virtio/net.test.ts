@@ -18,16 +18,28 @@ function setUp(want: (bit: number) => boolean = () => true, packed = false) {
     send: (frame: Uint8Array) => void sent.push(frame),
   })
   const [rx, tx, ctrl] = start(b, want, 3)
-  return { ...b, sent, rx: rx!, tx: tx!, ctrl: ctrl!, offer: (f: Uint8Array) => offer(f), readies: () => ready }
+  return {
+    ...b,
+    sent,
+    rx: rx!,
+    tx: tx!,
+    ctrl: ctrl!,
+    offer: (f: Uint8Array) => offer(f),
+    readies: () => ready,
+  }
 }
-const frameTo = (mac: readonly number[], length = 60) => Uint8Array.from({ length }, (_, i) => mac[i] ?? i & 0xff)
+const frameTo = (mac: readonly number[], length = 60) =>
+  Uint8Array.from({ length }, (_, i) => mac[i] ?? i & 0xff)
 const ME = [0x52, 0x54, 0, 0, 0, 7]
 
 for (const packed of [false, true])
   test(`frames go out without their header (${packed ? 'packed' : 'split'})`, () => {
     const { tx, system, sent } = setUp(() => true, packed)
     const frame = [...frameTo(ME)]
-    tx.add([{ bytes: 12 + 20, data: [...Array(12).fill(0), ...frame.slice(0, 20)] }, { bytes: 40, data: frame.slice(20) }])
+    tx.add([
+      { bytes: 12 + 20, data: [...Array(12).fill(0), ...frame.slice(0, 20)] },
+      { bytes: 40, data: frame.slice(20) },
+    ])
     tx.kick()
     system.serve()
     assert.deepEqual(sent.map(f => [...f]), [frame])
@@ -76,9 +88,14 @@ test('the control queue sets what is received', () => {
   const other = [0x52, 0x54, 0, 0, 0, 8], group = [0x33, 0x33, 0, 0, 0, 1]
   assert.equal(receives(other), true, 'promiscuous until told otherwise')
   assert.equal(command(0, 0, [0]), 0)
-  assert.deepEqual([receives(other), receives(group), receives(ME), receives(Array(6).fill(0xff))], [false, false, true, true])
+  assert.deepEqual(
+    [receives(other), receives(group), receives(ME), receives(Array(6).fill(0xff))],
+    [false, false, true, true],
+  )
   assert.equal(command(1, 0, [1, 0, 0, 0, ...other, 1, 0, 0, 0, ...group]), 0)
-  assert.deepEqual([receives(other), receives(group), receives([0x33, 0x33, 0, 0, 0, 2])], [true, true, false])
+  assert.deepEqual(
+    [receives(other), receives(group), receives([0x33, 0x33, 0, 0, 0, 2])], [true, true, false],
+  )
   assert.equal(command(1, 1, other), 0)
   assert.deepEqual([receives(ME), receives(other)], [false, true])
   assert.equal(command(0, 9, [1]), 1)

@@ -9,7 +9,9 @@ import { backTo, mark, pop, push, signal, working } from './queue.ts'
 import { accepted, configChanged, F, fail, gather, scatter, type Chain } from './ring.ts'
 import { defineVirtio, type VirtioIo, type VirtioState } from './virtio.ts'
 
-const FEATURE = { MAC: 5, MRG_RXBUF: 15, STATUS: 16, CTRL_VQ: 17, CTRL_RX: 18, CTRL_RX_EXTRA: 20, CTRL_MAC_ADDR: 23 }
+const FEATURE = {
+  MAC: 5, MRG_RXBUF: 15, STATUS: 16, CTRL_VQ: 17, CTRL_RX: 18, CTRL_RX_EXTRA: 20, CTRL_MAC_ADDR: 23,
+}
 const RX = 0, TX = 1, CTRL = 2
 const LINK_UP = 1
 const SHORT_HEADER = 10, HEADER = 12, ETHERNET = 14
@@ -25,7 +27,8 @@ const state = {
   // What the control queue sets. A driver that doesn't know it gets everything.
   promisc: flag(1), allmulti: flag(), alluni: flag(), nomulti: flag(), nouni: flag(), nobcast: flag(),
   /** Addresses to accept: unicast ones, then multicast ones. An overflow means all of that kind. */
-  table: bytes(6 * MAC_TABLE), unicasts: u8(), multicasts: u8(), unicastOverflow: flag(), multicastOverflow: flag(),
+  table: bytes(6 * MAC_TABLE), unicasts: u8(), multicasts: u8(), unicastOverflow: flag(),
+  multicastOverflow: flag(),
 }
 type S = VirtioState<typeof state> & Filter
 type IO = VirtioIo<typeof properties>
@@ -74,9 +77,11 @@ export const virtioNet = defineVirtio({
       const chain = pop(s, io, TX)
       if (!chain) break
       const header = headerBytes(s)
-      if (chain.readableBytes < header || chain.writableBytes) return fail(s, io, 'a frame without header'), undefined
+      if (chain.readableBytes < header || chain.writableBytes)
+        return fail(s, io, 'a frame without header'), undefined
       const length = chain.readableBytes - header
-      if (length >= ETHERNET && length <= MAX_FRAME && s.link & LINK_UP) net.send(gather(io.dma, chain, header, length))
+      if (length >= ETHERNET && length <= MAX_FRAME && s.link & LINK_UP)
+        net.send(gather(io.dma, chain, header, length))
       push(s, io, TX, chain, 0)
     }
     signal(s, io, TX)
@@ -93,7 +98,8 @@ export const virtioNet = defineVirtio({
   },
 })
 
-const headerBytes = (s: S): number => (accepted(s, F.VERSION_1) || accepted(s, FEATURE.MRG_RXBUF) ? HEADER : SHORT_HEADER)
+const headerBytes = (s: S): number =>
+  accepted(s, F.VERSION_1) || accepted(s, FEATURE.MRG_RXBUF) ? HEADER : SHORT_HEADER
 
 /** Writes header and frame to one buffer, or to as many as it takes if the driver merges them. */
 function deliver(s: S, io: IO, frame: Uint8Array): boolean {
@@ -106,7 +112,8 @@ function deliver(s: S, io: IO, frame: Uint8Array): boolean {
       backTo(s, RX, before)
       return s.broken === 1
     }
-    if (chain.readableBytes || chain.writableBytes < header) return fail(s, io, 'a receive buffer without room'), true
+    if (chain.readableBytes || chain.writableBytes < header)
+      return fail(s, io, 'a receive buffer without room'), true
     chains.push(chain)
     room += chain.writableBytes
     if (!mergeable && room < total) { // too long for this driver: the frame is lost

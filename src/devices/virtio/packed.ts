@@ -1,5 +1,5 @@
-// Packed virtqueues (specification 1.2, section 2.8): one ring of descriptors that driver and device both write, each with a
-// wrap counter; the driver's and the device's event suppression structures.
+// Packed virtqueues (specification 1.2, section 2.8): one ring of descriptors that driver and device both
+// write, each with a wrap counter; the driver's and the device's event suppression structures.
 import {
   accepted, address, extend, F, fail, hostRun, newChain, type Chain, type Core, type CoreIo, type Queue,
 } from './ring.ts'
@@ -38,7 +38,9 @@ export function popPacked(s: Core, io: CoreIo, q: Queue): Chain | undefined {
 
 function available(io: CoreIo, q: Queue, ring: number): boolean {
   const flags = Atomics.load(io.dma.views.u16, (ring + 16 * q.next + 14) >>> 1)
-  return ((flags & DESC.AVAIL) !== 0) === (q.nextWrap === 1) && ((flags & DESC.USED) !== 0) !== (q.nextWrap === 1)
+  return (
+    ((flags & DESC.AVAIL) !== 0) === (q.nextWrap === 1) && ((flags & DESC.USED) !== 0) !== (q.nextWrap === 1)
+  )
 }
 
 function askForNotification(s: Core, io: CoreIo, q: Queue): boolean {
@@ -80,13 +82,16 @@ function walk(s: Core, io: CoreIo, q: Queue, ring: number): Chain | undefined {
 }
 
 function indirect(s: Core, io: CoreIo, id: number, pa: number, length: number): Chain | undefined {
-  if (length === 0 || length % 16 || length / 16 > TABLE_ENTRIES) return fail(s, io, `an indirect table of ${length} bytes`)
+  if (length === 0 || length % 16 || length / 16 > TABLE_ENTRIES)
+    return fail(s, io, `an indirect table of ${length} bytes`)
   const table = hostRun(io.dma, pa, length)
   if (table < 0) return fail(s, io, `an indirect table at 0x${pa.toString(16)}, which is not RAM`)
   const { data } = io.dma.views, chain = newChain(id)
   for (let d = table; d < table + length; d += 16) {
     const part = data.getUint32(d + 4, true) * 2 ** 32 + data.getUint32(d, true)
-    const wrong = extend(chain, io.dma, part, data.getUint32(d + 8, true), (data.getUint16(d + 14, true) & DESC.WRITE) !== 0)
+    const wrong = extend(
+      chain, io.dma, part, data.getUint32(d + 8, true), (data.getUint16(d + 14, true) & DESC.WRITE) !== 0,
+    )
     if (wrong) return fail(s, io, wrong)
   }
   return chain

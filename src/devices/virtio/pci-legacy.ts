@@ -8,17 +8,19 @@ import {
 } from './virtio.ts'
 
 const R = {
-  DeviceFeatures: 0, DriverFeatures: 4, QueueAddress: 8, QueueSize: 12, QueueSelect: 14, QueueNotify: 16, DeviceStatus: 18,
-  ISRStatus: 19, ConfigVector: 20, QueueVector: 22,
+  DeviceFeatures: 0, DriverFeatures: 4, QueueAddress: 8, QueueSize: 12, QueueSelect: 14, QueueNotify: 16,
+  DeviceStatus: 18, ISRStatus: 19, ConfigVector: 20, QueueVector: 22,
 }
 const PLAIN_HEADER = 20, MSIX_HEADER = 24
 const PAGE = 4096
 
 /** Registers and device configuration, as a power of 2. */
-export const legacyBytes = (kind: AnyKind): number => 2 ** Math.ceil(Math.log2(MSIX_HEADER + kind.configBytes))
+export const legacyBytes = (kind: AnyKind): number =>
+  2 ** Math.ceil(Math.log2(MSIX_HEADER + kind.configBytes))
 
 /** The vector registers are there while MSI-X is enabled; the device configuration follows. */
-const headerBytes = (t: Transport, s: PciState, io: any): number => (t.msix(io)?.enabled(s) ? MSIX_HEADER : PLAIN_HEADER)
+const headerBytes = (t: Transport, s: PciState, io: any): number =>
+  t.msix(io)?.enabled(s) ? MSIX_HEADER : PLAIN_HEADER
 
 export function readLegacy(t: Transport, s: PciState, io: any, offset: number, size: number): number {
   const header = headerBytes(t, s, io)
@@ -39,7 +41,9 @@ export function readLegacy(t: Transport, s: PciState, io: any, offset: number, s
 }
 
 /** Whether the driver has begun to drive the device. */
-export function writeLegacy(t: Transport, s: PciState, io: any, offset: number, value: number, size: number): boolean {
+export function writeLegacy(
+  t: Transport, s: PciState, io: any, offset: number, value: number, size: number,
+): boolean {
   const header = headerBytes(t, s, io)
   const q: Queue | undefined = s.queue[s.queueSelect]
   if (offset >= header) writeConfig(t.kind, s, io, offset - header, size, value)

@@ -7,9 +7,10 @@ import { acceptFeatures, enable, notify, offered, readConfig, setStatus, writeCo
 /** Parts of the region. */
 export const MODERN = { COMMON: 0, ISR: 0x1000, DEVICE: 0x2000, NOTIFY: 0x3000, PART: 0x1000, BYTES: 0x4000 }
 const R = {
-  device_feature_select: 0, device_feature: 4, driver_feature_select: 8, driver_feature: 12, config_msix_vector: 16,
-  num_queues: 18, device_status: 20, config_generation: 21, queue_select: 22, queue_size: 24, queue_msix_vector: 26,
-  queue_enable: 28, queue_notify_off: 30, queue_desc: 32, queue_driver: 40, queue_device: 48,
+  device_feature_select: 0, device_feature: 4, driver_feature_select: 8, driver_feature: 12,
+  config_msix_vector: 16, num_queues: 18, device_status: 20, config_generation: 21, queue_select: 22,
+  queue_size: 24, queue_msix_vector: 26, queue_enable: 28, queue_notify_off: 30, queue_desc: 32,
+  queue_driver: 40, queue_device: 48,
 }
 const MULTIPLIER = 4
 
@@ -48,7 +49,8 @@ function readCommon(t: Transport, s: PciState, io: any, at: number): number {
     case R.queue_enable: return q?.ready ?? 0
     case R.queue_notify_off: return s.queueSelect
   }
-  if (q && at >= R.queue_desc && at < R.queue_device + 8 && at % 4 === 0) return addressWord(q, at).words[addressWord(q, at).high]!
+  if (q && at >= R.queue_desc && at < R.queue_device + 8 && at % 4 === 0)
+    return addressWord(q, at).words[addressWord(q, at).high]!
   return 0
 }
 
@@ -57,7 +59,9 @@ function addressWord(q: Queue, at: number): { words: Queue['desc']; high: 0 | 1 
   return { words, high: at % 8 === 4 ? 1 : 0 }
 }
 
-export function writeModern(t: Transport, s: PciState, io: any, offset: number, value: number, size: number): void {
+export function writeModern(
+  t: Transport, s: PciState, io: any, offset: number, value: number, size: number,
+): void {
   const part = offset - (offset % MODERN.PART), at = offset - part
   switch (part) {
     case MODERN.COMMON: return writeCommon(t, s, io, at, value)
@@ -91,7 +95,9 @@ function writeCommon(t: Transport, s: PciState, io: any, at: number, value: numb
     words[high] = value
     return
   }
-  guestError(io.id, () => `0x${value.toString(16)} written to 0x${at.toString(16)} of the common configuration`)
+  guestError(
+    io.id, () => `0x${value.toString(16)} written to 0x${at.toString(16)} of the common configuration`,
+  )
 }
 
 /** A vector that doesn't exist reads back as none. What waited for the old one is dropped. */

@@ -12,18 +12,37 @@ import { RAM, RAM_BYTES, start } from './testing.ts'
 const ECAM = 0x3000_0000, MMIO = 0x4000_0000, PIO = 0x300_0000
 const blk = virtioPci(virtioBlk), rng = virtioPci(virtioRng)
 
-function setUp(devices: readonly PciPlugged[] = [{ device: blk, id: 'blk', properties: { media: { sizeBytes: 1 << 20, readOnly: false } } }]) {
+function setUp(
+  devices: readonly PciPlugged[] = [
+    { device: blk, id: 'blk', properties: { media: { sizeBytes: 1 << 20, readOnly: false } } },
+  ],
+) {
   const lines = [0, 1, 2, 3].map(i => cpuWire(0, `int${i}`)) as [any, any, any, any]
   const b = bench({
     name: 'pci',
     memory: [
       { kind: 'ram', name: 'ram', at: RAM, sizeBytes: RAM_BYTES, hostOffset: 0 },
-      { kind: 'space', name: 'pci-memory', sizeBytes: 2 ** 53, views: [{ at: MMIO, offset: MMIO, sizeBytes: 0x4000_0000 }, { at: 2 ** 34, offset: 2 ** 34, sizeBytes: 2 ** 34 }] },
-      { kind: 'space', name: 'pci-io', sizeBytes: 0x1_0000, views: [{ at: PIO, offset: 0, sizeBytes: 0x1_0000 }] },
+      {
+        kind: 'space',
+        name: 'pci-memory',
+        sizeBytes: 2 ** 53,
+        views: [
+          { at: MMIO, offset: MMIO, sizeBytes: 0x4000_0000 },
+          { at: 2 ** 34, offset: 2 ** 34, sizeBytes: 2 ** 34 },
+        ],
+      },
+      {
+        kind: 'space',
+        name: 'pci-io',
+        sizeBytes: 0x1_0000,
+        views: [{ at: PIO, offset: 0, sizeBytes: 0x1_0000 }],
+      },
     ],
     devices: [
       { device: gpexPcihost, id: 'pcie.0', at: { ecam: ECAM } },
-      ...plugPci({ bus: 'pcie.0', memory: 'pci-memory', io: 'pci-io', intx: lines }, [{ device: gpexRoot, id: 'root' }, ...devices]),
+      ...plugPci({ bus: 'pcie.0', memory: 'pci-memory', io: 'pci-io', intx: lines }, [
+        { device: gpexRoot, id: 'root' }, ...devices,
+      ]),
     ],
   })
   const m = b.system.memory
@@ -58,8 +77,11 @@ test('identity, sizing, capabilities', () => {
   })
   assert.deepEqual(sizes, [0xffff_ff81, 0xffff_f000, 0, 0xffff_c00c, 0xffff_ffff])
   const found: number[][] = []
-  for (let at = get(1, 0x34, 1); at; at = get(1, at + 1, 1)) found.push([at, get(1, at, 1), get(1, at + 3, 1)])
-  assert.deepEqual(found, [[0x98, 0x11, 0], [0x84, 9, 5], [0x70, 9, 2], [0x60, 9, 4], [0x50, 9, 3], [0x40, 9, 1]])
+  for (let at = get(1, 0x34, 1); at; at = get(1, at + 1, 1))
+    found.push([at, get(1, at, 1), get(1, at + 3, 1)])
+  assert.deepEqual(found, [
+    [0x98, 0x11, 0], [0x84, 9, 5], [0x70, 9, 2], [0x60, 9, 4], [0x50, 9, 3], [0x40, 9, 1],
+  ])
 })
 
 test('regions follow base addresses and the command register', () => {
@@ -75,7 +97,11 @@ test('regions follow base addresses and the command register', () => {
 })
 
 test('explicit addresses, functions, and conflicts', () => {
-  const rngAt = (id: string, addr?: string, more = {}) => ({ device: rng, id, properties: { ...(addr && { addr }), ...more } })
+  const rngAt = (id: string, addr?: string, more = {}) => ({
+    device: rng,
+    id,
+    properties: { ...(addr && { addr }), ...more },
+  })
   const { get } = setUp([rngAt('a', '05.0', { multifunction: true }), rngAt('b', '5.1'), rngAt('c')])
   assert.equal(get(5, 0), 0x1005_1af4)
   assert.equal(get(5, 0x0e, 1), 0x80)
@@ -83,14 +109,17 @@ test('explicit addresses, functions, and conflicts', () => {
   assert.equal(get(1, 0), 0x1005_1af4)
   assert.throws(() => setUp([rngAt('a', '1'), rngAt('b', '01.0')]), { code: 'board.badConfig' })
   assert.throws(() => setUp([rngAt('a', '40')]), { code: 'device.badProperty' })
-  assert.throws(() => setUp(Array.from({ length: 32 }, (_, i) => rngAt(`r${i}`))), { code: 'board.badConfig' })
+  assert.throws(() => setUp(Array.from({ length: 32 }, (_, i) => rngAt(`r${i}`))), {
+    code: 'board.badConfig',
+  })
 })
 
 /** The driver of testing.ts speaks to the modern region as if it were the MMIO transport. */
 function driven(b: ReturnType<typeof placed>) {
   let queue = 0
   const common: { [mmio: number]: [number, number] } = {
-    0x14: [0, 4], 0x10: [4, 4], 0x24: [8, 4], 0x20: [12, 4], 0x70: [20, 1], 0x30: [22, 2], 0x38: [24, 2], 0x44: [28, 2],
+    0x14: [0, 4], 0x10: [4, 4], 0x24: [8, 4], 0x20: [12, 4], 0x70: [20, 1], 0x30: [22, 2], 0x38: [24, 2],
+    0x44: [28, 2],
     0x80: [32, 4], 0x84: [36, 4], 0x90: [40, 4], 0x94: [44, 4], 0xa0: [48, 4], 0xa4: [52, 4],
   }
   return {

@@ -1,11 +1,13 @@
-// The PCI transport (Virtual I/O Device specification 1.2, section 4.1): modern registers in a memory region that
-// capabilities describe, the legacy interface in an I/O region (transitional devices), MSI-X.
+// The PCI transport (Virtual I/O Device specification 1.2, section 4.1): modern registers in a memory region
+// that capabilities describe, the legacy interface in an I/O region (transitional devices), MSI-X.
 // Not modelled: shared memory regions, notification data, queue reset.
 import {
   defineDevice, flagProperty, numberProperty, textProperty, u16, type AnyDevice, type StateOf,
 } from '../../device/define.ts'
 import { MAX_VECTORS, msix, msixCapability, msixState, MSIX_BYTES, type Msix } from '../../device/msix.ts'
-import { COMMAND, isMaster, load, pciFunction, REG, store, type Bar, type Capability, type PciIdentity } from '../../device/pci.ts'
+import {
+  COMMAND, isMaster, load, pciFunction, REG, store, type Bar, type Capability, type PciIdentity,
+} from '../../device/pci.ts'
 import { VmError } from '../../base/errors.ts'
 import { legacyBytes, readLegacy, writeLegacy } from './pci-legacy.ts'
 import { MODERN, readModern, writeModern } from './pci-modern.ts'
@@ -23,17 +25,25 @@ const UNSPECIFIED = 0xffff_ffff
 export const NOTIFY_MULTIPLIER = 4
 
 const ownProperties = {
-  'disable-legacy': textProperty('auto', 'leave out the interface for legacy drivers: on, off, auto (as off)'),
-  'disable-modern': flagProperty(false, 'leave out the interface for modern drivers'),
+  'disable-legacy': textProperty('auto', 'leave out the legacy interface: on, off, auto (as off)'),
+  'disable-modern': flagProperty(false, 'leave out the modern interface'),
   vectors: numberProperty(UNSPECIFIED, 'MSI-X vectors; 0 leaves MSI-X out'),
 }
 const ownState = { configVector: u16(NO_VECTOR) }
 
-export type PciState = Core & StateOf<typeof ownState> & {
-  readonly config: Uint8Array; readonly msixTable: Uint8Array; readonly msixPending: Uint8Array; msixWaiting: number
-}
+export type PciState = Core &
+  StateOf<typeof ownState> & {
+    readonly config: Uint8Array
+    readonly msixTable: Uint8Array
+    readonly msixPending: Uint8Array
+    msixWaiting: number
+  }
 /** What the two register interfaces need of the transport. */
-export type Transport = { readonly kind: AnyKind; msix(io: any): Msix | undefined; reset(s: PciState, io: any): void }
+export type Transport = {
+  readonly kind: AnyKind
+  msix(io: any): Msix | undefined
+  reset(s: PciState, io: any): void
+}
 
 const vectorsOf = (kind: AnyKind, p: any): number =>
   p.vectors === UNSPECIFIED ? Math.min(MAX_VECTORS, kind.pci.vectors(p) + 1) : p.vectors
@@ -42,7 +52,10 @@ const hasModern = (p: any): boolean => !p['disable-modern']
 
 const u32le = (value: number) => [0, 8, 16, 24].map(shift => (value >>> shift) & 0xff)
 /** A capability that says where a structure lies in the modern region. */
-const structure = (type: number, offset: number, length: number, more: readonly number[] = [], writable: readonly number[] = []): Capability => {
+const structure = (
+  type: number, offset: number, length: number, more: readonly number[] = [],
+  writable: readonly number[] = [],
+): Capability => {
   const body = [type, BAR.MODERN, 0, 0, 0, ...u32le(offset), ...u32le(length), ...more]
   return { id: VENDOR_CAPABILITY, bytes: [3 + body.length, ...body], writable }
 }
@@ -52,7 +65,11 @@ const CAPABILITIES: readonly Capability[] = [
   structure(CFG.DEVICE, MODERN.DEVICE, MODERN.PART),
   structure(CFG.NOTIFY, MODERN.NOTIFY, MODERN.PART, u32le(NOTIFY_MULTIPLIER)),
   // A window onto the regions for firmware: bar, offset, length and data are the driver's.
-  { id: VENDOR_CAPABILITY, bytes: [20, CFG.PCI, ...Array(16).fill(0)], writable: [0, 0, 0xff, 0, 0, 0, ...Array(12).fill(0xff)] },
+  {
+    id: VENDOR_CAPABILITY,
+    bytes: [20, CFG.PCI, ...Array(16).fill(0)],
+    writable: [0, 0, 0xff, 0, 0, 0, ...Array(12).fill(0xff)],
+  },
 ]
 
 function identityOf(kind: AnyKind, p: any): PciIdentity {
@@ -60,7 +77,9 @@ function identityOf(kind: AnyKind, p: any): PciIdentity {
   const bars: { [region: string]: Bar } = {
     ...(legacy && { legacy: { index: BAR.LEGACY, space: 'io', sizeBytes: legacyBytes(kind) } }),
     ...(vectors && { msix: { index: BAR.MSIX, space: 'memory', sizeBytes: MSIX_BYTES } }),
-    ...(modern && { modern: { index: BAR.MODERN, space: 'memory', sizeBytes: MODERN.BYTES, wide: true, prefetchable: true } }),
+    ...(modern && {
+      modern: { index: BAR.MODERN, space: 'memory', sizeBytes: MODERN.BYTES, wide: true, prefetchable: true },
+    }),
   }
   return {
     vendor: VENDOR, device: legacy ? kind.pci.transitionalId : MODERN_ID + kind.id, revision: legacy ? 0 : 1,
@@ -89,7 +108,9 @@ export function virtioPci(kind: AnyKind): AnyDevice {
   }
   const msixes = new WeakMap<object, Msix | null>()
   const pci = pciFunction(p => identityOf(kind, p), {
-    beforeRead(s: PciState, io, offset, size) { if (hasModern(io.props)) window(transport, s, io, pci.capabilityAt(io, PCI_CFG), offset, size, false) },
+    beforeRead(s: PciState, io, offset, size) {
+      if (hasModern(io.props)) window(transport, s, io, pci.capabilityAt(io, PCI_CFG), offset, size, false)
+    },
     afterWrite(s: PciState, io, offset, size) {
       if (offset < REG.COMMAND + 2 && offset + size > REG.COMMAND) followMaster(kind, s, io)
       if (hasModern(io.props)) window(transport, s, io, pci.capabilityAt(io, PCI_CFG), offset, size, true)
@@ -107,8 +128,10 @@ export function virtioPci(kind: AnyKind): AnyDevice {
     ...passed(kind),
     check(p: any) {
       kind.check?.(p)
-      if (!hasLegacy(p) && !hasModern(p)) throw new VmError('device.badProperty', 'neither a legacy nor a modern interface is left')
-      if (vectorsOf(kind, p) > MAX_VECTORS) throw new VmError('device.badProperty', `vectors: at most ${MAX_VECTORS}`)
+      if (!hasLegacy(p) && !hasModern(p))
+        throw new VmError('device.badProperty', 'neither a legacy nor a modern interface is left')
+      if (vectorsOf(kind, p) > MAX_VECTORS)
+        throw new VmError('device.badProperty', `vectors: at most ${MAX_VECTORS}`)
     },
     regions: {
       legacy: {
@@ -155,7 +178,9 @@ export function virtioPci(kind: AnyKind): AnyDevice {
   })
 }
 
-/** A device that is no bus master leaves its queues alone; when it becomes one it looks what has been waiting. */
+/**
+ * A device that is no bus master leaves its queues alone; when it becomes one it looks what has been waiting.
+ */
 function followMaster(kind: AnyKind, s: PciState, io: any): void {
   const off = isMaster(s) ? 0 : 1
   if (s.disabled === off) return
@@ -168,12 +193,18 @@ function becomeMaster(kind: AnyKind, s: PciState, io: any): void {
   followMaster(kind, s, io)
 }
 
-/** VIRTIO_PCI_CAP_PCI_CFG: an access to its data is one to the region, at the offset and of the length given before it. */
-function window(t: Transport, s: PciState, io: any, at: number, offset: number, size: number, write: boolean): void {
+/**
+ * VIRTIO_PCI_CAP_PCI_CFG: an access to its data is one to the region, at the offset and of the length given
+ * before it.
+ */
+function window(
+  t: Transport, s: PciState, io: any, at: number, offset: number, size: number, write: boolean,
+): void {
   const data = at + 16
   if (offset >= data + 4 || offset + size <= data) return
   const bar = s.config[at + 4], from = load(s.config, at + 8, 4), length = load(s.config, at + 12, 4)
-  if (bar !== BAR.MODERN || ![1, 2, 4].includes(length) || from % length || from + length > MODERN.BYTES) return
+  if (bar !== BAR.MODERN || ![1, 2, 4].includes(length) || from % length || from + length > MODERN.BYTES)
+    return
   if (write) writeModern(t, s, io, from, load(s.config, data, length), length)
   else store(s.config, data, length, readModern(t, s, io, from, length))
 }

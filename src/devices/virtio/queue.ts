@@ -1,4 +1,5 @@
-// Virtqueues (Virtual I/O Device specification 1.2, sections 2.6 to 2.8), whichever ring format was negotiated.
+// Virtqueues (Virtual I/O Device specification 1.2, sections 2.6 to 2.8), whichever ring format was
+// negotiated.
 //
 //   while ((chain = pop(s, io, 0))) { … push(s, io, 0, chain, bytesWritten) }
 //   signal(s, io, 0)
@@ -8,11 +9,17 @@ import { popPacked, pushPacked, wantsSignalPacked } from './packed.ts'
 import { accepted, F, ISR, STATUS, type Chain, type Core, type CoreIo } from './ring.ts'
 import { popSplit, pushSplit, wantsSignalSplit } from './split.ts'
 
-/** Whether the driver lets the device work on its queues. A legacy driver may use them before it says DRIVER_OK. */
+/**
+ * Whether the driver lets the device work on its queues. A legacy driver may use them before it says
+ * DRIVER_OK.
+ */
 export const working = (s: Core): boolean =>
   !s.broken && !s.disabled && (!accepted(s, F.VERSION_1) || (s.status & STATUS.DRIVER_OK) !== 0)
 
-/** The next buffer, or undefined: none there, or the device stopped. In the first case the driver will notify of the next. */
+/**
+ * The next buffer, or undefined: none there, or the device stopped. In the first case the driver will notify
+ * of the next.
+ */
 export function pop(s: Core, io: CoreIo, index: number): Chain | undefined {
   const q = s.queue[index]
   if (!q?.ready || !working(s)) return undefined
@@ -41,7 +48,10 @@ export function signal(s: Core, io: CoreIo, index: number): void {
 
 /** The place in a queue, to come back to it when a buffer turns out to be of no use yet. */
 export type Mark = { readonly next: number; readonly wrap: number }
-export const mark = (s: Core, index: number): Mark => ({ next: s.queue[index]!.next, wrap: s.queue[index]!.nextWrap })
+export const mark = (s: Core, index: number): Mark => ({
+  next: s.queue[index]!.next,
+  wrap: s.queue[index]!.nextWrap,
+})
 export function backTo(s: Core, index: number, m: Mark): void {
   s.queue[index]!.next = m.next
   s.queue[index]!.nextWrap = m.wrap

@@ -1,6 +1,6 @@
-// What both ring formats share: the state of queues and of the device core, the form of a buffer, and the checks that
-// every address from the guest goes through. What the guest writes is never trusted: nonsense stops the device
-// (DEVICE_NEEDS_RESET) instead of harming the host.
+// What both ring formats share: the state of queues and of the device core, the form of a buffer, and the
+// checks that every address from the guest goes through. What the guest writes is never trusted: nonsense
+// stops the device (DEVICE_NEEDS_RESET) instead of harming the host.
 import { guestError } from '../../base/log.ts'
 import { array, flag, u16, u32, u8, type StateOf } from '../../device/define.ts'
 import type { Dma } from '../../device/dma.ts'
@@ -13,7 +13,8 @@ export const MAX_CHAIN = 1024
 export const queueState = {
   size: u16(), ready: flag(), vector: u16(NO_VECTOR),
   desc: array(u32(), 2), driver: array(u32(), 2), device: array(u32(), 2),
-  // Where the device is: for a split ring free-running indices, for a packed one positions with their wrap counters.
+  // Where the device is: for a split ring free-running indices, for a packed one positions with their wrap
+  // counters.
   next: u16(), nextWrap: flag(1), used: u16(), usedWrap: flag(1),
   /** Used entries since the driver was last (not) interrupted. */
   unsignalled: u16(),
@@ -34,7 +35,9 @@ export const coreState = {
 export type Core = StateOf<typeof coreState> & { readonly queue: readonly Queue[] }
 export type CoreIo = { readonly id: string; readonly dma: Dma; wake(): void; cancel(): void }
 
-export const STATUS = { ACKNOWLEDGE: 1, DRIVER: 2, DRIVER_OK: 4, FEATURES_OK: 8, NEEDS_RESET: 0x40, FAILED: 0x80 }
+export const STATUS = {
+  ACKNOWLEDGE: 1, DRIVER: 2, DRIVER_OK: 4, FEATURES_OK: 8, NEEDS_RESET: 0x40, FAILED: 0x80,
+}
 export const ISR = { QUEUE: 1, CONFIG: 2 }
 /** Feature bits that concern no particular device. */
 export const F = {
@@ -88,11 +91,14 @@ export const newChain = (id: number): Chain =>
   ({ id, entries: 1, readable: [], writable: [], readableBytes: 0, writableBytes: 0 })
 
 /** Appends a descriptor's memory; what is wrong with it, or undefined. */
-export function extend(chain: Chain, dma: Dma, pa: number, length: number, writable: boolean): string | undefined {
+export function extend(
+  chain: Chain, dma: Dma, pa: number, length: number, writable: boolean,
+): string | undefined {
   const list = writable ? chain.writable : chain.readable
   if (!writable && chain.writable.length) return 'a descriptor to read after one to write'
-  if (chain.readable.length + chain.writable.length >= MAX_CHAIN) return `a chain of more than ${MAX_CHAIN} descriptors`
-  for (let done = 0; done < length;) {
+  if (chain.readable.length + chain.writable.length >= MAX_CHAIN)
+    return `a chain of more than ${MAX_CHAIN} descriptors`
+  for (let done = 0; done < length; ) {
     const at = dma.ramAt(pa + done)
     if (at < 0) return `a buffer at 0x${(pa + done).toString(16)}, which is not RAM`
     const run = Math.min(length - done, dma.runAt(pa + done))

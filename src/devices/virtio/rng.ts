@@ -6,7 +6,10 @@ import { pop, push, signal } from './queue.ts'
 import { scatter } from './ring.ts'
 import { defineVirtio } from './virtio.ts'
 
-/** Bytes that one request gets and requests that one turn serves, so that a greedy guest doesn't hold the thread. */
+/**
+ * Bytes that one request gets and requests that one turn serves, so that a greedy guest doesn't hold the
+ * thread.
+ */
 const REQUEST_BYTES = 65536, REQUESTS = 16
 
 export const virtioRng = defineVirtio({

@@ -1,4 +1,5 @@
-// Split virtqueues (specification 1.2, section 2.7): descriptor table, available ring (driver area), used ring (device area).
+// Split virtqueues (specification 1.2, section 2.7): descriptor table, available ring (driver area), used
+// ring (device area).
 import {
   accepted, address, extend, F, fail, hostRun, newChain, type Chain, type Core, type CoreIo, type Queue,
 } from './ring.ts'
@@ -32,7 +33,8 @@ export function popSplit(s: Core, io: CoreIo, q: Queue): Chain | undefined {
     waiting = (Atomics.load(u16, (avail + 2) >>> 1) - q.next) & 0xffff
     if (waiting === 0) return undefined
   }
-  if (waiting > q.size) return fail(s, io, `the available index runs ${waiting} ahead in a queue of ${q.size}`)
+  if (waiting > q.size)
+    return fail(s, io, `the available index runs ${waiting} ahead in a queue of ${q.size}`)
   const head = u16[(avail + 4 + 2 * (q.next % q.size)) >>> 1]!
   if (head >= q.size) return fail(s, io, `descriptor ${head} in a queue of ${q.size}`)
   const chain = walk(s, io, q, head)
@@ -61,8 +63,10 @@ function walk(s: Core, io: CoreIo, q: Queue, head: number): Chain | undefined {
     const pa = data.getUint32(d + 4, true) * 2 ** 32 + data.getUint32(d, true)
     const length = data.getUint32(d + 8, true), flags = data.getUint16(d + 12, true)
     if (flags & DESC.INDIRECT) {
-      if (indirect || !accepted(s, F.INDIRECT_DESC)) return fail(s, io, 'an indirect descriptor where none may be')
-      if (length === 0 || length % 16 || length / 16 > TABLE_ENTRIES) return fail(s, io, `an indirect table of ${length} bytes`)
+      if (indirect || !accepted(s, F.INDIRECT_DESC))
+        return fail(s, io, 'an indirect descriptor where none may be')
+      if (length === 0 || length % 16 || length / 16 > TABLE_ENTRIES)
+        return fail(s, io, `an indirect table of ${length} bytes`)
       table = hostRun(io.dma, pa, length)
       if (table < 0) return fail(s, io, `an indirect table at 0x${pa.toString(16)}, which is not RAM`)
       indirect = true

@@ -7,7 +7,12 @@ import { F } from './ring.ts'
 export const RAM = 0x8000_0000, RAM_BYTES = 1 << 20, SLOT = 0x1000_1000
 const QUEUE_BYTES = 0x4000, DATA_BYTES = 0x2_0000
 
-export type Buffer = { readonly bytes: number; readonly write?: boolean; readonly data?: ArrayLike<number>; readonly at?: number }
+export type Buffer = {
+  readonly bytes: number
+  readonly write?: boolean
+  readonly data?: ArrayLike<number>
+  readonly at?: number
+}
 export type Done = { readonly id: number; readonly length: number }
 
 /** Reads and writes of registers by offset. */
@@ -16,7 +21,9 @@ export type Registers = {
   set(offset: number, value: number, size?: number): void
 }
 
-export function virtioBench(device: AnyDevice, properties: { [name: string]: unknown } = {}): Bench & { regs: Registers } {
+export function virtioBench(
+  device: AnyDevice, properties: { [name: string]: unknown } = {},
+): Bench & { regs: Registers } {
   const b = bench({
     name: 'virtio', memory: [{ kind: 'ram', name: 'ram', at: RAM, sizeBytes: RAM_BYTES, hostOffset: 0 }],
     devices: [{ device, id: 'dev', properties, at: { mmio: SLOT }, wires: { irq: cpuWire(0, 'irq') } }],
@@ -32,7 +39,9 @@ export function virtioBench(device: AnyDevice, properties: { [name: string]: unk
 }
 
 /** The initialisation sequence (section 3.1.1) up to and including DRIVER_OK. */
-export function start(b: Bench & { regs: Registers }, want: (bit: number) => boolean, queues: number, size = 16): Ring[] {
+export function start(
+  b: Bench & { regs: Registers }, want: (bit: number) => boolean, queues: number, size = 16,
+): Ring[] {
   const { get, set } = b.regs
   set(0x70, 0)
   set(0x70, 3)
@@ -42,7 +51,9 @@ export function start(b: Bench & { regs: Registers }, want: (bit: number) => boo
     set(0x24, word)
     const offered = get(0x10)
     let chosen = 0
-    for (let bit = 0; bit < 32; bit++) if ((offered >>> bit) & 1 && (word * 32 + bit === F.VERSION_1 || want(word * 32 + bit))) chosen |= 1 << bit
+    for (let bit = 0; bit < 32; bit++)
+      if ((offered >>> bit) & 1 && (word * 32 + bit === F.VERSION_1 || want(word * 32 + bit)))
+        chosen |= 1 << bit
     set(0x20, chosen >>> 0)
     if (word === 1) packed = ((chosen >>> (F.RING_PACKED - 32)) & 1) === 1
   }
@@ -121,7 +132,8 @@ function ring(b: Bench & { regs: Registers }, index: number, size: number, packe
         freeId = (freeId + 1) % size
         counts.set(id, list.length)
         const first = next, firstWrap = wrap
-        const flagsOf = (i: number) => (indirect ? 4 : 0) | (list[i]!.write ? 2 : 0) | (i < list.length - 1 ? 1 : 0)
+        const flagsOf = (i: number) =>
+          (indirect ? 4 : 0) | (list[i]!.write ? 2 : 0) | (i < list.length - 1 ? 1 : 0)
         const marks = (w: number) => (w ? 0x80 : 0x8000)
         list.forEach((p, i) => {
           if (i > 0) descriptor(desc + 16 * next, p.at, p.bytes, id, flagsOf(i) | marks(wrap))

@@ -1,5 +1,6 @@
-// The device core (Virtual I/O Device specification 1.2, sections 2.1 to 2.5 and 3.1): status, features, configuration,
-// reset. A kind of device (blk, net, …) is a VirtioKind; a transport (mmio.ts, pci.ts) makes devices of kinds.
+// The device core (Virtual I/O Device specification 1.2, sections 2.1 to 2.5 and 3.1): status, features,
+// configuration, reset. A kind of device (blk, net, …) is a VirtioKind; a transport (mmio.ts, pci.ts) makes
+// devices of kinds.
 import {
   flagProperty, structs, type Io, type Properties, type PropertyValues, type StateOf,
 } from '../../device/define.ts'
@@ -43,7 +44,10 @@ export type VirtioKind<S extends Schema, P extends Properties> = {
   check?(p: PropertyValues<P>): void
   /** Device reset, by the driver or of the machine. */
   reset?(s: VirtioState<S>, io: VirtioIo<P>): void
-  /** The driver made buffers available in a queue; without this function `service` is called on the I/O thread. */
+  /**
+   * The driver made buffers available in a queue; without this function `service` is called on the I/O
+   * thread.
+   */
   notified?(s: VirtioState<S>, io: VirtioIo<P>, queue: number): void
   /** Before outputs are derived, after each access. */
   settle?(s: VirtioState<S>, io: VirtioIo<P>): void
@@ -53,17 +57,27 @@ export type VirtioKind<S extends Schema, P extends Properties> = {
   writable?(s: VirtioState<S>, io: VirtioIo<P>): void
   service?(s: VirtioState<S>, io: VirtioIo<P>, backend: any): Job | undefined
   accept?(s: VirtioState<S>, io: VirtioIo<P>, item: any): boolean
-  /** As a PCI function: class code (24 bits), the transitional device id, interrupt vectors besides the configuration's. */
-  readonly pci: { readonly class: number; readonly transitionalId: number; vectors(p: PropertyValues<P>): number }
+  /**
+   * As a PCI function: class code (24 bits), the transitional device id, interrupt vectors besides the
+   * configuration's.
+   */
+  readonly pci: {
+    readonly class: number
+    readonly transitionalId: number
+    vectors(p: PropertyValues<P>): number
+  }
 }
 export type AnyKind = VirtioKind<any, any>
 
-export const defineVirtio = <const S extends Schema, const P extends Properties>(kind: VirtioKind<S, P>): VirtioKind<S, P> => kind
+export const defineVirtio = <const S extends Schema, const P extends Properties>(
+  kind: VirtioKind<S, P>,
+): VirtioKind<S, P> => kind
 
 /** State of the core with a kind's own. */
 export function stateOf(kind: AnyKind, p: any) {
   const core = { ...coreState, queue: structs(queueState, kind.queues(p).length) }
-  for (const name of Object.keys(kind.state)) assert(!(name in core), `virtio-${kind.name}: field ${name} is the core's`)
+  for (const name of Object.keys(kind.state))
+    assert(!(name in core), `virtio-${kind.name}: field ${name} is the core's`)
   return { ...(kind.state as {}), ...core }
 }
 
@@ -95,7 +109,9 @@ export function offered(kind: AnyKind, props: any, modern: boolean): readonly [n
 }
 
 /** The driver's choice, one word of it. */
-export function acceptFeatures(kind: AnyKind, s: Core, io: any, word: number, value: number, modern: boolean): void {
+export function acceptFeatures(
+  kind: AnyKind, s: Core, io: any, word: number, value: number, modern: boolean,
+): void {
   if (word > 1) return
   if (s.status & STATUS.FEATURES_OK) return guestError(io.id, 'features written after FEATURES_OK')
   s.accepted[word] = value & offered(kind, io.props, modern)[word]!
@@ -157,14 +173,23 @@ export function readConfig(kind: AnyKind, s: any, io: any, offset: number, size:
   if (offset + size > length) return 0xffffffff >>> (32 - 8 * size)
   const view = new DataView(new ArrayBuffer(length))
   kind.config?.(s, io, view)
-  return size === 4 ? view.getUint32(offset, true) : size === 2 ? view.getUint16(offset, true) : view.getUint8(offset)
+  return size === 4
+    ? view.getUint32(offset, true)
+    : size === 2
+      ? view.getUint16(offset, true)
+      : view.getUint8(offset)
 }
 
-export function writeConfig(kind: AnyKind, s: any, io: any, offset: number, size: number, value: number): void {
+export function writeConfig(
+  kind: AnyKind, s: any, io: any, offset: number, size: number, value: number,
+): void {
   if (offset + size <= kind.configBytes) kind.setConfig?.(s, io, offset, size, value)
 }
 
-/** Where a legacy driver's queue lies: table, available ring, and the used ring on the next boundary (section 2.7.2). */
+/**
+ * Where a legacy driver's queue lies: table, available ring, and the used ring on the next boundary (section
+ * 2.7.2).
+ */
 export function placeLegacy(s: Core, queue: number, pa: number, align: number): void {
   const q = s.queue[queue]!
   const driver = pa + 16 * q.size

@@ -69,9 +69,14 @@ test('another program sees the lock, and it ends with its holder', { skip: !have
   writeFileSync(path, 'x')
   const program = `
     import { nodeImages } from ${JSON.stringify(import.meta.resolve('./images.ts'))}
-    try { nodeImages.open(${JSON.stringify(path)}, { writable: true, lock: true }) } catch (e) { console.log(e.code) }
+    try {
+      nodeImages.open(${JSON.stringify(path)}, { writable: true, lock: true })
+    } catch (e) {
+      console.log(e.code)
+    }
     process.kill(process.pid, 'SIGKILL')`
-  const other = () => spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).stdout.trim()
+  const other = () =>
+    spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).stdout.trim()
   assert.equal(other(), '', 'got it, and was killed')
   const mine = nodeImages.open(path, { writable: true, lock: true })
   assert.equal(other(), 'block.inUse')

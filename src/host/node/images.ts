@@ -1,6 +1,7 @@
 // Disk images: synchronous positioned reads and writes, straight into guest memory.
 import {
-  closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, readFileSync, readvSync, unlinkSync, writevSync,
+  closeSync, constants, fdatasync, fstatSync, ftruncateSync, openSync, readFileSync, readvSync, unlinkSync,
+  writevSync,
   type Stats,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,14 +18,19 @@ export const nodeImages: HostImages = {
   open(path, { writable, lock }) {
     let fd
     try {
-      fd = openSync(path, (writable ? constants.O_RDWR : constants.O_RDONLY) | (lock ? lockFlags(writable) : 0))
+      fd = openSync(
+        path, (writable ? constants.O_RDWR : constants.O_RDONLY) | (lock ? lockFlags(writable) : 0),
+      )
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      throw code === 'EAGAIN' || code === 'EWOULDBLOCK' || code === 'EBUSY' ? inUse(path) : systemError(error, path)
+      throw code === 'EAGAIN' || code === 'EWOULDBLOCK' || code === 'EBUSY'
+        ? inUse(path)
+        : systemError(error, path)
     }
     try {
       const info = fstatSync(fd)
-      if (!info.isFile() && !info.isBlockDevice()) throw new VmError('file.io', `${path}: neither a file nor a block device`)
+      if (!info.isFile() && !info.isBlockDevice())
+        throw new VmError('file.io', `${path}: neither a file nor a block device`)
       if (lock && !lockFile(fd, writable)) throw inUse(path)
       return imageOf(fd, info)
     } catch (error) {
