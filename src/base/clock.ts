@@ -1,6 +1,7 @@
-// The guest's clock: nanoseconds since the machine started, as a number (exact for 104 days of guest time). It stands
-// still while the machine is stopped and continues where it stood, also after a snapshot. Its state is three words of
-// shared memory, so all threads agree; the host's monotonic time is injected and must be the same for all threads.
+// The guest's clock: nanoseconds since the machine started, as a number (exact for 104 days of guest time).
+// It stands still while the machine is stopped and continues where it stood, also after a snapshot. Its state
+// is three words of shared memory, so all threads agree; the host's monotonic time is injected and must be
+// the same for all threads.
 import { assert } from './errors.ts'
 
 export type Clock = {
@@ -25,8 +26,11 @@ export function hostClock(
 ): Clock {
   assert(at % 8 === 0, 'clock state is not aligned')
   const { f64, i32 } = memory
-  const frozen = at >>> 3, offset = frozen + 1, running = (at >>> 2) + 4
-  const nowNs = () => (Atomics.load(i32, running) ? Math.max(0, Math.floor(hostNowNs() - f64[offset]!)) : f64[frozen]!)
+  const frozen = at >>> 3,
+    offset = frozen + 1,
+    running = (at >>> 2) + 4
+  const nowNs = () =>
+    Atomics.load(i32, running) ? Math.max(0, Math.floor(hostNowNs() - f64[offset]!)) : f64[frozen]!
   return {
     nowNs,
     get running() { return Atomics.load(i32, running) !== 0 },

@@ -1,5 +1,5 @@
-// The three kinds of trouble, never mixed: a guest fault is a value; a user's mistake is a VmError, which the command line,
-// QMP and the library render; a bug is an assertion, which stays on in release.
+// The three kinds of trouble, never mixed: a guest fault is a value; a user's mistake is a VmError, which the
+// command line, QMP and the library render; a bug is an assertion, which stays on in release.
 
 /** Every code a VmError can carry: `area.what`. Add to the list where a new mistake becomes possible. */
 export type VmErrorCode =
@@ -37,7 +37,11 @@ export class VmError extends Error {
   /** Which part of the configuration is meant: a path such as `drives[0]` or `kernel`. */
   where: string | undefined
 
-  constructor(code: VmErrorCode, message: string, more: { hint?: string; cause?: unknown; where?: string } = {}) {
+  constructor(
+    code: VmErrorCode,
+    message: string,
+    more: { hint?: string; cause?: unknown; where?: string } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'VmError'
     this.code = code
@@ -46,7 +50,9 @@ export class VmError extends Error {
   }
 }
 
-/** Runs `part` on behalf of one part of the configuration: a mistake that does not say where it is, is there. */
+/**
+ * Runs `part` on behalf of one part of the configuration: a mistake that does not say where it is, is there.
+ */
 export async function blaming<T>(where: string, part: () => T | Promise<T>): Promise<T> {
   try {
     return await part()

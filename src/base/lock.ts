@@ -1,6 +1,6 @@
-// A mutual-exclusion lock of two words in shared memory: word 0 is the state, word 1 the owner's thread number.
-// Waiting is Atomics.wait, never a spin. Not re-entrant: taking a lock twice is a bug and asserts. With a plain
-// ArrayBuffer there is one thread, so only the assertion remains.
+// A mutual-exclusion lock of two words in shared memory: word 0 is the state, word 1 the owner's thread
+// number. Waiting is Atomics.wait, never a spin. Not re-entrant: taking a lock twice is a bug and asserts.
+// With a plain ArrayBuffer there is one thread, so only the assertion remains.
 //
 //   const lock = lockAt(views, at)   // 8 bytes, zero-initialised, `at` a multiple of 4
 //   lock.acquire(); try { … } finally { lock.release() }
@@ -10,7 +10,10 @@ const FREE = 0, HELD = 1, CONTENDED = 2
 
 export const LOCK_BYTES = 8
 
-/** This thread's number, for the assertion. Threads of one machine must differ; the host sets it at thread start. */
+/**
+ * This thread's number, for the assertion. Threads of one machine must differ; the host sets it at thread
+ * start.
+ */
 let self = 1
 export function setThreadNumber(n: number): void {
   assert(Number.isInteger(n) && n > 0, 'thread numbers start at 1')

@@ -1,6 +1,6 @@
-// What a guest does oddly is logged, never thrown. Classes as `-d` names them: `guest_errors` (the guest broke the
-// hardware's rules), `unimp` (it asked for something that isn't modelled), `trace` (on request, for debugging).
-// Off by default. One logger per thread; the host injects the sink.
+// What a guest does oddly is logged, never thrown. Classes as `-d` names them: `guest_errors` (the guest
+// broke the hardware's rules), `unimp` (it asked for something that isn't modelled), `trace` (on request, for
+// debugging). Off by default. One logger per thread; the host injects the sink.
 
 export type LogClass = 'guest_errors' | 'unimp' | 'trace'
 export type LogSink = (cls: LogClass, source: string, text: string) => void
@@ -18,7 +18,11 @@ let sink: LogSink = () => {}
 let seconds = () => Math.floor(Date.now() / 1000)
 
 /** Chooses where lines go and which classes are on. */
-export function configureLog(options: { sink?: LogSink; classes?: readonly LogClass[]; seconds?: () => number }): void {
+export function configureLog(options: {
+  sink?: LogSink
+  classes?: readonly LogClass[]
+  seconds?: () => number
+}): void {
   if (options.sink) sink = options.sink
   if (options.seconds) seconds = options.seconds
   if (options.classes)

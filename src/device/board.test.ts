@@ -2,7 +2,19 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import type { Board } from './board.ts'
 import {
-  defineDevice, flag, flagProperty, input, inputs, numberProperty, output, outputs, ring, sizeProperty, timer, timers, u32,
+  defineDevice,
+  flag,
+  flagProperty,
+  input,
+  inputs,
+  numberProperty,
+  output,
+  outputs,
+  ring,
+  sizeProperty,
+  timer,
+  timers,
+  u32,
 } from './define.ts'
 import { cpuWire, wire } from './irq.ts'
 import { mtree, qtree } from './qtree.ts'
@@ -69,8 +81,11 @@ const echo = defineDevice({
   read: s => s.back.shift() ?? 0,
   write(_s, io, _offset, value) { for (let i = 0; i < value; i++) io.chr.put(i) },
 })
-function flush(s: { back: { peek(): number | undefined; shift(): unknown } }, io: { chr: { put(b: number): boolean } }): void {
-  for (let b; (b = s.back.peek()) !== undefined && io.chr.put(b);) s.back.shift()
+function flush(
+  s: { back: { peek(): number | undefined; shift(): unknown } },
+  io: { chr: { put(b: number): boolean } },
+): void {
+  for (let b; (b = s.back.peek()) !== undefined && io.chr.put(b); ) s.back.shift()
 }
 
 const EGG = 0x1000_0000, ECHO = 0x2000_0000
@@ -79,7 +94,13 @@ const board: Board = {
   memory: [{ kind: 'ram', name: 'ram', at: 0x8000_0000, sizeBytes: 1 << 16, hostOffset: 0 }],
   devices: [
     { device: egg, id: 'a', at: { mmio: EGG }, wires: { irq: wire('gate', 'in', 1) } },
-    { device: egg, id: 'b', at: { mmio: EGG + 0x1000 }, properties: { loud: 'on', room: '1M' }, wires: { irq: wire('gate', 'in', 1), spare: [cpuWire(1, 'nmi')] } },
+    {
+      device: egg,
+      id: 'b',
+      at: { mmio: EGG + 0x1000 },
+      properties: { loud: 'on', room: '1M' },
+      wires: { irq: wire('gate', 'in', 1), spare: [cpuWire(1, 'nmi')] },
+    },
     { device: gate, id: 'gate', wires: { out: cpuWire(0, 'irq') } },
     { device: echo, id: 'echo', at: { mmio: ECHO } },
   ],
@@ -91,7 +112,10 @@ test('timers fire in order of deadline, and lines are wired-or', () => {
   m.write(EGG + 0x1000, 4, 3)
   assert.equal(b.system.timers.nextDeadline(), 1)
   b.advance(3_000_000)
-  assert.deepEqual([m.read(EGG + 4, 4), m.read(EGG + 0x1004, 4), b.lines['0.irq'], b.lines['1.nmi']], [0, 1, true, true])
+  assert.deepEqual(
+    [m.read(EGG + 4, 4), m.read(EGG + 0x1004, 4), b.lines['0.irq'], b.lines['1.nmi']],
+    [0, 1, true, true],
+  )
   b.advance(2_000_000)
   assert.equal(b.system.instance('gate').state.changes, 1, 'a second driver is no change')
   m.write(EGG + 0x1004, 4, 0)
@@ -163,14 +187,20 @@ test('user errors have codes', () => {
   const a = { device: egg, id: 'a', at: { mmio: EGG } }
   assert.throws(build([a, a]), { code: 'board.duplicateId' })
   assert.throws(build([{ ...a, wires: { irq: wire('none', 'in') } }]), { code: 'board.wiring' })
-  assert.throws(build([{ ...a, wires: { spare: [undefined, undefined, cpuWire(0, 'x')] } }]), { code: 'board.wiring' })
+  assert.throws(build([{ ...a, wires: { spare: [undefined, undefined, cpuWire(0, 'x')] } }]), {
+    code: 'board.wiring',
+  })
   assert.throws(build([{ ...a, properties: { colour: 1 } }]), { code: 'device.badProperty' })
   assert.throws(build([{ ...a, properties: { room: 'much' } }]), { code: 'device.badProperty' })
   assert.throws(build([{ ...a, at: { rom: 0 } }]), { code: 'board.badConfig' })
   assert.throws(build([{ ...a, at: { mmio: { space: 'moon', at: 0 } } }]), { code: 'board.badConfig' })
-  assert.throws(build([
-    { device: gate, id: 'g', wires: { out: wire('h', 'in') } }, { device: gate, id: 'h', wires: { out: wire('g', 'in') } },
-  ]), { code: 'board.wiring' })
+  assert.throws(
+    build([
+      { device: gate, id: 'g', wires: { out: wire('h', 'in') } },
+      { device: gate, id: 'h', wires: { out: wire('g', 'in') } },
+    ]),
+    { code: 'board.wiring' },
+  )
   assert.throws(() => bench(board).system.instance('nobody'), { code: 'board.unknownDevice' })
 })
 
@@ -198,7 +228,13 @@ test('info qtree and info mtree show what there is', () => {
   const b = bench(board)
   b.system.memory.write(EGG, 4, 5)
   const text = qtree(b.system)
-  for (const line of ['  dev: egg-timer, id "a"', '    tick-ns = 1000000', '    count = 0x5', '    region mmio: 0x10000000', '    room = 1048576'])
+  for (const line of [
+    '  dev: egg-timer, id "a"',
+    '    tick-ns = 1000000',
+    '    count = 0x5',
+    '    region mmio: 0x10000000',
+    '    room = 1048576',
+  ])
     assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`)
   assert.match(mtree(b.system.memory.ranges), /0000000080000000-000000008000ffff ram: ram/)
 })

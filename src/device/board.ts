@@ -10,14 +10,31 @@
 import { assert, VmError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import { PhysicalMemory } from '../mem/physical.ts'
-import { container, mmio, place, ram, rom, type Container, type MmioOps, type Region } from '../mem/regions.ts'
+import {
+  container,
+  mmio,
+  place,
+  ram,
+  rom,
+  type Container,
+  type MmioOps,
+  type Region,
+} from '../mem/regions.ts'
 import { windowsAt, windowsBytes, type Window } from '../mem/windows.ts'
 import type { Allocator } from '../state/alloc.ts'
 import type { Views } from '../state/views.ts'
 import { CHAR_BYTES, charChannelAt, type CharChannel, type CharHost } from './char.ts'
-import { type AnyDevice, type DeviceHost } from './define.ts'
+import type { AnyDevice, DeviceHost } from './define.ts'
 import { dmaOf, type Dma } from './dma.ts'
-import { bindInstance, countOf, planBytes, planDevice, type Instance, type Plan, type Slot } from './instance.ts'
+import {
+  bindInstance,
+  countOf,
+  planBytes,
+  planDevice,
+  type Instance,
+  type Plan,
+  type Slot,
+} from './instance.ts'
 import type { CpuLine, Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
 import { serverOf, workAt, WORK_BYTES, type Server, type Work } from './work.ts'
@@ -43,12 +60,19 @@ export type BoardDevice = {
   readonly bus?: string
 }
 export type BoardMemory =
-  | { readonly kind: 'ram' | 'rom'; readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number }
+  | {
+      readonly kind: 'ram' | 'rom'
+      readonly name: string
+      readonly at: number
+      readonly sizeBytes: number
+      readonly hostOffset: number
+    }
   /** An address space of its own (PCI memory, PCI I/O), seen in the system's at `at` from its `offset` on. */
   | { readonly kind: 'space'; readonly name: string; readonly sizeBytes: number
       /** Accesses that nothing claims read as ones and are no error: a PCI master abort. */
       readonly aborts?: boolean
-      readonly views: readonly { readonly at: number; readonly offset: number; readonly sizeBytes: number }[] }
+      readonly views: readonly { readonly at: number; readonly offset: number; readonly sizeBytes: number }[]
+    }
 export type Board = {
   readonly name: string
   readonly floating?: 0 | 0xff
@@ -102,7 +126,12 @@ export type System = {
   refresh(): void
 }
 
-export function instantiate(board: Board, views: Views, allocator: Allocator, services: HostServices): System {
+export function instantiate(
+  board: Board,
+  views: Views,
+  allocator: Allocator,
+  services: HostServices,
+): System {
   const plans = new Map<string, { plan: Plan; entry: BoardDevice }>()
   for (const entry of board.devices) {
     if (plans.has(entry.id)) throw new VmError('board.duplicateId', `two devices are called '${entry.id}'`)
@@ -121,14 +150,22 @@ export function instantiate(board: Board, views: Views, allocator: Allocator, se
   }
   const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length)
   const timers = timerTableAt(
-    views, allocator.alloc(timerTableBytes(timerSlots.length)), timerSlots.length, services.doorbell)
-  const at = new Map<string, number>(), channels = new Map<string, CharChannel>(), works = new Map<string, Work>()
+    views,
+    allocator.alloc(timerTableBytes(timerSlots.length)),
+    timerSlots.length,
+    services.doorbell,
+  )
+  const at = new Map<string, number>(),
+    channels = new Map<string, CharChannel>(),
+    works = new Map<string, Work>()
   for (const { plan } of plans.values()) {
     at.set(plan.id, allocator.alloc(planBytes(plan), 64))
     if (plan.device.chr)
-      channels.set(plan.id, charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.charDoorbell ?? services.doorbell))
-    if (plan.device.service)
-      works.set(plan.id, workAt(views, allocator.alloc(WORK_BYTES), services.doorbell))
+      channels.set(
+        plan.id,
+        charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.charDoorbell ?? services.doorbell),
+      )
+    if (plan.device.service) works.set(plan.id, workAt(views, allocator.alloc(WORK_BYTES), services.doorbell))
   }
 
   const { root, spaces } = buildMap(board)
@@ -228,7 +265,9 @@ function lower(board: Board, services: HostServices): void {
 function driveHarts(entry: BoardDevice, instance: Instance, services: HostServices): void {
   instance.plan.outputs.forEach(({ name, index }, i) => {
     const wires = entry.wires?.[name]
-    const w = Array.isArray(wires) ? (wires as readonly (Wire | undefined)[])[index] : (wires as Wire | undefined)
+    const w = Array.isArray(wires)
+      ? (wires as readonly (Wire | undefined)[])[index]
+      : (wires as Wire | undefined)
     if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(instance.levels[i] === 1)
   })
 }
@@ -252,12 +291,24 @@ function buildMap(board: Board): { root: Container; spaces: Map<string, Containe
     spaces.set(m.name, space)
     if (m.aborts) place(space, 0, mmio(`${m.name}-unclaimed`, m.sizeBytes, UNCLAIMED), -1)
     for (const v of m.views)
-      place(root, v.at, { kind: 'alias', name: `${m.name}-view`, target: space, offset: v.offset, sizeBytes: v.sizeBytes })
+      place(root, v.at, {
+        kind: 'alias',
+        name: `${m.name}-view`,
+        target: space,
+        offset: v.offset,
+        sizeBytes: v.sizeBytes,
+      })
   }
   return { root, spaces }
 }
 
-function put(leaf: Region, where: Placement, root: Container, spaces: Map<string, Container>, window: () => Window): void {
+function put(
+  leaf: Region,
+  where: Placement,
+  root: Container,
+  spaces: Map<string, Container>,
+  window: () => Window,
+): void {
   if (typeof where === 'number') return place(root, where, leaf)
   const space = spaces.get(where.space)
   if (!space) throw new VmError('board.badConfig', `no address space '${where.space}' for ${leaf.name}`)
@@ -265,7 +316,11 @@ function put(leaf: Region, where: Placement, root: Container, spaces: Map<string
 }
 
 /** Delivers message-signalled interrupts, under the sender's lock. */
-function messenger(board: Board, instances: Map<string, Instance>, dma: Dma): (pa: number, data: number) => void {
+function messenger(
+  board: Board,
+  instances: Map<string, Instance>,
+  dma: Dma,
+): (pa: number, data: number) => void {
   return (pa, data) => {
     const target = board.messages?.find(m => pa >= m.at && pa < m.at + m.sizeBytes)
     if (!target) return dma.store(pa, 4, data)
@@ -283,8 +338,14 @@ function driverOf(
     const list = (Array.isArray(wires) ? wires : [wires]) as readonly (Wire | undefined)[]
     const count = plan.outputs.filter(o => o.name === pin).length
     if (list.length > count)
-      throw new VmError('board.wiring', `${plan.id}: ${list.length} wires at pin '${pin}', which has ${count}`)
-    drivers.set(pin, list.map(w => resolve(w, plan.id, instances, services)))
+      throw new VmError(
+        'board.wiring',
+        `${plan.id}: ${list.length} wires at pin '${pin}', which has ${count}`,
+      )
+    drivers.set(
+      pin,
+      list.map(w => resolve(w, plan.id, instances, services)),
+    )
   }
   return (slot, level) => drivers.get(slot.name)?.[slot.index]?.(level)
 }

@@ -1,6 +1,7 @@
-// Character back ends: a ring each way in shared memory. The device's side runs on whichever thread serves the guest; the
-// host's side (terminal, socket, pty) on the I/O thread. One producer and one consumer each: the device's side is
-// under the device's lock. Bytes in the rings belong to the host, not to the guest's state.
+// Character back ends: a ring each way in shared memory. The device's side runs on whichever thread serves
+// the guest; the host's side (terminal, socket, pty) on the I/O thread. One producer and one consumer each:
+// the device's side is under the device's lock. Bytes in the rings belong to the host, not to the guest's
+// state.
 import { bind } from '../state/bind.ts'
 import { layoutOf } from '../state/layout.ts'
 import { bytes, i32 } from '../state/schema.ts'
@@ -10,7 +11,10 @@ const TO_HOST = 65536, TO_GUEST = 4096 // powers of two
 
 /** The device's end. */
 export type CharPort = {
-  /** Sends a byte to the host; false if its ring is full (then `writable` will be called). Unconnected: swallowed. */
+  /**
+   * Sends a byte to the host; false if its ring is full (then `writable` will be called). Unconnected:
+   * swallowed.
+   */
   put(byte: number): boolean
 }
 

@@ -1,5 +1,5 @@
-// What holds for every device, whatever it is. Each check takes a stage (a board with the device on it and the addresses to
-// poke at) and a seed, and throws with the seed and the operation when a promise is broken.
+// What holds for every device, whatever it is. Each check takes a stage (a board with the device on it and
+// the addresses to poke at) and a seed, and throws with the seed and the operation when a promise is broken.
 import { assert } from '../base/errors.ts'
 import type { Board } from './board.ts'
 import { restoreSystem, saveSystem } from './snapshot.ts'
@@ -15,7 +15,13 @@ export type Stage = {
 }
 
 type Op =
-  | { readonly op: 'read' | 'write'; readonly at: number; readonly size: number; readonly lo: number; readonly hi: number }
+  | {
+      readonly op: 'read' | 'write'
+      readonly at: number
+      readonly size: number
+      readonly lo: number
+      readonly hi: number
+    }
   | { readonly op: 'input'; readonly slot: number; readonly level: boolean }
   | { readonly op: 'time'; readonly ns: number }
   | { readonly op: 'chr'; readonly byte: number }
@@ -23,7 +29,10 @@ type Op =
 
 const STATE_BYTES = 1 << 23
 
-/** A generator of operations; the same seed, the same ones. Register-like addresses and telling values come up often. */
+/**
+ * A generator of operations; the same seed, the same ones. Register-like addresses and telling values come up
+ * often.
+ */
 function* operations(stage: Stage, inputs: number, seed: number, count: number): Generator<Op> {
   let x = Math.imul(seed, 0x9e3779b1) >>> 0 || 1
   const word = () => {
@@ -33,7 +42,10 @@ function* operations(stage: Stage, inputs: number, seed: number, count: number):
     return (x >>>= 0)
   }
   const below = (n: number) => Math.floor((word() / 2 ** 32) * n)
-  const value = () => [0, 1, 0xffffffff, below(16), below(256), 1 << below(32), stage.ram.at + below(4096) * 8, word()][below(8)]! >>> 0
+  const value = () =>
+    [0, 1, 0xffffffff, below(16), below(256), 1 << below(32), stage.ram.at + below(4096) * 8, word()][
+      below(8)
+    ]! >>> 0
   const levels = new Map<number, boolean>()
   for (let i = 0; i < count; i++) {
     const kind = below(20)
@@ -49,7 +61,13 @@ function* operations(stage: Stage, inputs: number, seed: number, count: number):
       const span = below(3) ? Math.min(target.sizeBytes, 256) : target.sizeBytes
       const offset = below(8) ? below(span) - (below(span) % size) : below(target.sizeBytes)
       const aligned = below(8) ? offset - (offset % size) : offset
-      yield { op: below(2) ? 'read' : 'write', at: target.at + Math.max(0, aligned), size, lo: value(), hi: value() }
+      yield {
+        op: below(2) ? 'read' : 'write',
+        at: target.at + Math.max(0, aligned),
+        size,
+        lo: value(),
+        hi: value(),
+      }
     }
   }
 }
@@ -80,7 +98,10 @@ function apply(b: Bench, stage: Stage, o: Op): unknown {
 }
 
 function checked(value: number, size: number): number {
-  assert(Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size), `a ${size}-byte read gave ${value}`)
+  assert(
+    Number.isInteger(value) && value >= 0 && value < 2 ** (8 * size),
+    `a ${size}-byte read gave ${value}`,
+  )
   return value
 }
 
@@ -110,7 +131,10 @@ function run(stage: Stage, seed: number, count: number, each: (o: Op, i: number)
     try {
       each(o, i++)
     } catch (cause) {
-      throw new Error(`${stage.id}, seed ${seed}, operation ${i}: ${JSON.stringify(o)}: ${(cause as Error).message}`, { cause })
+      throw new Error(
+        `${stage.id}, seed ${seed}, operation ${i}: ${JSON.stringify(o)}: ${(cause as Error).message}`,
+        { cause },
+      )
     }
   }
 }

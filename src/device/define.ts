@@ -1,17 +1,19 @@
-// How a device is declared: a schema, typed properties, pins, regions, timers and functions. No classes and no closures,
-// so there is nowhere to keep state but the schema; what the device is connected to arrives as `io`.
+// How a device is declared: a schema, typed properties, pins, regions, timers and functions. No classes and
+// no closures, so there is nowhere to keep state but the schema; what the device is connected to arrives as
+// `io`.
 //
 //   io.NAME.set(level)        output pin NAME (io.NAME[i] for `outputs(n)`)
 //   io.timer.NAME.arm(ns)     calls `expire(s, io, 'NAME', index)` at that guest time; .disarm()
 //   io.window.NAME            a region placed at run time (a BAR): moveTo(address), disable()
-//   io.chr.put(byte)          character back end; false when it is full (`writable` is called when it has room again)
+//   io.chr.put(byte)          character back end; false when it is full (then `writable` is called later)
 //   io.dma                    guest RAM: read, write, load, store, ramAt
-//   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets what is in flight
+//   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets it
 //   io.message(pa, data)      a message-signalled interrupt: reaches the board's `messages` and RAM
 //   io.clock.nowNs()          guest time;  io.props  the properties;  io.host  requests to the machine
 //
-// The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and lets go.
-// Values that reach `write` are unsigned. A device never throws on what a guest does; it calls guestError().
+// The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and
+// lets go. Values that reach `write` are unsigned. A device never throws on what a guest does; it calls
+// guestError().
 import type { AccessRules } from '../mem/regions.ts'
 import type { Window } from '../mem/windows.ts'
 import type { Schema, StateOf } from '../state/schema.ts'
@@ -31,14 +33,20 @@ export type Property<T = unknown> = {
   readonly initial: T
   readonly description: string
 }
-const property = (type: PropertyType) => <T>(initial: T, description: string): Property<T> => ({ type, initial, description })
+const property =
+  (type: PropertyType) =>
+  <T>(initial: T, description: string): Property<T> => ({ type, initial, description })
 export const numberProperty = property('number')<number>
 export const sizeProperty = property('size')<number>
 export const flagProperty = property('flag')<boolean>
 export const textProperty = property('text')<string>
 export const u64Property = property('u64')<bigint>
 /** Structured data that the board or the library hands in; not settable on a command line. */
-export const dataProperty = <T>(initial: T, description: string): Property<T> => ({ type: 'data', initial, description })
+export const dataProperty = <T>(initial: T, description: string): Property<T> => ({
+  type: 'data',
+  initial,
+  description,
+})
 export type Properties = { readonly [name: string]: Property<any> }
 export type PropertyValues<P> = { readonly [N in keyof P]: P[N] extends Property<infer T> ? T : never }
 
@@ -90,7 +98,9 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
   readonly children: readonly Peer[]
 }
 
-/** Functions of one region. `size` is within `rules.impl`; wide functions serve 8-byte accesses (impl.max 8). */
+/**
+ * Functions of one region. `size` is within `rules.impl`; wide functions serve 8-byte accesses (impl.max 8).
+ */
 export type Access<S, IO> = {
   read?(s: S, io: IO, offset: number, size: number): number
   write?(s: S, io: IO, offset: number, value: number, size: number): void
@@ -102,8 +112,13 @@ export type RegionSpec<S, IO> = Access<S, IO> & {
   readonly sizeBytes: Count
   readonly valid?: Partial<AccessRules['valid']>
   readonly impl?: Partial<AccessRules['impl']>
-  /** The functions take no lock and `update` isn't run: a window that only passes accesses on to `io.children`. */
+  /**
+   * The functions take no lock and `update` isn't run: a window that only passes accesses on to
+   * `io.children`.
+   */
   readonly unlocked?: boolean
+  /** Reads change nothing that outputs depend on: `update` isn't run after them. */
+  readonly quietReads?: boolean
 }
 
 /** The declaration, over the types of its accessor object (V) and wiring (IO). */
@@ -133,7 +148,10 @@ type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
   canReceive?(s: V, io: IO): boolean
   receive?(s: V, io: IO, byte: number): void
   writable?(s: V, io: IO): void
-  /** On the I/O thread, after `io.wake()`: takes one piece of work for the back end; undefined when there is none. */
+  /**
+   * On the I/O thread, after `io.wake()`: takes one piece of work for the back end; undefined when there is
+   * none.
+   */
   service?(s: V, io: IO, backend: any): Job | undefined
   /** On the I/O thread: the back end offers something (a frame); false when there is no room for it now. */
   accept?(s: V, io: IO, item: any): boolean
@@ -150,7 +168,10 @@ export type AnyDevice = Shape<any, any, any, any, any, any, any>
 
 /** Declares a device; the argument itself comes back, with its types worked out. */
 export function defineDevice<
-  const S extends Schema, const P extends Properties = {}, const N extends Pins = {}, const T extends Timers = {},
+  const S extends Schema,
+  const P extends Properties = {},
+  const N extends Pins = {},
+  const T extends Timers = {},
   const R extends string = string,
 >(spec: DeviceSpec<S, P, N, T, R>): DeviceSpec<S, P, N, T, R> {
   return spec

@@ -1,5 +1,6 @@
-// Direct memory access by devices. It reaches RAM (and reads ROM); never another device's registers, so a guest can't
-// make devices wait for each other's locks, or one for its own. Message-signalled interrupts take their own path.
+// Direct memory access by devices. It reaches RAM (and reads ROM); never another device's registers, so a
+// guest can't make devices wait for each other's locks, or one for its own. Message-signalled interrupts take
+// their own path.
 import { guestError } from '../base/log.ts'
 import type { PhysicalMemory } from '../mem/physical.ts'
 import type { Views } from '../state/views.ts'
@@ -11,7 +12,10 @@ export type Dma = {
   /** 1, 2 or 4 bytes, little-endian, any alignment. */
   load(pa: number, size: number): number
   store(pa: number, size: number, value: number): void
-  /** Host byte offset of writable RAM at `pa`, or -1; `runAt` bytes are contiguous there. Call `written` after a store. */
+  /**
+   * Host byte offset of writable RAM at `pa`, or -1; `runAt` bytes are contiguous there. Call `written` after
+   * a store.
+   */
   ramAt(pa: number): number
   runAt(pa: number): number
   written(pa: number, sizeBytes: number): void

@@ -1,5 +1,5 @@
-// One device bound to its state: the lock, the pins, the timers and the regions of a board entry. Every thread makes its own
-// over the same addresses; they are the same device.
+// One device bound to its state: the lock, the pins, the timers and the regions of a board entry. Every
+// thread makes its own over the same addresses; they are the same device.
 import { assert } from '../base/errors.ts'
 import { lockAt, LOCK_BYTES, type Lock } from '../base/lock.ts'
 import { defaultRules, type MmioOps } from '../mem/regions.ts'
@@ -88,7 +88,10 @@ export type Instance = Peer & {
   /** One more (or less) driver of an input is high. */
   driveInput(slot: number, level: boolean): void
   expire(slot: Slot, stillDue: () => boolean): void
-  /** Moves input from the host's ring and resumes blocked output: the I/O thread calls it after the host's end moved. */
+  /**
+   * Moves input from the host's ring and resumes blocked output: the I/O thread calls it after the host's end
+   * moved.
+   */
   pollChar(): void
   /** Reset in two steps, so that no device sees another half reset: first all states, then all functions. */
   resetState(): void
@@ -205,15 +208,18 @@ function opsOf(device: AnyDevice, name: string, s: any, io: any, lock: Lock, set
       read: (offset, size) => read(s, io, offset, size) >>> 0,
       write: (offset, value, size) => write(s, io, offset, value, size),
       ...(readWide && { readWide: (offset: number, out: Uint32Array) => readWide(s, io, offset, out) }),
-      ...(writeWide && { writeWide: (offset: number, lo: number, hi: number) => writeWide(s, io, offset, lo, hi) }),
+      ...(writeWide && {
+        writeWide: (offset: number, lo: number, hi: number) => writeWide(s, io, offset, lo, hi),
+      }),
     }
+  const settleRead = region.quietReads ? () => {} : settle
   return {
     rules,
     read(offset, size) {
       lock.acquire()
       try {
         const value = read(s, io, offset, size)
-        settle()
+        settleRead()
         return value >>> 0
       } finally {
         lock.release()
@@ -233,7 +239,7 @@ function opsOf(device: AnyDevice, name: string, s: any, io: any, lock: Lock, set
         lock.acquire()
         try {
           readWide(s, io, offset, out)
-          settle()
+          settleRead()
         } finally {
           lock.release()
         }

@@ -1,6 +1,6 @@
-// Level-triggered lines between devices and to processors. A pin's level is state of the device that drives it; how many
-// drivers of an input are high is state of the device that is driven (so wired-or needs no gate). Edges, as a guest sees
-// them, are made by receivers.
+// Level-triggered lines between devices and to processors. A pin's level is state of the device that drives
+// it; how many drivers of an input are high is state of the device that is driven (so wired-or needs no
+// gate). Edges, as a guest sees them, are made by receivers.
 import type { NumberArray } from '../state/schema.ts'
 
 export type Pin = {

@@ -19,7 +19,14 @@ export function propertiesOf(
   return values
 }
 
-const SCALE: { readonly [suffix: string]: number } = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }
+const SCALE: { readonly [suffix: string]: number } = {
+  '': 1,
+  b: 1,
+  k: 2 ** 10,
+  m: 2 ** 20,
+  g: 2 ** 30,
+  t: 2 ** 40,
+}
 
 function convert(value: unknown, spec: Property, where: string): unknown {
   const bad = (what: string) => {

@@ -11,9 +11,12 @@ export function qtree(system: System, options: { state?: boolean } = {}): string
   const show = (i: Instance, indent: string) => {
     lines.push(`${indent}dev: ${i.device.name}, id "${i.id}"`)
     const inner = `${indent}  `
-    for (const [name, value] of Object.entries(i.props)) lines.push(`${inner}${name} = ${propertyText(value)}`)
+    for (const [name, value] of Object.entries(i.props))
+      lines.push(`${inner}${name} = ${propertyText(value)}`)
     for (const [region, at] of Object.entries(system.board.devices.find(d => d.id === i.id)!.at ?? {}))
-      lines.push(`${inner}region ${region}: ${typeof at === 'number' ? hex(at) : windowText(system, i.id, region)}`)
+      lines.push(
+        `${inner}region ${region}: ${typeof at === 'number' ? hex(at) : windowText(system, i.id, region)}`,
+      )
     i.plan.outputs.forEach((o, k) => {
       if (i.levels[k]) lines.push(`${inner}pin ${o.name}[${o.index}] is high`)
     })

@@ -1,5 +1,5 @@
-// Snapshots of all devices: plain data by device id, field, pin and timer name, with each device's version. Processors and
-// RAM are not in it. The machine is stopped while it is made and restored.
+// Snapshots of all devices: plain data by device id, field, pin and timer name, with each device's version.
+// Processors and RAM are not in it. The machine is stopped while it is made and restored.
 import { VmError } from '../base/errors.ts'
 import { checkState, restoreState, saveState, type SavedState } from '../state/snapshot.ts'
 import type { System } from './board.ts'
@@ -49,7 +49,9 @@ function saveDevice(system: System, i: Instance): SavedDevice {
 }
 
 const timersOf = (system: System, id: string) =>
-  system.timerSlots.flatMap((t, k) => (t.id === id ? [{ name: slotName(t.slot), timer: system.timers.timer(k) }] : []))
+  system.timerSlots.flatMap((t, k) =>
+    t.id === id ? [{ name: slotName(t.slot), timer: system.timers.timer(k) }] : [],
+  )
 const windowsOf = (system: System, id: string) => system.windowSlots.filter(w => w.id === id)
 
 /** Puts everything back, or throws VmError('snapshot.…') and leaves it as it was. */
@@ -79,18 +81,22 @@ function restoreDevice(system: System, i: Instance, saved: SavedDevice): void {
 
 function check(system: System, saved: SavedSystem): void {
   const mismatch = (what: string) => {
-    throw new VmError('snapshot.mismatch', what, { hint: 'start the machine with the options that it was saved with' })
+    throw new VmError('snapshot.mismatch', what, {
+      hint: 'start the machine with the options that it was saved with',
+    })
   }
   if (saved.board !== system.board.name)
     mismatch(`the snapshot is of a machine '${saved.board}', not '${system.board.name}'`)
   if (typeof saved.clockNs !== 'number' || !(saved.clockNs >= 0))
     throw new VmError('snapshot.malformed', 'snapshot: clockNs is not a time')
   const ids = new Set(system.instances.map(i => i.id))
-  for (const id of Object.keys(saved.devices)) if (!ids.has(id)) mismatch(`the snapshot has a device '${id}' besides`)
+  for (const id of Object.keys(saved.devices))
+    if (!ids.has(id)) mismatch(`the snapshot has a device '${id}' besides`)
   for (const i of system.instances) {
     const d = saved.devices[i.id]
     if (!d) return mismatch(`the snapshot has no device '${i.id}'`)
-    if (d.device !== i.device.name) mismatch(`'${i.id}' is a ${i.device.name} here and a ${d.device} in the snapshot`)
+    if (d.device !== i.device.name)
+      mismatch(`'${i.id}' is a ${i.device.name} here and a ${d.device} in the snapshot`)
     if (d.version !== i.device.version)
       mismatch(`the snapshot of '${i.id}' has version ${d.version}; this is version ${i.device.version}`)
     checkState(i.plan.layout, d.state, i.id)
@@ -101,11 +107,20 @@ function check(system: System, saved: SavedSystem): void {
   }
 }
 
-function checkNumbers(id: string, what: string, saved: { readonly [name: string]: number }, known: readonly string[]): void {
+function checkNumbers(
+  id: string,
+  what: string,
+  saved: { readonly [name: string]: number },
+  known: readonly string[],
+): void {
   for (const [name, value] of Object.entries(saved ?? {})) {
-    if (!known.includes(name)) throw new VmError('snapshot.mismatch', `snapshot of ${id}: unknown ${what} '${name}'`)
+    if (!known.includes(name))
+      throw new VmError('snapshot.mismatch', `snapshot of ${id}: unknown ${what} '${name}'`)
     if (typeof value !== 'number' || !(value >= 0))
-      throw new VmError('snapshot.malformed', `snapshot of ${id}: ${what} '${name}' is ${JSON.stringify(value)}`)
+      throw new VmError(
+        'snapshot.malformed',
+        `snapshot of ${id}: ${what} '${name}' is ${JSON.stringify(value)}`,
+      )
   }
   if (typeof saved !== 'object' || saved === null)
     throw new VmError('snapshot.malformed', `snapshot of ${id}: ${what} are missing`)

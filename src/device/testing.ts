@@ -1,4 +1,5 @@
-// A board on a bench for tests: a few devices, some RAM, a clock that only moves when told, CPU lines that can be read.
+// A board on a bench for tests: a few devices, some RAM, a clock that only moves when told, CPU lines that
+// can be read.
 import { manualClock } from '../base/clock.ts'
 import { bumpAllocator } from '../state/alloc.ts'
 import { viewsOf } from '../state/views.ts'

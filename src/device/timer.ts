@@ -1,5 +1,5 @@
-// The machine's timers: one table in shared memory, so that any thread can arm one and the I/O thread can sleep until the
-// earliest. Deadlines are guest nanoseconds.
+// The machine's timers: one table in shared memory, so that any thread can arm one and the I/O thread can
+// sleep until the earliest. Deadlines are guest nanoseconds.
 import { bind } from '../state/bind.ts'
 import { layoutOf } from '../state/layout.ts'
 import { array, f64, i32, type Schema } from '../state/schema.ts'
@@ -18,8 +18,8 @@ export type TimerTable = {
   /** The earliest deadline, Infinity if none. */
   nextDeadline(): number
   /**
-   * For the I/O thread before it sleeps: promises that arming a timer earlier than the answer calls `notify`. Read the
-   * doorbell's sequence number first, then this, then sleep on the number.
+   * For the I/O thread before it sleeps: promises that arming a timer earlier than the answer calls `notify`.
+   * Read the doorbell's sequence number first, then this, then sleep on the number.
    */
   prepareSleep(): number
   /** Runs what is due, in order of deadline. `fire` gets the timer's index and takes its device's lock. */
@@ -27,8 +27,13 @@ export type TimerTable = {
   reset(): void
 }
 
-const schemaFor = (count: number) => ({ sleepUntilNs: f64(), deadlineNs: array(f64(), count), armed: array(i32(), count) })
-export const timerTableBytes = (count: number): number => layoutOf(schemaFor(count) satisfies Schema).sizeBytes
+const schemaFor = (count: number) => ({
+  sleepUntilNs: f64(),
+  deadlineNs: array(f64(), count),
+  armed: array(i32(), count),
+})
+export const timerTableBytes = (count: number): number =>
+  layoutOf(schemaFor(count) satisfies Schema).sizeBytes
 
 /** `notify` wakes the I/O thread. */
 export function timerTableAt(views: Views, at: number, count: number, notify: () => void): TimerTable {
@@ -66,7 +71,12 @@ export function timerTableAt(views: Views, at: number, count: number, notify: ()
       for (let round = 0; round < 4 * count + 16; round++) {
         let due = -1
         for (let i = 0; i < count; i++)
-          if (Atomics.load(armed, i) && deadlines[i]! <= nowNs && (due < 0 || deadlines[i]! < deadlines[due]!)) due = i
+          if (
+            Atomics.load(armed, i)
+            && deadlines[i]! <= nowNs
+            && (due < 0 || deadlines[i]! < deadlines[due]!)
+          )
+            due = i
         if (due < 0) break
         fire(due, () => {
           if (!Atomics.load(armed, due) || deadlines[due]! > nowNs) return false

@@ -18,5 +18,15 @@ const kinds = [virtioBlk, virtioNet, virtioConsole, virtioRng]
 
 export const virtioMmioDevices: readonly AnyDevice[] = [virtioMmioEmpty, ...kinds.map(virtioMmio)]
 export const pciDevices: readonly AnyDevice[] = kinds.map(virtioPci)
-export const allDevices: readonly AnyDevice[] =
-  [ns16550, fwCfg, sifivePlic, sifiveTest, aclint, goldfishRtc, gpexPcihost, gpexRoot, ...virtioMmioDevices, ...pciDevices]
+export const allDevices: readonly AnyDevice[] = [
+  ns16550,
+  fwCfg,
+  sifivePlic,
+  sifiveTest,
+  aclint,
+  goldfishRtc,
+  gpexPcihost,
+  gpexRoot,
+  ...virtioMmioDevices,
+  ...pciDevices,
+]

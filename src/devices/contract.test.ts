@@ -1,5 +1,5 @@
-// The contract of src/device/contract.ts for every device. `CONTRACT_SEEDS=100 node --test src/devices/contract.test.ts`
-// runs more seeds.
+// The contract of src/device/contract.ts for every device. `CONTRACT_SEEDS=100 node --test
+// src/devices/contract.test.ts` runs more seeds.
 import { test } from 'node:test'
 import type { BoardDevice } from '../device/board.ts'
 import { contract, type Stage } from '../device/contract.ts'
@@ -26,17 +26,36 @@ function stageFor(device: AnyDevice): Stage {
   const id = 'dut', properties = PROPERTIES[device.name] ?? {}
   const memory = [
     { kind: 'ram', name: 'ram', ...RAM, hostOffset: 0 },
-    { kind: 'space', name: 'pci-mem', sizeBytes: 2 ** 53, aborts: true, views: [{ ...BAR_SPACES[0]!, offset: BAR_SPACES[0]!.at }] },
-    { kind: 'space', name: 'pci-io', sizeBytes: 0x1_0000, aborts: true, views: [{ ...BAR_SPACES[1]!, offset: 0 }] },
+    {
+      kind: 'space',
+      name: 'pci-mem',
+      sizeBytes: 2 ** 53,
+      aborts: true,
+      views: [{ ...BAR_SPACES[0]!, offset: BAR_SPACES[0]!.at }],
+    },
+    {
+      kind: 'space',
+      name: 'pci-io',
+      sizeBytes: 0x1_0000,
+      aborts: true,
+      views: [{ ...BAR_SPACES[1]!, offset: 0 }],
+    },
   ] as const
   if (device.facets?.pci) {
     const intx = [0, 1, 2, 3].map(i => cpuWire(0, `int${i}`)) as [any, any, any, any]
     const devices: BoardDevice[] = [
       { device: gpexPcihost, id: 'pcie.0', at: { ecam: 0x3000_0000 } },
-      ...plugPci({ bus: 'pcie.0', memory: 'pci-mem', io: 'pci-io', intx }, [{ device, id, properties: { ...properties, addr: '01.0' } }]),
+      ...plugPci({ bus: 'pcie.0', memory: 'pci-mem', io: 'pci-io', intx }, [
+        { device, id, properties: { ...properties, addr: '01.0' } },
+      ]),
     ]
     const config = { at: 0x3000_8000, sizeBytes: 4096 }
-    return { board: { name: 'contract', memory, devices }, id, ram: RAM, targets: [config, config, ...BAR_SPACES] }
+    return {
+      board: { name: 'contract', memory, devices },
+      id,
+      ram: RAM,
+      targets: [config, config, ...BAR_SPACES],
+    }
   }
   const plan = planDevice(id, device, propertiesOf(device, properties, id))
   const at: { [region: string]: number } = {}, targets: { at: number; sizeBytes: number }[] = []
@@ -49,7 +68,12 @@ function stageFor(device: AnyDevice): Stage {
   }
   const wires: { [pin: string]: ReturnType<typeof cpuWire>[] } = {}
   for (const { name, index } of plan.outputs) (wires[name] ??= []).push(cpuWire(0, `${name}${index}`))
-  return { board: { name: 'contract', memory, devices: [{ device, id, properties, at, wires }] }, id, ram: RAM, targets }
+  return {
+    board: { name: 'contract', memory, devices: [{ device, id, properties, at, wires }] },
+    id,
+    ram: RAM,
+    targets,
+  }
 }
 
 for (const device of allDevices)

@@ -6,7 +6,10 @@ import { highWindow, IRQ, SIZE, TIMEBASE_HZ, VIRT, VIRTIO_SLOTS } from './virt-r
 export type VirtTree = {
   readonly harts: number
   readonly ramBytes: number
-  /** Single-letter extensions in canonical order after `rv64`, then the rest: ['i','m','a','f','d','c','zicsr', …]. */
+  /**
+   * Single-letter extensions in canonical order after `rv64`, then the rest:
+   * ['i','m','a','f','d','c','zicsr', …].
+   */
   readonly extensions: readonly string[]
   readonly mmuType: 'riscv,sv39' | 'riscv,sv48' | 'riscv,sv57' | 'riscv,none'
   readonly bootargs?: string
@@ -52,7 +55,10 @@ function chosen(o: VirtTree): FdtNode {
     ...(o.bootargs !== undefined && { bootargs: o.bootargs }),
     'stdout-path': `/soc/serial@${hex(VIRT.UART)}`,
     ...(o.rngSeed && { 'rng-seed': o.rngSeed }),
-    ...(o.initrd && { 'linux,initrd-start': BigInt(o.initrd.start), 'linux,initrd-end': BigInt(o.initrd.end) }),
+    ...(o.initrd && {
+      'linux,initrd-start': BigInt(o.initrd.start),
+      'linux,initrd-end': BigInt(o.initrd.end),
+    }),
   })
 }
 
@@ -63,17 +69,31 @@ export function isaString(extensions: readonly string[]): string {
 }
 
 function cpus(o: VirtTree): FdtNode {
-  const cpu = (hart: number) => node(`cpu@${hex(hart)}`, {
-    phandle: cpuPhandle(hart), device_type: 'cpu', reg: hart, status: 'okay', compatible: 'riscv',
-    'riscv,isa': isaString(o.extensions), 'riscv,isa-base': 'rv64i', 'riscv,isa-extensions': o.extensions,
-    'mmu-type': o.mmuType,
-    ...(o.extensions.includes('zicbom') && { 'riscv,cbom-block-size': 64 }),
-    ...(o.extensions.includes('zicboz') && { 'riscv,cboz-block-size': 64 }),
-  }, [
-    node('interrupt-controller', {
-      '#interrupt-cells': 1, 'interrupt-controller': true, compatible: 'riscv,cpu-intc', phandle: intcPhandle(hart),
-    }),
-  ])
+  const cpu = (hart: number) =>
+    node(
+      `cpu@${hex(hart)}`,
+      {
+        phandle: cpuPhandle(hart),
+        device_type: 'cpu',
+        reg: hart,
+        status: 'okay',
+        compatible: 'riscv',
+        'riscv,isa': isaString(o.extensions),
+        'riscv,isa-base': 'rv64i',
+        'riscv,isa-extensions': o.extensions,
+        'mmu-type': o.mmuType,
+        ...(o.extensions.includes('zicbom') && { 'riscv,cbom-block-size': 64 }),
+        ...(o.extensions.includes('zicboz') && { 'riscv,cboz-block-size': 64 }),
+      },
+      [
+        node('interrupt-controller', {
+          '#interrupt-cells': 1,
+          'interrupt-controller': true,
+          compatible: 'riscv,cpu-intc',
+          phandle: intcPhandle(hart),
+        }),
+      ],
+    )
   const harts = Array.from({ length: o.harts }, (_, i) => i)
   return node('cpus', { '#address-cells': 1, '#size-cells': 0, 'timebase-frequency': TIMEBASE_HZ }, [
     ...harts.map(cpu),
@@ -89,17 +109,27 @@ function soc(o: VirtTree): FdtNode {
   // The last slot first: Linux numbers disks in this order, and the first disk goes into the last slot.
   const slots = Array.from({ length: VIRTIO_SLOTS }, (_, i) => VIRTIO_SLOTS - 1 - i)
   return node('soc', { '#address-cells': 2, '#size-cells': 2, compatible: 'simple-bus', ranges: true }, [
-    node(`rtc@${hex(VIRT.RTC)}`, { compatible: 'google,goldfish-rtc', reg: reg(VIRT.RTC, SIZE.RTC), ...wired(IRQ.RTC) }),
+    node(`rtc@${hex(VIRT.RTC)}`, {
+      compatible: 'google,goldfish-rtc',
+      reg: reg(VIRT.RTC, SIZE.RTC),
+      ...wired(IRQ.RTC),
+    }),
     node(`serial@${hex(VIRT.UART)}`, {
       compatible: 'ns16550a', reg: reg(VIRT.UART, SIZE.UART), 'clock-frequency': 3686400, ...wired(IRQ.UART),
     }),
     node(`test@${hex(VIRT.TEST)}`, {
-      phandle: TEST_PHANDLE, compatible: ['sifive,test1', 'sifive,test0', 'syscon'], reg: reg(VIRT.TEST, SIZE.TEST),
+      phandle: TEST_PHANDLE,
+      compatible: ['sifive,test1', 'sifive,test0', 'syscon'],
+      reg: reg(VIRT.TEST, SIZE.TEST),
     }),
     pciHost(o),
-    ...slots.map(i => node(`virtio_mmio@${hex(VIRT.VIRTIO + i * SIZE.VIRTIO)}`, {
-      compatible: 'virtio,mmio', reg: reg(VIRT.VIRTIO + i * SIZE.VIRTIO, SIZE.VIRTIO), ...wired(IRQ.VIRTIO + i),
-    })),
+    ...slots.map(i =>
+      node(`virtio_mmio@${hex(VIRT.VIRTIO + i * SIZE.VIRTIO)}`, {
+        compatible: 'virtio,mmio',
+        reg: reg(VIRT.VIRTIO + i * SIZE.VIRTIO, SIZE.VIRTIO),
+        ...wired(IRQ.VIRTIO + i),
+      }),
+    ),
     node(`plic@${hex(VIRT.PLIC)}`, {
       phandle: PLIC_PHANDLE, compatible: ['sifive,plic-1.0.0', 'riscv,plic0'], reg: reg(VIRT.PLIC, SIZE.PLIC),
       '#address-cells': 0, '#interrupt-cells': 1, 'interrupt-controller': true, 'riscv,ndev': 95,
@@ -117,7 +147,8 @@ const PCI_IO = 0x01000000, PCI_MEM32 = 0x02000000, PCI_MEM64 = 0x03000000, DEVIC
 
 function pciHost(o: VirtTree): FdtNode {
   const high = BigInt(highWindow(o.ramBytes))
-  // Pin p (1 to 4) of device d leads to line (p - 1 + d) mod 4, as PCI-to-PCI bridges swizzle; the mask keeps two bits of d.
+  // Pin p (1 to 4) of device d leads to line (p - 1 + d) mod 4, as PCI-to-PCI bridges swizzle; the mask keeps
+  // two bits of d.
   const map = [0, 1, 2, 3].flatMap(d => [1, 2, 3, 4].flatMap(pin =>
     [d << DEVICE_SHIFT, 0, 0, pin, PLIC_PHANDLE, IRQ.PCI + ((pin - 1 + d) % 4)]))
   return node(`pci@${hex(VIRT.PCI_ECAM)}`, {

@@ -55,9 +55,14 @@ test('it is the tree that QEMU makes', t => {
   try {
     const file = join(dir, 'virt.dtb')
     try {
-      execFileSync('qemu-system-riscv64', ['-M', `virt,dumpdtb=${file}`, '-m', '256', '-smp', '2', '-display', 'none'], { stdio: 'pipe' })
+      execFileSync(
+        'qemu-system-riscv64',
+        ['-M', `virt,dumpdtb=${file}`, '-m', '256', '-smp', '2', '-display', 'none'],
+        { stdio: 'pipe' },
+      )
     } catch (e) {
-      if ((e as NodeJS.ErrnoException).code === 'ENOENT') return t.skip('qemu-system-riscv64 is not installed')
+      if ((e as NodeJS.ErrnoException).code === 'ENOENT')
+        return t.skip('qemu-system-riscv64 is not installed')
       throw e
     }
     assert.deepEqual(differences(readFdt(blob), readFdt(readFileSync(file))), [])
@@ -71,7 +76,8 @@ function differences(ours: RawNode, theirs: RawNode): string[] {
   const walk = (path: string, a: RawNode, b: RawNode) => {
     for (const p of new Set([...Object.keys(a.props), ...Object.keys(b.props)])) {
       if (p === 'phandle' || `${path} ${p}` in EXPLAINED) continue
-      const x = a.props[p] && readable(p, a.props[p], names[0]!), y = b.props[p] && readable(p, b.props[p], names[1]!)
+      const x = a.props[p] && readable(p, a.props[p], names[0]!),
+        y = b.props[p] && readable(p, b.props[p], names[1]!)
       if (x !== y) out.push(`${path} ${p}: ${x} but QEMU ${y}`)
     }
     for (const name of new Set([...a.children, ...b.children].map(c => c.name))) {
@@ -99,7 +105,11 @@ function phandles(root: RawNode): Map<number, string> {
 
 /** Where a property's cells hold phandles: every `step`th from `first`. */
 const PHANDLE_CELLS: { readonly [property: string]: readonly [first: number, step: number] } = {
-  'interrupt-parent': [0, 1], regmap: [0, 1], cpu: [0, 1], 'interrupts-extended': [0, 2], 'interrupt-map': [4, 6],
+  'interrupt-parent': [0, 1],
+  regmap: [0, 1],
+  cpu: [0, 1],
+  'interrupts-extended': [0, 2],
+  'interrupt-map': [4, 6],
 }
 function readable(property: string, value: Uint8Array, names: Map<number, string>): string {
   const where = PHANDLE_CELLS[property]

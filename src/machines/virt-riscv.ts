@@ -1,7 +1,7 @@
-// The `virt` machine for RISC-V: a board that exists only in emulators, with the address map, interrupt numbers and device
-// tree that QEMU's machine of that name has, so that the same firmware and kernels boot.
-// Not modelled: CFI flash (a firmware image there is ROM), the platform bus for user-created devices, AIA, performance
-// counters.
+// The `virt` machine for RISC-V: a board that exists only in emulators, with the address map, interrupt
+// numbers and device tree that QEMU's machine of that name has, so that the same firmware and kernels boot.
+// Not modelled: CFI flash (a firmware image there is ROM), the platform bus for user-created devices, AIA,
+// performance counters.
 import { VmError } from '../base/errors.ts'
 import type { Board, BoardDevice, BoardMemory } from '../device/board.ts'
 import { cpuWire, wire } from '../device/irq.ts'
@@ -16,9 +16,9 @@ import { goldfishRtc } from '../devices/timer/goldfish-rtc.ts'
 import { virtioMmioEmpty } from '../devices/virtio/mmio.ts'
 
 export const VIRT = {
-  TEST: 0x10_0000, RTC: 0x10_1000, CLINT: 0x200_0000, PCI_PIO: 0x300_0000, PLIC: 0xc00_0000, UART: 0x1000_0000,
-  VIRTIO: 0x1000_1000, FW_CFG: 0x1010_0000, FLASH: 0x2000_0000, PCI_ECAM: 0x3000_0000, PCI_MMIO: 0x4000_0000,
-  DRAM: 0x8000_0000, PCI_HIGH: 0x4_0000_0000,
+  TEST: 0x10_0000, RTC: 0x10_1000, CLINT: 0x200_0000, PCI_PIO: 0x300_0000, PLIC: 0xc00_0000,
+  UART: 0x1000_0000, VIRTIO: 0x1000_1000, FW_CFG: 0x1010_0000, FLASH: 0x2000_0000,
+  PCI_ECAM: 0x3000_0000, PCI_MMIO: 0x4000_0000, DRAM: 0x8000_0000, PCI_HIGH: 0x4_0000_0000,
 } as const
 export const SIZE = {
   TEST: 0x1000, RTC: 0x1000, CLINT: 0x1_0000, PCI_PIO: 0x1_0000, PLIC: 0x60_0000, UART: 0x100, VIRTIO: 0x1000,
@@ -37,7 +37,10 @@ export type VirtOptions = {
   readonly ramBytes: number
   /** Where guest RAM begins in the one memory. */
   readonly ramHostOffset: number
-  /** Devices with virtio-mmio transports, in the order that a guest numbers them: the first is in the last slot. */
+  /**
+   * Devices with virtio-mmio transports, in the order that a guest numbers them: the first is in the last
+   * slot.
+   */
   readonly virtio?: readonly Plugged[]
   readonly pci?: readonly Plugged[]
   /** A firmware image in the first flash bank. */
@@ -53,7 +56,10 @@ export function virtBoard(o: VirtOptions): Board {
   if (!Number.isInteger(o.harts) || o.harts < 1 || o.harts > 512)
     throw new VmError('board.badConfig', `the virt machine has 1 to 512 processors, not ${o.harts}`)
   if ((o.virtio?.length ?? 0) > VIRTIO_SLOTS)
-    throw new VmError('board.badConfig', `the virt machine has ${VIRTIO_SLOTS} virtio-mmio slots, not ${o.virtio!.length}`)
+    throw new VmError(
+      'board.badConfig',
+      `the virt machine has ${VIRTIO_SLOTS} virtio-mmio slots, not ${o.virtio!.length}`,
+    )
   const harts = Array.from({ length: o.harts }, (_, i) => i)
   const devices: BoardDevice[] = [
     {
@@ -67,7 +73,13 @@ export function virtBoard(o: VirtOptions): Board {
       wires: { msip: harts.map(h => cpuWire(h, 'msip')), mtip: harts.map(h => cpuWire(h, 'mtip')) },
     },
     { device: sifiveTest, id: 'test', at: { mmio: VIRT.TEST } },
-    { device: ns16550, id: 'serial0', at: { mmio: VIRT.UART }, properties: { baudbase: 230400 }, wires: { irq: source(IRQ.UART) } },
+    {
+      device: ns16550,
+      id: 'serial0',
+      at: { mmio: VIRT.UART },
+      properties: { baudbase: 230400 },
+      wires: { irq: source(IRQ.UART) },
+    },
     { device: goldfishRtc, id: 'rtc', at: { mmio: VIRT.RTC }, wires: { irq: source(IRQ.RTC) } },
     {
       device: fwCfg, id: 'fw-cfg',
@@ -76,7 +88,10 @@ export function virtBoard(o: VirtOptions): Board {
     },
   ]
   for (let slot = 0; slot < VIRTIO_SLOTS; slot++) {
-    const plugged = o.virtio?.[VIRTIO_SLOTS - 1 - slot] ?? { device: virtioMmioEmpty, id: `virtio-mmio-bus.${slot}` }
+    const plugged = o.virtio?.[VIRTIO_SLOTS - 1 - slot] ?? {
+      device: virtioMmioEmpty,
+      id: `virtio-mmio-bus.${slot}`,
+    }
     devices.push({
       ...plugged, at: { mmio: VIRT.VIRTIO + slot * SIZE.VIRTIO }, wires: { irq: source(IRQ.VIRTIO + slot) },
     })
@@ -118,7 +133,13 @@ function memoryOf(o: VirtOptions): BoardMemory[] {
     },
   ]
   if (o.flash)
-    memory.push({ kind: 'rom', name: 'flash0', at: VIRT.FLASH, sizeBytes: o.flash.sizeBytes, hostOffset: o.flash.hostOffset })
+    memory.push({
+      kind: 'rom',
+      name: 'flash0',
+      at: VIRT.FLASH,
+      sizeBytes: o.flash.sizeBytes,
+      hostOffset: o.flash.hostOffset,
+    })
   return memory
 }
 

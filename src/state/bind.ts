@@ -1,5 +1,5 @@
-// From a layout and an address to an accessor object. The getters live on one prototype per layout, so that binding
-// many devices of a kind costs one object each.
+// From a layout and an address to an accessor object. The getters live on one prototype per layout, so that
+// binding many devices of a kind costs one object each.
 import { assert } from '../base/errors.ts'
 import { isScalar, layoutOf, scalarBytes, type Layout } from './layout.ts'
 import type { ArrayField, Field, Ring, Scalar, ScalarKind, Schema, StateOf, U64Array } from './schema.ts'
@@ -144,7 +144,8 @@ function ringView(v: Views, at: number, capacity: number): Ring {
 /** Gives every field its reset value. */
 export function resetState(layout: Layout, views: Views, at: number): void {
   views.u8.fill(0, at, at + layout.sizeBytes)
-  for (const [name, field] of Object.entries(layout.schema)) resetField(field, views, at + layout.offsets[name]!)
+  for (const [name, field] of Object.entries(layout.schema))
+    resetField(field, views, at + layout.offsets[name]!)
 }
 
 function resetField(field: Field, v: Views, at: number): void {

@@ -1,4 +1,5 @@
-// From a schema to addresses: natural alignment, declaration order, so that a layout can be read off the schema.
+// From a schema to addresses: natural alignment, declaration order, so that a layout can be read off the
+// schema.
 import type { Field, Scalar, ScalarKind, Schema } from './schema.ts'
 
 export type Layout<S extends Schema = Schema> = {
@@ -7,7 +8,15 @@ export type Layout<S extends Schema = Schema> = {
   readonly sizeBytes: number
 }
 
-export const scalarBytes: Record<ScalarKind, number> = { u8: 1, u16: 2, u32: 4, i32: 4, u64: 8, f64: 8, flag: 1 }
+export const scalarBytes: Record<ScalarKind, number> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  i32: 4,
+  u64: 8,
+  f64: 8,
+  flag: 1,
+}
 
 export const isScalar = (f: Field): f is Scalar => f.kind in scalarBytes
 
@@ -39,7 +48,10 @@ export function layoutOf<S extends Schema>(schema: S): Layout<S> {
   return layout as Layout<S>
 }
 
-/** In order of declaration, each at its natural alignment; the size is a multiple of 8 bytes, so that structures can stand in a row. */
+/**
+ * In order of declaration, each at its natural alignment; the size is a multiple of 8 bytes, so that
+ * structures can stand in a row.
+ */
 function placeFields(schema: Schema): Layout {
   let at = 0
   const offsets: Record<string, number> = {}

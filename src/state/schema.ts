@@ -1,8 +1,11 @@
-// Schemas: the one declaration of guest-visible state, from which layout, accessors, reset, snapshot and inspection follow.
-// All state lives in one memory (shared or not); a binding is a view of it at an address, so that two bindings of the
-// same address are the same device.
+// Schemas: the one declaration of guest-visible state, from which layout, accessors, reset, snapshot and
+// inspection follow. All state lives in one memory (shared or not); a binding is a view of it at an address,
+// so that two bindings of the same address are the same device.
 
-/** A scalar's storage. `u64`/`i64` read and write as BigInt, `f64` and the narrower ones as number, `flag` as 0 or 1. */
+/**
+ * A scalar's storage. `u64`/`i64` read and write as BigInt, `f64` and the narrower ones as number, `flag` as
+ * 0 or 1.
+ */
 export type ScalarKind = 'u8' | 'u16' | 'u32' | 'i32' | 'u64' | 'f64' | 'flag'
 
 export type Scalar<K extends ScalarKind = ScalarKind> = {

@@ -1,9 +1,9 @@
-// Snapshots: a walk over the schema that makes plain data, by field name, which JSON can carry; and the way back. What is
-// transient is left out. Restoring checks everything before it writes anything.
+// Snapshots: a walk over the schema that makes plain data, by field name, which JSON can carry; and the way
+// back. What is transient is left out. Restoring checks everything before it writes anything.
 //
 //   number                  scalars
 //   '0x1f'                  64-bit values
-//   [1, 2, 3]               short arrays; long ones, FIFOs and raw bytes are base64, without the zeros at their end
+//   [1, 2, 3]               short arrays; long ones, FIFOs and raw bytes are base64 without the zeros at the end
 //   [{ … }, { … }]          structures
 import { fromBase64, toBase64 } from '../base/base64.ts'
 import { VmError } from '../base/errors.ts'
@@ -61,7 +61,8 @@ function saveScalar(field: Scalar, v: Views, at: number): SavedValue {
       return `0x${v.u64[at >>> 3]!.toString(16)}`
     case 'f64': {
       const x = v.f64[at >>> 3]!
-      return Number.isFinite(x) && !Object.is(x, -0) ? x : `0x${v.u64[at >>> 3]!.toString(16)}` // JSON has neither
+      // JSON has neither
+      return Number.isFinite(x) && !Object.is(x, -0) ? x : `0x${v.u64[at >>> 3]!.toString(16)}`
     }
   }
 }
@@ -73,10 +74,17 @@ function packed(bytes: Uint8Array): string {
 }
 
 /**
- * Puts saved values back. `where` names the structure in errors. VmError('snapshot.mismatch') if fields differ from the
- * schema's, VmError('snapshot.malformed') if a value doesn't fit; the state is untouched then.
+ * Puts saved values back. `where` names the structure in errors. VmError('snapshot.mismatch') if fields
+ * differ from the schema's, VmError('snapshot.malformed') if a value doesn't fit; the state is untouched
+ * then.
  */
-export function restoreState(layout: Layout, views: Views, at: number, saved: SavedState, where: string): void {
+export function restoreState(
+  layout: Layout,
+  views: Views,
+  at: number,
+  saved: SavedState,
+  where: string,
+): void {
   for (const write of checkState(layout, saved, where)) views.u8.set(write.bytes, at + write.offset)
 }
 
@@ -84,17 +92,25 @@ export type Write = { readonly offset: number; readonly bytes: Uint8Array }
 
 /** The writes that restoring means, once all of it is known to fit. */
 export function checkState(layout: Layout, saved: SavedState, where: string): Write[] {
-  if (typeof saved !== 'object' || saved === null || Array.isArray(saved)) throw malformed(where, 'is not a structure')
+  if (typeof saved !== 'object' || saved === null || Array.isArray(saved))
+    throw malformed(where, 'is not a structure')
   const wanted = Object.entries(layout.schema).filter(([, f]) => !f.transient)
   const missing = wanted.map(([n]) => n).filter(n => !Object.hasOwn(saved, n))
-  const unknown = Object.keys(saved).filter(n => !Object.hasOwn(layout.schema, n) || layout.schema[n]!.transient)
+  const unknown = Object.keys(saved).filter(
+    n => !Object.hasOwn(layout.schema, n) || layout.schema[n]!.transient,
+  )
   if (missing.length || unknown.length) {
-    const parts = [missing.length && `lacks ${missing.join(', ')}`, unknown.length && `has ${unknown.join(', ')} besides`]
+    const parts = [
+      missing.length && `lacks ${missing.join(', ')}`,
+      unknown.length && `has ${unknown.join(', ')} besides`,
+    ]
     throw new VmError('snapshot.mismatch', `snapshot of ${where} ${parts.filter(Boolean).join(' and ')}`, {
       hint: 'restore it with the version that made it',
     })
   }
-  return wanted.flatMap(([name, field]) => checkField(field, saved[name]!, layout.offsets[name]!, `${where}.${name}`))
+  return wanted.flatMap(([name, field]) =>
+    checkField(field, saved[name]!, layout.offsets[name]!, `${where}.${name}`),
+  )
 }
 
 function checkField(field: Field, value: SavedValue, offset: number, where: string): Write[] {
@@ -105,7 +121,8 @@ function checkField(field: Field, value: SavedValue, offset: number, where: stri
       return [{ offset, bytes: unpacked(value, field.count, where) }]
     case 'ring': {
       const content = unbase64(value, where)
-      if (content.length > field.count) throw malformed(where, `has ${content.length} bytes, more than ${field.count}`)
+      if (content.length > field.count)
+        throw malformed(where, `has ${content.length} bytes, more than ${field.count}`)
       const bytes = new Uint8Array(8 + field.count)
       new DataView(bytes.buffer).setUint32(4, content.length, true) // head 0, length, contents
       bytes.set(content, 8)
@@ -113,7 +130,8 @@ function checkField(field: Field, value: SavedValue, offset: number, where: stri
     }
     case 'structs': {
       const layout = layoutOf(field.schema as Schema)
-      if (!Array.isArray(value) || value.length !== field.count) throw malformed(where, `is not a list of ${field.count}`)
+      if (!Array.isArray(value) || value.length !== field.count)
+        throw malformed(where, `is not a list of ${field.count}`)
       return value.flatMap((one, i) =>
         checkState(layout, one as SavedState, `${where}[${i}]`)
           .map(w => ({ offset: offset + i * layout.sizeBytes + w.offset, bytes: w.bytes })))
@@ -126,7 +144,8 @@ function checkField(field: Field, value: SavedValue, offset: number, where: stri
 function arrayBytes(field: ArrayField, value: SavedValue, where: string): Uint8Array {
   const width = scalarBytes[field.of.kind]
   if (typeof value === 'string') return unpacked(value, field.count * width, where)
-  if (!Array.isArray(value) || value.length !== field.count) throw malformed(where, `is not a list of ${field.count}`)
+  if (!Array.isArray(value) || value.length !== field.count)
+    throw malformed(where, `is not a list of ${field.count}`)
   const bytes = new Uint8Array(field.count * width)
   value.forEach((one, i) => bytes.set(scalarBytesOf(field.of, one, `${where}[${i}]`), i * width))
   return bytes
@@ -139,7 +158,8 @@ const RANGE: { readonly [kind: string]: readonly [min: number, max: number] } = 
 function scalarBytesOf(field: Scalar, value: SavedValue, where: string): Uint8Array {
   const bytes = new Uint8Array(scalarBytes[field.kind]), data = new DataView(bytes.buffer)
   if (isWide(field)) {
-    if (typeof value === 'string' && /^0x[0-9a-f]{1,16}$/.test(value)) data.setBigUint64(0, BigInt(value), true)
+    if (typeof value === 'string' && /^0x[0-9a-f]{1,16}$/.test(value))
+      data.setBigUint64(0, BigInt(value), true)
     else if (field.kind === 'f64' && typeof value === 'number') data.setFloat64(0, value, true)
     else throw malformed(where, `is ${JSON.stringify(value)}, not a 64-bit value`)
     return bytes
@@ -169,4 +189,5 @@ function unbase64(value: SavedValue, where: string): Uint8Array {
   return bytes
 }
 
-const malformed = (where: string, what: string) => new VmError('snapshot.malformed', `snapshot: ${where} ${what}`)
+const malformed = (where: string, what: string) =>
+  new VmError('snapshot.malformed', `snapshot: ${where} ${what}`)

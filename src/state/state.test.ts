@@ -25,7 +25,10 @@ for (const [kind, make] of [['shared', SharedArrayBuffer], ['plain', ArrayBuffer
 
   test(`${kind}: reset values, and every field keeps to its own bytes`, () => {
     const { views, s } = fresh()
-    assert.deepEqual([s.a, s.w, s.d, s.s, s.q, s.f, s.on, s.list[3], s.parts[2]!.y], [7, 0x1234, 0xdeadbeef, -5, 1n << 63n, 0.5, 1, 3, 2n])
+    assert.deepEqual(
+      [s.a, s.w, s.d, s.s, s.q, s.f, s.on, s.list[3], s.parts[2]!.y],
+      [7, 0x1234, 0xdeadbeef, -5, 1n << 63n, 0.5, 1, 3, 2n],
+    )
     const before = saveState(layout, views, AT)
     s.a = 0x1ff
     s.on = 5
@@ -85,7 +88,10 @@ test('a snapshot that does not fit is refused by name, and nothing is written', 
   const refuse = (change: object, code: string, text: RegExp, drop?: string) => {
     const bad: { [n: string]: unknown } = { ...good, d: 1, ...change }
     if (drop) delete bad[drop]
-    assert.throws(() => restoreState(layout, views, AT, bad as typeof good, 'dev'), (e: any) => e.code === code && text.test(e.message))
+    assert.throws(
+      () => restoreState(layout, views, AT, bad as typeof good, 'dev'),
+      (e: any) => e.code === code && text.test(e.message),
+    )
     assert.deepEqual(views.u8, untouched)
   }
   refuse({ extra: 1 }, 'snapshot.mismatch', /dev has extra/)

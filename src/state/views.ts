@@ -1,4 +1,5 @@
-// The typed views of one memory, made once and handed around. `shared` tells whether other threads can see it.
+// The typed views of one memory, made once and handed around. `shared` tells whether other threads can see
+// it.
 export type Views = {
   readonly buffer: ArrayBufferLike
   readonly shared: boolean

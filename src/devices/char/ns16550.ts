@@ -1,5 +1,6 @@
-// National Semiconductor PC16550D UART (data sheet of June 1995, section 8, "Registers"), as boards wire it without a
-// gate on OUT2. A byte leaves and arrives at once; only the receive FIFO's timeout takes the time of four characters.
+// National Semiconductor PC16550D UART (data sheet of June 1995, section 8, "Registers"), as boards wire it
+// without a gate on OUT2. A byte leaves and arrives at once; only the receive FIFO's timeout takes the time
+// of four characters.
 // Not modelled: baud timing otherwise, parity and framing errors, break detection.
 import { defineDevice, flag, numberProperty, output, ring, timer, u16, u8, type Io, type StateOf }
   from '../../device/define.ts'
@@ -13,12 +14,15 @@ const MSR = { DELTAS: 0x0f, TERI: 4, CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 }
 const LCR = { DATA_BITS: 3, STOP: 4, PARITY: 8, DLAB: 0x80 }, TRIGGER = [1, 4, 8, 14]
 
 const state = {
-  ier: u8(), fcr: u8(), lcr: u8(), mcr: u8(MCR.OUT2), msr: u8(MSR.DCD | MSR.DSR | MSR.CTS), scr: u8(), divisor: u16(12),
-  rbr: u8(), rxReady: flag(), overrun: flag(), timeout: flag(), rx: ring(16), tx: ring(16), txPending: flag(),
+  ier: u8(), fcr: u8(), lcr: u8(), mcr: u8(MCR.OUT2), msr: u8(MSR.DCD | MSR.DSR | MSR.CTS), scr: u8(),
+  divisor: u16(12), rbr: u8(), rxReady: flag(), overrun: flag(), timeout: flag(), rx: ring(16),
+  tx: ring(16), txPending: flag(),
 }
 type S = StateOf<typeof state>
 const pins = { irq: output() }
-const properties = { baudbase: numberProperty(115200, 'bits per second at divisor 1: the input clock over 16') }
+const properties = {
+  baudbase: numberProperty(115200, 'bits per second at divisor 1: the input clock over 16'),
+}
 const timers = { timeout: timer() }
 type IO = Io<typeof properties, typeof pins, typeof timers>
 
@@ -74,7 +78,8 @@ export const ns16550 = defineDevice({
 function pending(s: S): number {
   if (s.ier & IER.LINE && s.overrun) return IIR.LINE
   if (s.ier & IER.RX && s.timeout) return IIR.TIMEOUT
-  if (s.ier & IER.RX && s.rxReady && (!(s.fcr & FCR.ENABLE) || s.rx.length >= TRIGGER[s.fcr >> 6]!)) return IIR.RX
+  if (s.ier & IER.RX && s.rxReady && (!(s.fcr & FCR.ENABLE) || s.rx.length >= TRIGGER[s.fcr >> 6]!))
+    return IIR.RX
   if (s.ier & IER.TX && s.txPending) return IIR.TX
   return s.ier & IER.MODEM && s.msr & MSR.DELTAS ? IIR.MODEM : IIR.NONE
 }
@@ -105,7 +110,12 @@ function readLineStatus(s: S): number {
 
 function readModemStatus(s: S): number {
   if (s.mcr & MCR.LOOP) // the outputs come back at the inputs
-    return ((s.mcr & MCR.OUT2) << 4) | ((s.mcr & MCR.OUT1) << 4) | ((s.mcr & MCR.RTS) << 3) | ((s.mcr & MCR.DTR) << 5)
+    return (
+      ((s.mcr & MCR.OUT2) << 4)
+      | ((s.mcr & MCR.OUT1) << 4)
+      | ((s.mcr & MCR.RTS) << 3)
+      | ((s.mcr & MCR.DTR) << 5)
+    )
   const value = s.msr
   s.msr = value & ~MSR.DELTAS
   return value
@@ -115,6 +125,10 @@ function transmit(s: S, io: IO, byte: number): void {
   s.txPending = 0
   if (s.mcr & MCR.LOOP) {
     accept(s, io, byte)
+    s.txPending = 1
+    return
+  }
+  if (!s.tx.length && io.chr.put(byte)) {
     s.txPending = 1
     return
   }

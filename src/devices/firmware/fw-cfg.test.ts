@@ -9,10 +9,17 @@ const text = (s: string) => new TextEncoder().encode(s)
 const board: Board = {
   name: 'test',
   memory: [{ kind: 'ram', name: 'ram', at: RAM, sizeBytes: 0x10000, hostOffset: 0 }],
-  devices: [{
-    device: fwCfg, id: 'fw', at: { data: BASE, selector: BASE + 8, dma: BASE + 16 },
-    properties: { files: { 'opt/b': text('second'), 'opt/a': text('first!') }, items: { [FW_CFG.NB_CPUS]: new Uint8Array([4, 0]) } },
-  }],
+  devices: [
+    {
+      device: fwCfg,
+      id: 'fw',
+      at: { data: BASE, selector: BASE + 8, dma: BASE + 16 },
+      properties: {
+        files: { 'opt/b': text('second'), 'opt/a': text('first!') },
+        items: { [FW_CFG.NB_CPUS]: new Uint8Array([4, 0]) },
+      },
+    },
+  ],
 }
 const swap16 = (v: number) => ((v & 0xff) << 8) | (v >> 8)
 const on = () => bench(board).system.memory

@@ -1,17 +1,18 @@
-// Firmware configuration device after QEMU's specification "QEMU Firmware Configuration (fw_cfg) Device": numbered items and
-// a directory of named files, read through a byte window or by DMA. The MMIO form: data at 0, selector at 8, DMA address at 16.
-// Items are configuration, not state: what the guest changes is the selection and the offset.
+// Firmware configuration device after QEMU's specification "QEMU Firmware Configuration (fw_cfg) Device":
+// numbered items and a directory of named files, read through a byte window or by DMA. The MMIO form: data at
+// 0, selector at 8, DMA address at 16. Items are configuration, not state: what the guest changes is the
+// selection and the offset.
 // Not modelled: items that the guest may write.
 import { dataProperty, defineDevice, u16, u32, type Io, type StateOf } from '../../device/define.ts'
 import { guestError } from '../../base/log.ts'
 
 /** Item numbers of the specification, section "Selector (Control) Register" and those of the boot loaders. */
 export const FW_CFG = {
-  SIGNATURE: 0x00, ID: 0x01, UUID: 0x02, RAM_SIZE: 0x03, NOGRAPHIC: 0x04, NB_CPUS: 0x05, MACHINE_ID: 0x06,
-  KERNEL_ADDR: 0x07, KERNEL_SIZE: 0x08, KERNEL_CMDLINE: 0x09, INITRD_ADDR: 0x0a, INITRD_SIZE: 0x0b, BOOT_DEVICE: 0x0c,
-  NUMA: 0x0d, BOOT_MENU: 0x0e, MAX_CPUS: 0x0f, KERNEL_ENTRY: 0x10, KERNEL_DATA: 0x11, INITRD_DATA: 0x12,
-  CMDLINE_ADDR: 0x13, CMDLINE_SIZE: 0x14, CMDLINE_DATA: 0x15, SETUP_ADDR: 0x16, SETUP_SIZE: 0x17, SETUP_DATA: 0x18,
-  FILE_DIR: 0x19, FILE_FIRST: 0x20,
+  SIGNATURE: 0x00, ID: 0x01, UUID: 0x02, RAM_SIZE: 0x03, NOGRAPHIC: 0x04, NB_CPUS: 0x05,
+  MACHINE_ID: 0x06, KERNEL_ADDR: 0x07, KERNEL_SIZE: 0x08, KERNEL_CMDLINE: 0x09, INITRD_ADDR: 0x0a,
+  INITRD_SIZE: 0x0b, BOOT_DEVICE: 0x0c, NUMA: 0x0d, BOOT_MENU: 0x0e, MAX_CPUS: 0x0f, KERNEL_ENTRY: 0x10,
+  KERNEL_DATA: 0x11, INITRD_DATA: 0x12, CMDLINE_ADDR: 0x13, CMDLINE_SIZE: 0x14, CMDLINE_DATA: 0x15,
+  SETUP_ADDR: 0x16, SETUP_SIZE: 0x17, SETUP_DATA: 0x18, FILE_DIR: 0x19, FILE_FIRST: 0x20,
 } as const
 const WRITE_CHANNEL = 0x4000
 const DMA = { ERROR: 1, READ: 2, SKIP: 4, SELECT: 8, WRITE: 16 }
@@ -24,7 +25,10 @@ const properties = {
 const state = {
   key: u16(FW_CFG.SIGNATURE),
   offset: u32(),
-  /** The upper half of a DMA address whose lower half is to come; as the guest means it, not as it lies in memory. */
+  /**
+   * The upper half of a DMA address whose lower half is to come; as the guest means it, not as it lies in
+   * memory.
+   */
   addressHigh: u32(),
 }
 type S = StateOf<typeof state>
@@ -103,7 +107,10 @@ function next(s: S, io: IO): number {
   return item[s.offset++]!
 }
 
-/** Section "Guest-side DMA Interface": the descriptor is big-endian, and its control word becomes 0 or ERROR when done. */
+/**
+ * Section "Guest-side DMA Interface": the descriptor is big-endian, and its control word becomes 0 or ERROR
+ * when done.
+ */
 function transfer(s: S, io: IO, addressLow: number): void {
   const at = s.addressHigh * 2 ** 32 + addressLow
   s.addressHigh = 0
@@ -153,7 +160,10 @@ function itemOf(key: number, io: IO): Uint8Array | undefined {
 }
 
 /** Items, and files in order of their names with the directory that lists them. */
-function catalogueOf(items: { readonly [key: number]: Uint8Array }, files: { readonly [name: string]: Uint8Array }): Catalogue {
+function catalogueOf(
+  items: { readonly [key: number]: Uint8Array },
+  files: { readonly [name: string]: Uint8Array },
+): Catalogue {
   const catalogue = new Map<number, Uint8Array>([
     [FW_CFG.SIGNATURE, new TextEncoder().encode('QEMU')],
     [FW_CFG.ID, new Uint8Array([3, 0, 0, 0])], // the traditional interface and DMA

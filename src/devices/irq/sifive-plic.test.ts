@@ -7,8 +7,16 @@ import { sifivePlic } from './sifive-plic.ts'
 
 const PLIC = 0x0c00_0000, ENABLE = PLIC + 0x2000, THRESHOLD = PLIC + 0x200000, CLAIM = THRESHOLD + 4
 const board: Board = {
-  name: 'test', memory: [],
-  devices: [{ device: sifivePlic, id: 'plic', at: { mmio: PLIC }, wires: { context: [cpuWire(0, 'meip'), cpuWire(0, 'seip')] } }],
+  name: 'test',
+  memory: [],
+  devices: [
+    {
+      device: sifivePlic,
+      id: 'plic',
+      at: { mmio: PLIC },
+      wires: { context: [cpuWire(0, 'meip'), cpuWire(0, 'seip')] },
+    },
+  ],
 }
 const on = () => {
   const b = bench(board), m = b.system.memory

@@ -1,10 +1,19 @@
-// Platform-level interrupt controller after "RISC-V Platform-Level Interrupt Controller Specification" 1.0.0, with the
-// register map of SiFive's PLIC (which is the specification's section 3, "Memory Map", with priorities at 0).
-// A source's gateway is level-triggered: it forwards a request when its line is high and none is in flight, and looks at the
-// line again when the handler completes. Not modelled: edge-triggered gateways.
-// Priorities and thresholds are WARL: bits above `num-priorities` are dropped.
-import { array, defineDevice, inputs, numberProperty, outputs, u32, type Io, type PropertyValues, type StateOf }
-  from '../../device/define.ts'
+// Platform-level interrupt controller after "RISC-V Platform-Level Interrupt Controller Specification" 1.0.0,
+// with its memory map, which is SiFive's. A source's gateway is level-triggered: it forwards a request when
+// its line is high and none is in flight, and looks at the line again when the handler completes. Priorities
+// and thresholds are WARL: bits above `num-priorities` are dropped.
+// Not modelled: edge-triggered gateways.
+import {
+  array,
+  defineDevice,
+  inputs,
+  numberProperty,
+  outputs,
+  u32,
+  type Io,
+  type PropertyValues,
+  type StateOf,
+} from '../../device/define.ts'
 import { VmError } from '../../base/errors.ts'
 import { guestError } from '../../base/log.ts'
 
@@ -49,7 +58,10 @@ export const sifivePlic = defineDevice({
       throw new VmError('device.badProperty', `a PLIC has 1 to 1024 contexts, not ${p['num-contexts']}`)
     const levels = p['num-priorities'] + 1
     if (levels < 2 || (levels & (levels - 1)) !== 0)
-      throw new VmError('device.badProperty', `${p['num-priorities']} priorities is not a power of two less one`)
+      throw new VmError(
+        'device.badProperty',
+        `${p['num-priorities']} priorities is not a power of two less one`,
+      )
   },
 
   read(s, io, offset) {
@@ -60,7 +72,8 @@ export const sifivePlic = defineDevice({
       const at = offset - ENABLE, context = Math.floor(at / ENABLE_STRIDE), word = (at % ENABLE_STRIDE) >> 2
       return context < contexts && word < words ? s.enable[context * words + word]! : reserved(io, offset)
     }
-    const context = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE), register = (offset - CONTEXT) % CONTEXT_STRIDE
+    const context = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE),
+      register = (offset - CONTEXT) % CONTEXT_STRIDE
     if (context < contexts && register === THRESHOLD) return s.threshold[context]!
     if (context < contexts && register === CLAIM) return claim(s, context)
     return reserved(io, offset)
@@ -81,7 +94,8 @@ export const sifivePlic = defineDevice({
       s.enable[context * words + word] = value & sourcesIn(word, io.props['num-sources'])
       return
     }
-    const context = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE), register = (offset - CONTEXT) % CONTEXT_STRIDE
+    const context = Math.floor((offset - CONTEXT) / CONTEXT_STRIDE),
+      register = (offset - CONTEXT) % CONTEXT_STRIDE
     if (context < contexts && register === THRESHOLD) s.threshold[context] = value & mask
     else if (context < contexts && register === CLAIM) complete(s, io, context, value)
     else reserved(io, offset)
@@ -99,6 +113,13 @@ export const sifivePlic = defineDevice({
   },
 
   update(s, io) {
+    // Asked after every access and mostly with nothing pending.
+    let pending = 0
+    for (let word = 0; word < s.pending.length; word++) pending |= s.pending[word]!
+    if (pending === 0) {
+      for (const line of io.context) line.set(false)
+      return
+    }
     for (let c = 0; c < io.context.length; c++) io.context[c]!.set(best(s, c, s.threshold[c]!) !== 0)
   },
 })
@@ -108,7 +129,9 @@ function forward(s: S, word: number, bit: number): void {
   if (s.level[word]! & bit & ~s.claimed[word]!) s.pending[word]! |= bit
 }
 
-/** The pending, enabled source of highest priority above `over`, the lowest number among equals; 0 if none. */
+/**
+ * The pending, enabled source of highest priority above `over`, the lowest number among equals; 0 if none.
+ */
 function best(s: S, context: number, over: number): number {
   const words = s.pending.length
   let found = 0, highest = over
@@ -126,7 +149,7 @@ function best(s: S, context: number, over: number): number {
   return found
 }
 
-/** A claim doesn't look at the threshold (section 9, "Interrupt Claim Process"). */
+/** A claim doesn't look at the threshold ("Interrupt Claim Process"). */
 function claim(s: S, context: number): number {
   const source = best(s, context, 0)
   if (source !== 0) {
@@ -136,11 +159,14 @@ function claim(s: S, context: number): number {
   return source
 }
 
-/** A completion of a source that isn't enabled for the context is ignored (section 10). */
+/** A completion of a source that isn't enabled for the context is ignored ("Interrupt Completion"). */
 function complete(s: S, io: IO, context: number, source: number): void {
   const word = source >>> 5, bit = 1 << (source & 31)
   if (word >= s.pending.length || !(s.enable[context * s.pending.length + word]! & bit))
-    return guestError(io.id, () => `completion of interrupt ${source}, which context ${context} has not enabled`)
+    return guestError(
+      io.id,
+      () => `completion of interrupt ${source}, which context ${context} has not enabled`,
+    )
   s.claimed[word]! &= ~bit
   forward(s, word, bit)
 }

@@ -1,5 +1,5 @@
-// SiFive's test finisher ("sifive,test1"): a word that software writes to end the run. The `virt` machine's firmware powers
-// off and resets with it (device-tree nodes `poweroff` and `reboot`, syscon).
+// SiFive's test finisher ("sifive,test1"): a word that software writes to end the run. The `virt` machine's
+// firmware powers off and resets with it (device-tree nodes `poweroff` and `reboot`, syscon).
 import { defineDevice } from '../../device/define.ts'
 import { guestError } from '../../base/log.ts'
 

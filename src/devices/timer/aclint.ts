@@ -1,9 +1,20 @@
-// Core-local interruptor: the SiFive CLINT's address map, which "RISC-V Advanced Core Local Interruptor Specification"
-// (version 1.0-rc4) splits into an MSWI device at 0x0000 and an MTIMER device whose MTIMECMP registers are at 0x4000 and
-// whose MTIME is at 0xbff8.
-// MTIME counts the guest's clock at `timebase-frequency`. Not modelled: SSWI.
-import { array, defineDevice, numberProperty, outputs, timers, u32, u64, u8, type Io, type PropertyValues, type StateOf }
-  from '../../device/define.ts'
+// Core-local interruptor: the SiFive CLINT's address map, which "RISC-V Advanced Core Local Interruptor
+// Specification" (version 1.0-rc4) splits into an MSWI device at 0x0000 and an MTIMER device whose MTIMECMP
+// registers are at 0x4000 and whose MTIME is at 0xbff8. MTIME counts the guest's clock at
+// `timebase-frequency`. Not modelled: SSWI.
+import {
+  array,
+  defineDevice,
+  numberProperty,
+  outputs,
+  timers,
+  u32,
+  u64,
+  u8,
+  type Io,
+  type PropertyValues,
+  type StateOf,
+} from '../../device/define.ts'
 import { VmError } from '../../base/errors.ts'
 import { guestError } from '../../base/log.ts'
 
@@ -37,13 +48,18 @@ export const aclint = defineDevice({
   state: stateOf,
   pins,
   timers: alarms,
-  regions: { mmio: { sizeBytes: SIZE, valid: { min: 4, max: 8 }, impl: { min: 4, max: 8 } } },
+  regions: {
+    mmio: { sizeBytes: SIZE, valid: { min: 4, max: 8 }, impl: { min: 4, max: 8 }, quietReads: true },
+  },
 
   check(p) {
     if (p['num-harts'] < 1 || p['num-harts'] > 4095)
       throw new VmError('device.badProperty', `${p['num-harts']} harts: 1 to 4095 fit`)
     if (1e9 % p['timebase-frequency'] !== 0)
-      throw new VmError('device.badProperty', `a timebase of ${p['timebase-frequency']} Hz does not divide 10^9`)
+      throw new VmError(
+        'device.badProperty',
+        `a timebase of ${p['timebase-frequency']} Hz does not divide 10^9`,
+      )
   },
 
   read(s, io, offset) {
@@ -82,7 +98,11 @@ export const aclint = defineDevice({
     }
     const hart = (offset - MTIMECMP) >> 3
     const present = offset >= MTIMECMP && hart < s.mtimecmp.length
-    out[0] = present ? s.mtimecmp.lo(hart) : offset < MTIMECMP ? (s.msip[offset >> 2] ?? 0) : absent(io, offset)
+    out[0] = present
+      ? s.mtimecmp.lo(hart)
+      : offset < MTIMECMP
+        ? (s.msip[offset >> 2] ?? 0)
+        : absent(io, offset)
     out[1] = present ? s.mtimecmp.hi(hart) : 0
   },
 
@@ -112,7 +132,11 @@ export const aclint = defineDevice({
 const tickNs = (io: IO) => 1e9 / io.props['timebase-frequency']
 
 /** MTIME at a guest time, in halves: also what the `time` CSR reads. */
-export function mtimeAt(s: { deltaLo: number; deltaHi: number }, nowNs: number, nsPerTick: number): { lo: number; hi: number } {
+export function mtimeAt(
+  s: { deltaLo: number; deltaHi: number },
+  nowNs: number,
+  nsPerTick: number,
+): { lo: number; hi: number } {
   const ticks = Math.floor(nowNs / nsPerTick)
   const lo = (ticks % 2 ** 32) + s.deltaLo
   const hi = Math.floor(ticks / 2 ** 32) + s.deltaHi + (lo >= 2 ** 32 ? 1 : 0)

@@ -1,5 +1,6 @@
-// Goldfish real-time clock after "Goldfish virtual hardware", section VIII: nanoseconds since 1970 and one alarm.
-// It follows the guest's clock from the host's time of day at reset, so it stands still while the machine is stopped.
+// Goldfish real-time clock after "Goldfish virtual hardware", section VIII: nanoseconds since 1970 and one
+// alarm. It follows the guest's clock from the host's time of day at reset, so it stands still while the
+// machine is stopped.
 import { defineDevice, flag, output, timer, u32, u64, type Io, type StateOf } from '../../device/define.ts'
 import { guestError } from '../../base/log.ts'
 
@@ -26,7 +27,7 @@ export const goldfishRtc = defineDevice({
   state,
   pins,
   timers: alarms,
-  regions: { mmio: { sizeBytes: 0x24, valid: { min: 4, max: 4 } } },
+  regions: { mmio: { sizeBytes: 0x24, valid: { min: 4, max: 4 }, quietReads: true } },
 
   reset(s, io) {
     s.offsetNs = BigInt(io.host.wallClockMs()) * 1_000_000n - BigInt(io.clock.nowNs())

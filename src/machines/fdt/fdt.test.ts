@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { cellsOf, findNode, node, readFdt, stringsOf, writeFdt } from './fdt.ts'
 
 const tree = node('', { '#address-cells': 2, compatible: ['a,b', 'c'] }, [
-  node('chosen', { empty: true, reg: [1n << 32n, 5], raw: new Uint8Array([1, 2, 3]) }, [node('deep@1', { cell: 0xffffffff })]),
+  node('chosen', { empty: true, reg: [1n << 32n, 5], raw: new Uint8Array([1, 2, 3]) }, [
+    node('deep@1', { cell: 0xffffffff }),
+  ]),
   node('second', { compatible: 'x' }),
 ])
 

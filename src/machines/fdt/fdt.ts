@@ -1,9 +1,19 @@
-// Flattened device trees: a writer and a reader of version 17 blobs, after the Devicetree Specification v0.4, chapter 5
-// "Flattened Devicetree (DTB) Format". Trees are plain data; values say their own encoding.
+// Flattened device trees: a writer and a reader of version 17 blobs, after the Devicetree Specification v0.4,
+// chapter 5 "Flattened Devicetree (DTB) Format". Trees are plain data; values say their own encoding.
 import { VmError } from '../../base/errors.ts'
 
-/** A number is one 32-bit cell, a bigint two; lists of them are concatenated; text ends in NUL; true is an empty property. */
-export type FdtValue = number | bigint | string | true | Uint8Array | readonly (number | bigint)[] | readonly string[]
+/**
+ * A number is one 32-bit cell, a bigint two; lists of them are concatenated; text ends in NUL; true is an
+ * empty property.
+ */
+export type FdtValue =
+  | number
+  | bigint
+  | string
+  | true
+  | Uint8Array
+  | readonly (number | bigint)[]
+  | readonly string[]
 export type FdtNode = {
   readonly name: string
   readonly props: { readonly [name: string]: FdtValue }
@@ -29,7 +39,9 @@ export function encodeValue(value: FdtValue): Uint8Array {
 }
 
 function encodeCells(cells: readonly (number | bigint)[]): Uint8Array {
-  const out = new DataView(new ArrayBuffer(cells.reduce((n: number, c) => n + (typeof c === 'bigint' ? 8 : 4), 0)))
+  const out = new DataView(
+    new ArrayBuffer(cells.reduce((n: number, c) => n + (typeof c === 'bigint' ? 8 : 4), 0)),
+  )
   let at = 0
   for (const c of cells) {
     if (typeof c === 'bigint') out.setBigUint64(at, c)
@@ -73,8 +85,20 @@ export function writeFdt(root: FdtNode, options: { bootCpu?: number; padBytes?: 
 
   const reserved = HEADER_BYTES, structure = reserved + 16, text = structure + words.length * 4
   const total = Math.ceil((text + stringBytes + (options.padBytes ?? 0)) / 8) * 8
-  const out = new Uint8Array(total), view = new DataView(out.buffer)
-  const header = [MAGIC, total, structure, text, reserved, VERSION, COMPATIBLE, options.bootCpu ?? 0, stringBytes, words.length * 4]
+  const out = new Uint8Array(total),
+    view = new DataView(out.buffer)
+  const header = [
+    MAGIC,
+    total,
+    structure,
+    text,
+    reserved,
+    VERSION,
+    COMPATIBLE,
+    options.bootCpu ?? 0,
+    stringBytes,
+    words.length * 4,
+  ]
   header.forEach((word, i) => view.setUint32(4 * i, word))
   words.forEach((word, i) => view.setUint32(structure + 4 * i, word))
   for (const [name, at] of strings) out.set(utf8.encode(name), text + at)
@@ -143,9 +167,13 @@ export function cellsOf(value: Uint8Array): number[] {
   return Array.from({ length: value.length >> 2 }, (_, i) => view.getUint32(4 * i))
 }
 
-export const stringsOf = (value: Uint8Array): string[] => new TextDecoder().decode(value).replace(/\0$/, '').split('\0')
+export const stringsOf = (value: Uint8Array): string[] =>
+  new TextDecoder().decode(value).replace(/\0$/, '').split('\0')
 
 /** The node at a path such as `/soc/serial@10000000`. */
 export function findNode(root: RawNode, path: string): RawNode | undefined {
-  return path.split('/').filter(Boolean).reduce<RawNode | undefined>((n, name) => n?.children.find(c => c.name === name), root)
+  return path
+    .split('/')
+    .filter(Boolean)
+    .reduce<RawNode | undefined>((n, name) => n?.children.find(c => c.name === name), root)
 }
