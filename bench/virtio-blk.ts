@@ -35,8 +35,8 @@ for (const [bytes, depth] of [[512, 1], [4096, 1], [4096, 16], [32768, 1]] as co
       b.regs.set(0x64, 3)
     }
     const us = (inside / requests) * 1000
-    const what = `${write ? 'write' : 'read '} ${String(bytes).padStart(6)} bytes, ${String(depth).padStart(2)} at once`
-    console.log(`${what}: ${us.toFixed(1)} us`)
+    const size = `${String(bytes).padStart(6)} bytes, ${String(depth).padStart(2)} at once`
+    console.log(`${write ? 'write' : 'read '} ${size}: ${us.toFixed(1)} us`)
   }
 disk.close()
 rmSync(dir, { recursive: true })

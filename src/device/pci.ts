@@ -3,7 +3,7 @@
 // the parts into its declaration; base addresses are its regions, which the bus (pci-bus.ts) places as
 // windows.
 //
-//   const pci = pciFunction(p => ({ vendor: 0x8086, device: 0x100e, class: 0x020000, interruptPin: 1, bars }))
+//   const pci = pciFunction(p => ({ vendor: 0x8086, device: 0x100e, class: 0x020000, bars, … }))
 //   defineDevice({
 //     …, state: { ...pci.state, … }, properties: { ...pci.properties }, pins: { ...pci.pins },
 //     facets: { pci: pci.facet }, reset(s, io) { pci.reset(s, io) },

@@ -64,8 +64,9 @@ export function virtioMmio(kind: AnyKind): AnyDevice {
 
 /** The transport with nothing behind it, as boards have several. */
 export const virtioMmioEmpty = virtioMmio({
-  name: '', id: 0, version: 1, description: 'virtio MMIO transport without a device', properties: {}, state: {},
-  queues: () => [], features: () => [], configBytes: 0, pci: { class: 0, transitionalId: 0, vectors: () => 0 },
+  name: '', id: 0, version: 1, description: 'virtio MMIO transport without a device',
+  properties: {}, state: {}, queues: () => [], features: () => [], configBytes: 0,
+  pci: { class: 0, transitionalId: 0, vectors: () => 0 },
 })
 
 function reset(kind: AnyKind, s: S, io: IO): void {
@@ -74,10 +75,14 @@ function reset(kind: AnyKind, s: S, io: IO): void {
   s.queueAlign.fill(0)
 }
 
+function readEmpty(offset: number, version: number): number {
+  return { [R.MagicValue]: MAGIC, [R.Version]: version, [R.VendorID]: VENDOR }[offset] ?? 0
+}
+
 function read(kind: AnyKind, s: S, io: IO, offset: number, size: number): number {
   const legacy = io.props['force-legacy']
   const version = legacy ? 1 : 2
-  if (kind.id === 0 && offset !== R.MagicValue && offset !== R.Version && offset !== R.VendorID) return 0
+  if (kind.id === 0) return readEmpty(offset, version)
   if (offset >= R.Config) return readConfig(kind, s, io, offset - R.Config, size)
   if (size !== 4) return guestError(io.id, `${size}-byte read of register 0x${offset.toString(16)}`), 0
   const q: Queue | undefined = s.queue[s.queueSelect]
