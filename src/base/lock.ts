@@ -1,6 +1,7 @@
 // A mutual-exclusion lock of two words in shared memory: word 0 is the state, word 1 the owner's thread
 // number. Waiting is Atomics.wait, never a spin. Not re-entrant: taking a lock twice is a bug and asserts.
-// With a plain ArrayBuffer there is one thread, so only the assertion remains.
+// With a plain ArrayBuffer there is one thread, so only the assertion remains. The main thread of a page cannot
+// wait, so it must take no locks.
 //
 //   const lock = lockAt(views, at)   // 8 bytes, zero-initialised, `at` a multiple of 4
 //   lock.acquire(); try { … } finally { lock.release() }
