@@ -1,6 +1,6 @@
-// Devices with what is behind them: which drive, network or source of entropy belongs to which device, and where it is.
+// Devices with what is behind them: which drive, network or source of entropy belongs to which device; where they are.
 import { hostEntropy } from '../../backends/entropy.ts'
-import { blaming, VmError } from '../../base/errors.ts'
+import { blaming } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import { propertiesOf } from '../../device/properties.ts'
 import type { Backend } from '../../device/work.ts'
@@ -13,6 +13,7 @@ import { driverOf } from './drivers.ts'
 import { hardwareAddresses, type Nets, planNets } from './nets.ts'
 import { bootPath, checkFunctions, pciAddress, virtioSlot } from './places.ts'
 import { noProperty, slotSettings, type Wanted, wantedDevices } from './wanted.ts'
+import { mistake } from './text.ts'
 
 export type OpenBackend = Backend & { close?(): void | Promise<void> }
 export type Attachment = {
@@ -40,12 +41,15 @@ export type DevicesPlan = {
 }
 
 /** `reserved`: ids of what the board has anyway. */
-export async function planDevices(config: MachineConfig, host: Host, reserved: ReadonlySet<string>): Promise<DevicesPlan> {
+export async function planDevices(
+  config: MachineConfig, host: Host, reserved: ReadonlySet<string>,
+): Promise<DevicesPlan> {
   const emptySlots = slotSettings(config), nets = planNets(config, host), wanted = wantedDevices(config)
   const drives = await openDrives(config, host)
   try {
     const p: Progress = {
-      config, drives, nets, wanted, devices: [], attachments: [], consoles: new Map(), ids: new Set(reserved), order: new Map(),
+      config, drives, nets, wanted, ids: new Set(reserved),
+      devices: [], attachments: [], consoles: new Map(), order: new Map(),
       nextMac: hardwareAddresses(wanted.map(w => w.properties['mac'])),
     }
     for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p) : addConsole(w, p)))
@@ -73,7 +77,7 @@ type Progress = {
   nextMac(): string
   readonly devices: DeviceSpec[]
   readonly attachments: Attachment[]
-  /** Of each virtio-serial device its console's character device; undefined: no console yet; '': nothing behind it. */
+  /** By virtio-serial device: its console's character device; undefined: no console yet; '': nothing behind it. */
   readonly consoles: Map<string, string | undefined>
   /** By boot index. */
   readonly order: Map<number, DeviceSpec>
@@ -82,8 +86,8 @@ type Progress = {
 function addDevice(w: Wanted, p: Progress): void {
   const { driver } = w
   const { bus, bootindex, romfile, rombar, ...own } = w.properties
-  if (romfile !== undefined && romfile !== '') throw new VmError('device.badProperty', 'not implemented: romfile')
-  if (rombar !== undefined && Number(rombar) !== 0) throw new VmError('device.badProperty', 'not implemented: rombar')
+  if (romfile !== undefined && romfile !== '') throw mistake('device.badProperty', 'not implemented: romfile')
+  if (rombar !== undefined && Number(rombar) !== 0) throw mistake('device.badProperty', 'not implemented: rombar')
   const odd = Object.keys(own).find(name => !driver.properties.some(known => known.name === name))
   if (odd !== undefined) throw noProperty(driver, odd)
   const id = boardId(w, p)
@@ -97,7 +101,7 @@ function addDevice(w: Wanted, p: Progress): void {
 }
 
 /** Puts the back end in place; what the device has to know of it. */
-function connect({ driver, properties: given }: Wanted, device: string, p: Progress): { readonly [name: string]: unknown } {
+function connect({ driver, properties: given }: Wanted, device: string, p: Progress): DeviceSpec['properties'] {
   switch (driver.backend) {
     case 'block': {
       const drive = p.drives.take(given['drive'], device), { serial } = drive
@@ -119,7 +123,7 @@ function connect({ driver, properties: given }: Wanted, device: string, p: Progr
 
 function boardId(w: Wanted, { ids, wanted }: Progress): string {
   if (w.id !== undefined) {
-    if (ids.has(w.id)) throw new VmError('board.duplicateId', `the name '${w.id}' is taken by another device`)
+    if (ids.has(w.id)) throw mistake('board.duplicateId', `the name '${w.id}' is taken by another device`)
     ids.add(w.id)
     return w.id
   }
@@ -134,9 +138,10 @@ function boardId(w: Wanted, { ids, wanted }: Progress): string {
 function setBootIndex(value: PropertyValue, spec: DeviceSpec, { driver }: Wanted, { order }: Progress): void {
   const index = Number(value)
   if (driver.backend !== 'block' && driver.backend !== 'net') throw noProperty(driver, 'bootindex')
-  if (!Number.isInteger(index) || index < 0) throw new VmError('device.badProperty', `bootindex=${String(value)} is not a whole number`)
+  if (!Number.isInteger(index) || index < 0)
+    throw mistake('device.badProperty', `bootindex=${String(value)} is not a whole number`)
   const other = order.get(index)
-  if (other) throw new VmError('device.badProperty', `bootindex=${index} is taken by '${other.id}'`)
+  if (other) throw mistake('device.badProperty', `bootindex=${index} is taken by '${other.id}'`)
   order.set(index, spec)
 }
 
@@ -144,10 +149,11 @@ function checkEntropy(config: MachineConfig, id: unknown): void {
   if (id === undefined || id === '') return
   const sources = (config.objects ?? []).filter(o => o.type === 'rng-builtin' || o.type === 'rng-random')
   const object = sources.find(o => o.id === id)
-  if (!object) throw new VmError('cli.usage', `no entropy source '${String(id)}'`, { hint: suggest(String(id), sources.map(o => o.id)) })
+  if (!object)
+    throw mistake('cli.usage', `no entropy source '${String(id)}'`, suggest(String(id), sources.map(o => o.id)))
   const file = object.properties?.['filename']
   if (file !== undefined && file !== '/dev/urandom' && file !== '/dev/random')
-    throw new VmError('device.badProperty', `not implemented: entropy from ${String(file)}`)
+    throw mistake('device.badProperty', `not implemented: entropy from ${String(file)}`)
 }
 
 /** A console is the one port of a virtio-serial device that comes before it. */
@@ -155,14 +161,16 @@ function addConsole(w: Wanted, { devices, consoles, ids }: Progress): void {
   const { bus, chardev, ...rest } = w.properties
   const odd = Object.keys(rest).find(name => !w.driver.properties.some(p => p.name === name))
   if (odd !== undefined) throw noProperty(w.driver, odd)
-  if (w.id !== undefined && ids.has(w.id)) throw new VmError('board.duplicateId', `the name '${w.id}' is taken by another device`)
-  const all = devices.filter(d => driverOf(d.driver)?.backend === 'char'), free = all.filter(d => consoles.get(d.id) === undefined)
+  if (w.id !== undefined && ids.has(w.id))
+    throw mistake('board.duplicateId', `the name '${w.id}' is taken by another device`)
+  const all = devices.filter(d => driverOf(d.driver)?.backend === 'char')
+  const free = all.filter(d => consoles.get(d.id) === undefined)
   if (all.length === 0)
-    throw new VmError('board.badConfig', 'there is no virtio-serial device before it', { hint: '-device virtio-serial-pci' })
+    throw mistake('board.badConfig', 'there is no virtio-serial device before it', '-device virtio-serial-pci')
   const chosen = bus === undefined ? free[0] ?? all[0]! : all.find(d => `${d.id}.0` === bus)
   if (!chosen)
-    throw new VmError('board.badConfig', `no bus '${String(bus)}'`, { hint: suggest(String(bus), all.map(d => `${d.id}.0`)) })
-  if (!free.includes(chosen)) throw new VmError('board.badConfig', `not implemented: a second port on '${chosen.id}'`)
+    throw mistake('board.badConfig', `no bus '${String(bus)}'`, suggest(String(bus), all.map(d => `${d.id}.0`)))
+  if (!free.includes(chosen)) throw mistake('board.badConfig', `not implemented: a second port on '${chosen.id}'`)
   consoles.set(chosen.id, typeof chardev === 'string' ? chardev : '')
   if (w.id !== undefined) ids.add(w.id)
 }

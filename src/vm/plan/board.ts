@@ -1,9 +1,9 @@
 // What a machine consists of, as plain data that other threads can have, and the board that each of them makes of it.
-import { VmError } from '../../base/errors.ts'
 import type { Board, BoardDevice, BoardMemory } from '../../device/board.ts'
 import { VIRTIO_SLOTS, virtBoard } from '../../machines/virt-riscv.ts'
 import type { Arch } from '../config.ts'
 import { driverOf, emptySlot } from './drivers.ts'
+import { mistake } from './text.ts'
 
 export type DeviceSpec = {
   /** QEMU's name. */
@@ -61,7 +61,7 @@ export const slotId = (n: number): string => `virtio-mmio-bus.${n}`
 
 function deviceOf({ driver, id, properties }: DeviceSpec): Pick<BoardDevice, 'device' | 'id' | 'properties'> {
   const device = driverOf(driver)?.device
-  if (!device) throw new VmError('board.unknownDevice', `no device '${driver}'`)
+  if (!device) throw mistake('board.unknownDevice', `no device '${driver}'`)
   return { device, id, properties }
 }
 

@@ -1,5 +1,5 @@
-// What lies in memory when the machine starts, and where harts begin: kernel, initial RAM disk, firmware, device tree, at the
-// addresses that QEMU's machine gives them.
+// What lies in memory when the machine starts, and where harts begin: kernel, initial RAM disk, firmware and device tree,
+// at the addresses that QEMU's machine gives them.
 import { blaming, VmError } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { virtFdt } from '../../machines/virt-riscv-fdt.ts'
@@ -9,7 +9,7 @@ import type { CpuPlan } from './cpu.ts'
 import { patchTree } from './tree.ts'
 import { type Image, readImage } from './image.ts'
 import { ROM, resetRom } from './reset-rom.ts'
-import { formatSize } from './text.ts'
+import { blame, formatSize, mistake } from './text.ts'
 
 export type LoadImage = { readonly pa: number; readonly bytes: Uint8Array; readonly name: string }
 export type Boot =
@@ -31,7 +31,7 @@ const MIB = 2 ** 20, PAGE = 4096
 const RAM = VIRT.DRAM
 /** Where a kernel goes if firmware takes no more than this. */
 const KERNEL_ALIGN = 2 * MIB
-/** The device tree stays below, for kernels that see only 32-bit addresses and drivers that map what is above otherwise. */
+/** The device tree stays below, where kernels see it that begin with 32-bit addresses. */
 const TREE_BELOW = 3072 * MIB
 const INITRD_DISTANCE = 128 * MIB
 const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to
@@ -45,7 +45,7 @@ export async function planBoot(config: MachineConfig, host: Host, o: BootOptions
   if (config.kernel === undefined)
     for (const where of ['initrd', 'append'] as const)
       if (config[where] !== undefined && config[where] !== '')
-        throw new VmError('loader.badImage', 'there is no kernel that it is for', { where, hint: '-kernel FILE' })
+        throw blame(where, mistake('loader.badImage', 'there is no kernel that it is for', '-kernel FILE'))
 
   const sbi = config.bios === undefined || config.bios === 'default'
   const none = config.bios === 'none'
@@ -57,10 +57,10 @@ export async function planBoot(config: MachineConfig, host: Host, o: BootOptions
   const kernel = kernelFile && await blaming('kernel', async () =>
     inRam(await readImage(kernelFile, { base, limitBytes: o.ramBytes, ...(sbi && { ramStart: RAM }) }), ramEnd))
   if (sbi && !kernel && !o.treeOnly)
-    throw new VmError('loader.badImage', 'there is nothing to start', { hint: '-kernel FILE, or -bios FILE' })
+    throw mistake('loader.badImage', 'there is nothing to start', '-kernel FILE, or -bios FILE')
 
   const initrdBytes = await load('initrd', config.initrd)
-  const initrd = initrdBytes && kernel && placeInitrd(initrdBytes, kernel, o.ramBytes)
+  const initrd = initrdBytes && kernel && await blaming('initrd', () => placeInitrd(initrdBytes, kernel, o.ramBytes))
 
   const chosen = {
     ...(config.append !== undefined && config.append !== '' && { bootargs: config.append }),
@@ -81,7 +81,7 @@ export async function planBoot(config: MachineConfig, host: Host, o: BootOptions
     ...(initrd ? [{ where: 'initrd', start: initrd.pa, end: initrd.pa + initrd.bytes.length }] : []),
   ]
   apart(extents)
-  const treeAt = placeTree(deviceTree.length, ramEnd, extents)
+  const treeAt = await blaming('memoryBytes', () => placeTree(deviceTree.length, ramEnd, extents))
   images.push({ pa: treeAt, bytes: deviceTree, name: 'device tree' })
 
   if (sbi) return { boot: { kind: 'sbi', entry: kernel?.entry ?? RAM, deviceTree: treeAt }, images, deviceTree }
@@ -102,7 +102,8 @@ export const readSource = async (host: Host, source: FileSource): Promise<Uint8A
 async function findFirmware(host: Host, { bios, dataPaths }: MachineConfig): Promise<Uint8Array> {
   const tried: VmError[] = []
   if (typeof bios !== 'string') return bios!
-  for (const path of [bios, ...(bios.startsWith('/') ? [] : (dataPaths ?? []).map(dir => `${dir.replace(/\/$/, '')}/${bios}`))])
+  const elsewhere = bios.startsWith('/') ? [] : (dataPaths ?? []).map(dir => `${dir.replace(/\/$/, '')}/${bios}`)
+  for (const path of [bios, ...elsewhere])
     try {
       return await host.files.read(path)
     } catch (error) {
@@ -114,12 +115,11 @@ async function findFirmware(host: Host, { bios, dataPaths }: MachineConfig): Pro
 
 const hex = (n: number): string => `0x${n.toString(16)}`
 const span = (start: number, end: number): string => `${hex(start)} to ${hex(end)}`
-const tooBig = (text: string, where?: string): VmError =>
-  new VmError('loader.tooBig', text, { hint: 'more RAM: -m SIZE', ...(where !== undefined && { where }) })
+const tooBig = (text: string): VmError => mistake('loader.tooBig', text, 'more RAM: -m SIZE')
 
 function inRam(image: Image, ramEnd: number): Image {
   if (image.start < RAM || image.start >= 2 ** 53)
-    throw new VmError('loader.badImage', `it goes to ${hex(image.start)}, and RAM begins at ${hex(RAM)}`)
+    throw mistake('loader.badImage', `it goes to ${hex(image.start)}, and RAM begins at ${hex(RAM)}`)
   if (image.end > ramEnd) throw tooBig(`it takes ${span(image.start, image.end)}, and RAM ends at ${hex(ramEnd)}`)
   return image
 }
@@ -130,7 +130,7 @@ function placeInitrd(bytes: Uint8Array, kernel: Image, ramBytes: number): { pa: 
   const usual = kernel.start + Math.min(ramBytes / 2, INITRD_DISTANCE)
   const pa = Math.max(alignDown(usual, PAGE), alignUp(kernel.end, PAGE))
   if (pa + bytes.length <= ramEnd) return { pa, bytes }
-  throw tooBig(`its ${formatSize(bytes.length)} do not fit between ${hex(pa)} and the end of RAM at ${hex(ramEnd)}`, 'initrd')
+  throw tooBig(`its ${formatSize(bytes.length)} do not fit between ${hex(pa)} and the end of RAM at ${hex(ramEnd)}`)
 }
 
 type Extent = { readonly where: string; readonly start: number; readonly end: number }
@@ -138,7 +138,8 @@ type Extent = { readonly where: string; readonly start: number; readonly end: nu
 function apart(extents: readonly Extent[]): void {
   extents.forEach((b, i) => {
     const a = extents.slice(0, i).find(e => e.start < b.end && b.start < e.end)
-    if (a) throw new VmError('loader.badImage', `it takes ${span(b.start, b.end)}, where the ${a.where} is`, { where: b.where })
+    if (!a) return
+    throw blame(b.where, mistake('loader.badImage', `it takes ${span(b.start, b.end)}, where the ${a.where} is`))
   })
 }
 
@@ -147,9 +148,10 @@ function placeTree(bytes: number, ramEnd: number, taken: readonly Extent[]): num
   const end = Math.min(ramEnd, TREE_BELOW)
   const free = (at: number) => at >= RAM && taken.every(t => at + bytes <= t.start || t.end <= at)
   const candidates = [
-    alignDown(end - bytes, KERNEL_ALIGN), alignDown(end - bytes, PAGE), ...taken.map(t => alignDown(t.start - bytes, PAGE)),
+    alignDown(end - bytes, KERNEL_ALIGN), alignDown(end - bytes, PAGE),
+    ...taken.map(t => alignDown(t.start - bytes, PAGE)),
   ]
   const at = candidates.find(free)
-  if (at === undefined) throw tooBig(`there is no room for the device tree in RAM (${formatSize(ramEnd - RAM)})`, 'memoryBytes')
+  if (at === undefined) throw tooBig(`there is no room for the device tree in RAM (${formatSize(ramEnd - RAM)})`)
   return at
 }

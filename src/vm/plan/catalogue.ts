@@ -2,17 +2,23 @@
 import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
 import { cpuModels, cpuProperties } from './cpu.ts'
-import { drivers, emptySlot } from './drivers.ts'
+import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
 import { machineProperties } from './machine-type.ts'
 
 export function catalogue(arch: Arch): Catalogue {
   return {
     arch,
-    machines: [{ name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties }],
+    machines: [{
+      name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties,
+    }],
     cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
     accels: [{ name: 'jit', description: 'recompilation to WebAssembly' }],
     devices: [
       ...drivers.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
+      ...Object.entries(aliases).map(([name, of]) => {
+        const { bus, properties } = driverOf(of)!
+        return { name, description: `short for ${of}`, bus, properties }
+      }),
       // Soldered on; named for -global.
       { name: emptySlot.name, description: emptySlot.description!, bus: 'System', properties: [forceLegacy] },
     ],

@@ -1,9 +1,10 @@
 // Processor models for RISC-V: which extensions a hart has, as the device tree tells the guest.
 // Not implemented: harts without one of the extensions below (-cpu rv64,zba=off), and other vendors' models.
 import { suggest } from '../../base/nearest.ts'
-import { VmError } from '../../base/errors.ts'
 import type { MachineConfig, PropertyValue } from '../config.ts'
 import type { PropertyInfo } from '../control.ts'
+import { otherCpus } from './known.ts'
+import { mistake } from './text.ts'
 
 export type CpuPlan = {
   readonly model: string
@@ -17,14 +18,11 @@ export const cpuModels = [
   { name: 'rv64', description: '64-bit RISC-V with the usual extensions' },
   { name: 'max', description: 'everything that is implemented' },
 ] as const
-/** Models of QEMU that somebody may ask for. */
-const otherModels = ['any', 'rv64i', 'rv64e', 'rva22u64', 'rva22s64', 'rva23u64', 'rva23s64', 'shakti-c', 'sifive-e51', 'sifive-u54',
-  'thead-c906', 'veyron-v1', 'tt-ascalon', 'x-rv128', 'xiangshan-nanhu']
 
 /** What harts have, in the order of the ISA string. */
 const present: { readonly [name: string]: string } = {
-  i: 'base integer instructions', m: 'multiplication and division', a: 'atomic instructions', f: 'single-precision floating point',
-  d: 'double-precision floating point', c: 'compressed instructions',
+  i: 'base integer instructions', m: 'multiplication and division', a: 'atomic instructions',
+  f: 'single-precision floating point', d: 'double-precision floating point', c: 'compressed instructions',
   zicntr: 'base counters and timers', zicsr: 'control and status registers', zifencei: 'instruction fence',
   zihintpause: 'pause hint', zihpm: 'performance counters',
   zba: 'address generation', zbb: 'basic bit manipulation', zbs: 'single bits',
@@ -37,7 +35,8 @@ const alsoPresent: { readonly [name: string]: string } = {
 }
 /** Known and absent. */
 const absent: { readonly [name: string]: string } = {
-  v: 'vectors', h: 'hypervisor', e: 'sixteen registers', zbc: 'carry-less multiplication', zbkb: 'bit manipulation for cryptography',
+  v: 'vectors', h: 'hypervisor', e: 'sixteen registers', zbc: 'carry-less multiplication',
+  zbkb: 'bit manipulation for cryptography',
   zbkc: 'carry-less multiplication for cryptography', zbkx: 'crossbar permutations',
   zfa: 'additional floating point', zfh: 'half-precision floating point', zfhmin: 'conversion of half precision',
   zawrs: 'wait on reservation set', zacas: 'compare and swap', zicond: 'conditional operations',
@@ -57,9 +56,10 @@ export const cpuProperties: readonly PropertyInfo[] =
 export function planCpu(cpu: MachineConfig['cpu']): CpuPlan {
   const model = cpu?.model ?? DEFAULT_CPU
   if (!cpuModels.some(m => m.name === model)) {
-    if (otherModels.includes(model))
-      throw new VmError('cpu.unknown', `not implemented: processor model '${model}'`, { hint: 'there are: rv64, max' })
-    throw new VmError('cpu.unknown', `no processor model '${model}'`, { hint: suggest(model, cpuModels.map(m => m.name), '-cpu help') })
+    if (otherCpus.includes(model))
+      throw mistake('cpu.unknown', `not implemented: processor model '${model}'`, 'there are: rv64, max')
+    const names = cpuModels.map(m => m.name)
+    throw mistake('cpu.unknown', `no processor model '${model}'`, suggest(model, names, '-cpu help'))
   }
   for (const [name, value] of Object.entries(cpu?.properties ?? {})) checkSwitch(model, name, value)
   return { model, extensions: Object.keys(present), mmuType: 'riscv,sv48' }
@@ -69,12 +69,11 @@ function checkSwitch(model: string, name: string, value: PropertyValue): void {
   const key = name.toLowerCase() // QEMU once wrote Zicsr
   const has = key in present || key in alsoPresent
   if (!has && !(key in absent))
-    throw new VmError('device.badProperty', `processor '${model}' has no property '${name}'`, {
-      hint: suggest(name, cpuProperties.map(p => p.name), `-cpu ${model},help`),
-    })
+    throw mistake('device.badProperty', `processor '${model}' has no property '${name}'`,
+        suggest(name, cpuProperties.map(p => p.name), `-cpu ${model},help`))
   const on = value === true || value === 'on' || value === 'true' || value === 'yes'
   const off = value === false || value === 'off' || value === 'false' || value === 'no'
-  if (!on && !off) throw new VmError('device.badProperty', `${name}=${String(value)} is not on or off`)
-  if (on && !has) throw new VmError('device.badProperty', `not implemented: ${name} (${absent[key]})`)
-  if (off && has) throw new VmError('device.badProperty', `not implemented: a processor without ${name}`)
+  if (!on && !off) throw mistake('device.badProperty', `${name}=${String(value)} is not on or off`)
+  if (on && !has) throw mistake('device.badProperty', `not implemented: ${name} (${absent[key]})`)
+  if (off && has) throw mistake('device.badProperty', `not implemented: a processor without ${name}`)
 }

@@ -1,12 +1,13 @@
 // Drives: images, opened here so that mistakes show before the guest runs.
 import { type BlockNode, openBlock } from '../../backends/block/open.ts'
 import { blockdevOptions, driveOptions } from '../../backends/block/options.ts'
-import { blaming, VmError } from '../../base/errors.ts'
+import { blaming } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
 import type { BlockInfo } from '../control.ts'
 import { driveId } from './wanted.ts'
+import { mistake } from './text.ts'
 
 export type Drive = {
   readonly id: string
@@ -35,7 +36,8 @@ export async function openDrives(config: MachineConfig, host: Host): Promise<Dri
     for (const i of (config.drives ?? []).keys())
       await blaming(`drives[${i}]`, () => {
         const id = driveId(config, i)
-        if (byId.has(id)) throw new VmError('cli.usage', `the name '${id}' is taken by another drive`)
+        if (byId.has(id)) throw mistake('cli.usage', `the name '${id}' is taken by another drive`)
+        checkIndex(config, i)
         const drive = openDrive(config, i, id, host)
         byId.set(id, drive)
         ours.add(drive)
@@ -49,11 +51,11 @@ export async function openDrives(config: MachineConfig, host: Host): Promise<Dri
     close,
     take(id, device) {
       if (id === undefined || id === '')
-        throw new VmError('device.badProperty', 'drive=ID is needed', { hint: '-drive if=none,id=ID,file=FILE' })
+        throw mistake('device.badProperty', 'drive=ID is needed', '-drive if=none,id=ID,file=FILE')
       const drive = byId.get(String(id))
-      if (!drive) throw new VmError('cli.usage', `no drive '${String(id)}'`, { hint: suggest(String(id), [...byId.keys()]) })
+      if (!drive) throw mistake('cli.usage', `no drive '${String(id)}'`, suggest(String(id), [...byId.keys()]))
       if (drive.info.attachedTo !== undefined)
-        throw new VmError('cli.usage', `drive '${drive.id}' has a user already`, { hint: drive.info.attachedTo })
+        throw mistake('cli.usage', `drive '${drive.id}' has a user already`, drive.info.attachedTo)
       drive.info.attachedTo = device
       return drive
     },
@@ -62,6 +64,14 @@ export async function openDrives(config: MachineConfig, host: Host): Promise<Dri
       return drive.node
     },
   }
+}
+
+/** Two drives of one interface have different numbers. */
+function checkIndex({ drives = [] }: MachineConfig, i: number): void {
+  const { kind, interface: on = '', index } = drives[i]!
+  if (kind !== 'drive' || index === undefined) return
+  if (drives.slice(0, i).some(d => d.kind === 'drive' && (d.interface ?? '') === on && d.index === index))
+    throw mistake('cli.usage', `there is a drive with index=${index} already`)
 }
 
 function openDrive(config: MachineConfig, i: number, id: string, host: Host): Drive {

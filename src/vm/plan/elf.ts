@@ -1,6 +1,6 @@
 // ELF executables after the System V ABI, chapters "Object Files" and "Program Loading": what of them goes where in
 // physical memory. 64-bit little-endian RISC-V alone; symbols and relocations are not looked at.
-import { VmError } from '../../base/errors.ts'
+import { mistake } from './text.ts'
 
 export type Segment = { readonly pa: number; readonly bytes: Uint8Array }
 export type Executable = {
@@ -22,7 +22,7 @@ export const isElf = (bytes: Uint8Array): boolean =>
  * parts lie relative to one another (Linux is linked so); it goes to `base`.
  */
 export function readElf(file: Uint8Array, base: number, limitBytes: number): Executable {
-  const bad = (what: string): never => { throw new VmError('loader.badImage', `ELF: ${what}`) }
+  const bad = (what: string): never => { throw mistake('loader.badImage', `ELF: ${what}`) }
   const v = new DataView(file.buffer, file.byteOffset, file.byteLength)
   if (file.length < EHDR_BYTES) bad('the file ends in its header')
   const type = v.getUint16(16, true)
@@ -45,7 +45,7 @@ export function readElf(file: Uint8Array, base: number, limitBytes: number): Exe
     if (!(from + fileBytes <= file.length)) bad(`the file ends in segment ${i}: it is truncated`)
     if (!(fileBytes <= sizeBytes) || !(pa + sizeBytes < 2 ** 53)) bad(`segment ${i} makes no sense`)
     if (sizeBytes > limitBytes)
-      throw new VmError('loader.tooBig', `ELF: segment ${i} takes ${sizeBytes} bytes, and RAM has ${limitBytes}`)
+      throw mistake('loader.tooBig', `ELF: segment ${i} takes ${sizeBytes} bytes, and RAM has ${limitBytes}`)
     if (va <= entryVa && entryVa < va + BigInt(sizeBytes)) entry = pa + Number(entryVa - va)
     parts.push({ pa, from, fileBytes, sizeBytes })
   }

@@ -114,6 +114,8 @@ const cases: readonly (readonly [config: MachineConfig, line: string])[] = [
     'serials[1]: this machine has one serial port; -device virtio-serial-pci -device virtconsole,chardev=ID'],
   // drives
   [{ drives: [{ ...disk, file: 'nope' }] }, 'drives[0]: nope: no such file'],
+  [{ drives: [{ kind: 'drive', file: 'disk', index: 0 }, { kind: 'drive', file: 'disk', index: 0 }] },
+    'drives[1]: there is a drive with index=0 already'],
   [{ drives: [disk, disk] }, `drives[1]: the name 'd' is taken by another drive`],
   [{ drives: [{ kind: 'drive', interface: 'ide', file: 'disk' }] },
     'drives[0]: not implemented: if=ide on this machine; if=virtio, or if=none and a -device'],

@@ -1,9 +1,10 @@
 // Items of the firmware configuration device: what QEMU's machine puts there, and `-fw_cfg`.
-import { blaming, VmError } from '../../base/errors.ts'
+import { blaming } from '../../base/errors.ts'
 import { FW_CFG } from '../../devices/firmware/fw-cfg.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig } from '../config.ts'
 import { readSource } from './boot.ts'
+import { mistake } from './text.ts'
 
 export type FwCfgPlan = {
   readonly items: { readonly [key: number]: Uint8Array }
@@ -21,8 +22,8 @@ export async function planFwCfg(config: MachineConfig, host: Host): Promise<FwCf
   for (const [i, { name, contents }] of (config.fwCfg ?? []).entries())
     await blaming(`fwCfg[${i}]`, async () => {
       if (name === '' || new TextEncoder().encode(name).length > MAX_NAME)
-        throw new VmError('board.badConfig', `'${name}' has not 1 to ${MAX_NAME} characters`)
-      if (Object.hasOwn(files, name)) throw new VmError('board.badConfig', `there is an item '${name}' already`)
+        throw mistake('board.badConfig', `'${name}' has not 1 to ${MAX_NAME} characters`)
+      if (Object.hasOwn(files, name)) throw mistake('board.badConfig', `there is an item '${name}' already`)
       files[name] = await readSource(host, contents)
     })
   const items: { [key: number]: Uint8Array } = {}
@@ -33,7 +34,8 @@ export async function planFwCfg(config: MachineConfig, host: Host): Promise<FwCf
 }
 
 function uuidBytes(text: string): Uint8Array {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new VmError('board.badConfig', `'${text}' is not a UUID`)
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
+    throw mistake('board.badConfig', `'${text}' is not a UUID`)
   return Uint8Array.from(text.replaceAll('-', '').match(/../g)!, byte => parseInt(byte, 16))
 }
 
@@ -41,7 +43,7 @@ function uuidBytes(text: string): Uint8Array {
 function bootMenu(boot: MachineConfig['boot']): boolean {
   for (const [name, value] of Object.entries(boot ?? {}))
     if (name !== 'menu' && !(name === 'strict' && (value === false || value === 'off')))
-      throw new VmError('board.badConfig', `not implemented: ${name} on this machine`, { hint: '-kernel FILE, or -bios FILE' })
+      throw mistake('board.badConfig', `not implemented: ${name} on this machine`, '-kernel FILE, or -bios FILE')
   const menu = boot?.['menu']
   return menu === true || menu === 'on'
 }

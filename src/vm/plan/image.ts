@@ -1,9 +1,10 @@
-// Kernels and firmware as files: Linux's Image (Documentation/arch/riscv/boot-image-header.rst), ELF, compressed ones, and
-// anything else as raw bytes.
+// Kernels and firmware as files: Linux's Image (Documentation/arch/riscv/boot-image-header.rst), ELF, compressed ones,
+// and anything else as raw bytes.
 // Not implemented: uImage; EFI zboot images that are compressed by something other than gzip.
 import { VmError } from '../../base/errors.ts'
 import { detectImage } from '../detect.ts'
 import { type Executable, isElf, readElf } from './elf.ts'
+import { mistake } from './text.ts'
 
 export type Image = Executable & { readonly format: 'raw' | 'elf' | 'linux-image' }
 
@@ -16,13 +17,15 @@ export type Placement = {
   readonly limitBytes: number
 }
 
-const bad = (text: string, hint?: string): never => { throw new VmError('loader.badImage', text, hint ? { hint } : {}) }
-const textAt = (bytes: Uint8Array, at: number, length: number): string => String.fromCharCode(...bytes.subarray(at, at + length))
+const bad = (text: string, hint?: string): never => { throw mistake('loader.badImage', text, hint) }
+const textAt = (bytes: Uint8Array, at: number, length: number): string =>
+  String.fromCharCode(...bytes.subarray(at, at + length))
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Header of a Linux Image: byte offsets. */
 const TEXT_OFFSET = 8, IMAGE_SIZE = 16, FLAGS = 24, PE_OFFSET = 0x3c, HEADER_BYTES = 64
 const BIG_ENDIAN = 1n
+const UIMAGE = 0x27051956
 const ALIGN = 2 << 20
 
 export async function readImage(file: Uint8Array, where: Placement): Promise<Image> {
@@ -34,7 +37,8 @@ export async function readImage(file: Uint8Array, where: Placement): Promise<Ima
   if (kind) return linuxImage(bytes, where)
   if (textAt(bytes, 0x202, 4) === 'HdrS') bad('it is for x86, not for 64-bit RISC-V')
   if (textAt(bytes, 0, 2) === 'MZ') bad('an EFI program, and not a Linux Image for 64-bit RISC-V')
-  if (bytes.length >= 64 && viewOf(bytes).getUint32(0) === 0x27051956) bad('not implemented: uImage', 'use what it was made from')
+  if (bytes.length >= HEADER_BYTES && viewOf(bytes).getUint32(0) === UIMAGE)
+    bad('not implemented: uImage', 'use what it was made from')
   return raw('raw', where.base, bytes, bytes.length)
 }
 
@@ -65,7 +69,7 @@ function peLength(bytes: Uint8Array): number | undefined {
   return Math.max(0, ...ends)
 }
 
-/** What is inside a gzip file, or an EFI zboot image (drivers/firmware/efi/libstub/zboot-header.S); other files as they are. */
+/** What is inside a gzip file, or an EFI zboot image (zboot-header.S in Linux's libstub); other files as they are. */
 async function unpack(file: Uint8Array, limitBytes: number): Promise<Uint8Array> {
   if (file[0] === 0x1f && file[1] === 0x8b) return gunzip(file, limitBytes)
   if (file.length < HEADER_BYTES || textAt(file, 0, 2) !== 'MZ' || textAt(file, 4, 4) !== 'zimg') return file
@@ -89,7 +93,7 @@ async function gunzip(packed: Uint8Array, limitBytes: number): Promise<Uint8Arra
   } catch (cause) {
     throw new VmError('loader.badImage', 'its compressed data are damaged or truncated', { cause })
   }
-  if (total > limitBytes) throw new VmError('loader.tooBig', `unpacked it is larger than RAM (${limitBytes} bytes)`)
+  if (total > limitBytes) throw mistake('loader.tooBig', `unpacked it is larger than RAM (${limitBytes} bytes)`)
   const out = new Uint8Array(total)
   let at = 0
   for (const part of parts) {

@@ -1,8 +1,9 @@
 // Machine types, processors and memory: what of a configuration is about the machine as a whole, and its limits.
 import { suggest } from '../../base/nearest.ts'
-import { VmError } from '../../base/errors.ts'
 import type { MachineConfig, PropertyValue } from '../config.ts'
 import type { PropertyInfo } from '../control.ts'
+import { otherMachines } from './known.ts'
+import { mistake } from './text.ts'
 
 const MIB = 2 ** 20
 export const MAX_HARTS = 8
@@ -17,38 +18,41 @@ type MachineProperty = PropertyInfo & {
   /** The values that mean what is implemented; left out: any. */
   readonly only?: readonly string[]
 }
+/** Known by name; `only` is all that it can be set to. */
+const missing = (name: string, type: PropertyInfo['type'], description: string, ...only: string[]): MachineProperty =>
+  ({ name, type, description: `${description} (not implemented)`, initial: only[0]!, only })
 /** Properties of `-machine virt`. */
 export const machineProperties: readonly MachineProperty[] = [
   { name: 'dumpdtb', type: 'text', description: 'writes the device tree to a file and ends' },
-  { name: 'aclint', type: 'flag', description: 'ACLINT in place of the CLINT (not implemented)', initial: 'off', only: ['off'] },
-  { name: 'aia', type: 'text', description: 'advanced interrupt architecture (not implemented)', initial: 'none', only: ['none'] },
-  { name: 'aia-guests', type: 'number', description: 'guest files of the AIA (not implemented)', initial: '0', only: ['0'] },
-  { name: 'acpi', type: 'text', description: 'ACPI tables (not implemented)', initial: 'off', only: ['off', 'auto'] },
-  { name: 'iommu-sys', type: 'text', description: 'IOMMU (not implemented)', initial: 'off', only: ['off', 'auto'] },
+  missing('aclint', 'flag', 'ACLINT in place of the CLINT', 'off'),
+  missing('aia', 'text', 'advanced interrupt architecture', 'none'),
+  missing('aia-guests', 'number', 'guest files of the AIA', '0'),
+  missing('acpi', 'text', 'ACPI tables', 'off', 'auto'),
+  missing('iommu-sys', 'text', 'IOMMU', 'off', 'auto'),
 ]
 const types = ['virt']
-/** Machine types of QEMU that somebody may ask for. */
-const otherTypes = ['amd-microblaze-v-generic', 'microchip-icicle-kit', 'none', 'shakti_c', 'sifive_e', 'sifive_u', 'spike', 'xiangshan-kunminghu']
 
 export type MachinePlanPart = { readonly type: 'virt'; readonly dumpDtb: string | undefined }
 
 export function planMachineType(machine: MachineConfig['machine']): MachinePlanPart {
   const type = machine?.type ?? 'virt'
   if (!types.includes(type)) {
-    if (otherTypes.includes(type)) throw new VmError('machine.unknown', `not implemented: machine '${type}'`, { hint: 'there is: virt' })
-    throw new VmError('machine.unknown', `no machine '${type}'`, { hint: suggest(type, types, '-machine help') })
+    if (otherMachines.includes(type))
+      throw mistake('machine.unknown', `not implemented: machine '${type}'`, 'there is: virt')
+    throw mistake('machine.unknown', `no machine '${type}'`, suggest(type, types, '-machine help'))
   }
   let dumpDtb: string | undefined
   for (const [name, value] of Object.entries(machine?.properties ?? {})) {
     const known = machineProperties.find(p => p.name === name)
     if (!known)
-      throw new VmError('device.badProperty', `machine '${type}' has no property '${name}'`, {
-        hint: suggest(name, machineProperties.map(p => p.name), `-machine ${type},help`),
-      })
+      throw mistake('device.badProperty', `machine '${type}' has no property '${name}'`,
+        suggest(name, machineProperties.map(p => p.name), `-machine ${type},help`))
     const text = spelt(value)
-    if (known.only && !known.only.includes(text)) throw new VmError('device.badProperty', `not implemented: ${name}=${text}`)
+    if (known.only && !known.only.includes(text))
+      throw mistake('device.badProperty', `not implemented: ${name}=${text}`)
     if (name === 'dumpdtb') {
-      if (typeof value !== 'string' || value === '') throw new VmError('device.badProperty', `dumpdtb=${text} is not a file name`)
+      if (typeof value !== 'string' || value === '')
+        throw mistake('device.badProperty', `dumpdtb=${text} is not a file name`)
       dumpDtb = value
     }
   }
@@ -63,20 +67,21 @@ const spelt = (value: PropertyValue): string =>
 /** The number of harts. How they are grouped into sockets and cores makes no difference to this machine. */
 export function planHarts(smp: MachineConfig['smp']): number {
   const harts = smp?.cpus ?? 1
-  if (!Number.isInteger(harts) || harts < 1) throw new VmError('board.badConfig', `${harts} processors: at least 1`)
-  if (harts > MAX_HARTS) throw new VmError('board.badConfig', `not implemented: ${harts} processors`, { hint: `at most ${MAX_HARTS}` })
+  if (!Number.isInteger(harts) || harts < 1) throw mistake('board.badConfig', `${harts} processors: at least 1`)
+  if (harts > MAX_HARTS)
+    throw mistake('board.badConfig', `not implemented: ${harts} processors`, `at most ${MAX_HARTS}`)
   if (smp?.maxcpus !== undefined && smp.maxcpus !== harts)
-    throw new VmError('board.badConfig', `not implemented: maxcpus=${smp.maxcpus} with cpus=${harts} (hot-plug)`)
+    throw mistake('board.badConfig', `not implemented: maxcpus=${smp.maxcpus} with cpus=${harts} (hot-plug)`)
   return harts
 }
 
 export function planRam(bytes: number | undefined, harts: number): number {
   const asked = bytes ?? DEFAULT_RAM_BYTES
-  if (!Number.isSafeInteger(asked) || asked < 1) throw new VmError('memory.tooBig', `${asked} bytes of RAM make no machine`)
+  if (!Number.isSafeInteger(asked) || asked < 1)
+    throw mistake('memory.tooBig', `${asked} bytes of RAM make no machine`)
   const most = Math.floor(maxRamBytes(harts) / MIB)
   if (asked > most * MIB)
-    throw new VmError('memory.tooBig', `not implemented: ${Math.ceil(asked / MIB)} MiB of RAM`, {
-      hint: `with ${harts} processor${harts > 1 ? 's' : ''} at most ${most} MiB`,
-    })
+    throw mistake('memory.tooBig', `not implemented: ${Math.ceil(asked / MIB)} MiB of RAM`,
+        `with ${harts} processor${harts > 1 ? 's' : ''} at most ${most} MiB`)
   return Math.ceil(asked / PAGE) * PAGE
 }

@@ -1,13 +1,15 @@
 // Network back ends: `-netdev`, the back-end half of `-nic`, and the filters on them.
 import { openNet } from '../../backends/net/open.ts'
-import { blaming, VmError } from '../../base/errors.ts'
+import { blaming, type VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import type { NetBackend } from '../../device/net.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
 import { nicId } from './wanted.ts'
+import { blame, mistake } from './text.ts'
 
-type Net = { readonly type: string; readonly dumps: { file: string; maxBytes?: number; where: string }[]; user: string | undefined }
+type Dump = { readonly file: string; readonly maxBytes?: number; readonly where: string }
+type Net = { readonly type: string; readonly dumps: Dump[]; user: string | undefined }
 export type Nets = {
   /** Connects a card to the back end of that name, or (if it names none) to nothing; opens it later. */
   take(id: unknown, card: string): () => Promise<NetBackend & { close(): Promise<void> }>
@@ -19,9 +21,9 @@ const TYPES = ['null', 'loop']
 export function planNets(config: MachineConfig, host: Host): Nets {
   const nets = new Map<string, Net>()
   const none = (id: string): VmError =>
-    new VmError('cli.usage', `no network back end '${id}'`, { hint: suggest(id, [...nets.keys()]) })
+    mistake('cli.usage', `no network back end '${id}'`, suggest(id, [...nets.keys()]))
   const add = (id: string, type: string, properties: PropertyBag | undefined, where: string) => {
-    const bad = (text: string, hint?: string) => { throw new VmError('net.unsupported', text, { where, ...(hint !== undefined && { hint }) }) }
+    const bad = (text: string, hint?: string) => { throw blame(where, mistake('net.unsupported', text, hint)) }
     if (nets.has(id)) bad(`the name '${id}' is taken by another network back end`)
     if (!TYPES.includes(type)) bad(`not implemented: network back end '${type}'`, `there are: ${TYPES.join(', ')}`)
     const odd = Object.keys(properties ?? {})[0]
@@ -34,17 +36,13 @@ export function planNets(config: MachineConfig, host: Host): Nets {
   config.objects?.forEach((o, i) => {
     if (o.type !== 'filter-dump') return
     const where = `objects[${i}]`, { netdev = '', file, maxlen, ...rest } = o.properties ?? {}
-    const bad = (text: string) => { throw new VmError('cli.usage', text, { where }) }
+    const bad = (text: string) => { throw blame(where, mistake('cli.usage', text)) }
     const odd = Object.keys(rest)[0]
     if (odd !== undefined) bad(`not implemented: ${odd} of filter-dump`)
     if (typeof file !== 'string') return bad('file=FILE is needed')
     if (maxlen !== undefined && !(Number(maxlen) > 0)) bad(`maxlen=${String(maxlen)} is not a length`)
     const net = nets.get(String(netdev))
-    if (!net) {
-      const error = none(String(netdev))
-      error.where = where
-      throw error
-    }
+    if (!net) throw blame(where, none(String(netdev)))
     net.dumps.push({ file, where, ...(maxlen !== undefined && { maxBytes: Number(maxlen) }) })
   })
 
@@ -53,9 +51,11 @@ export function planNets(config: MachineConfig, host: Host): Nets {
       if (id === undefined || id === '') return () => openNet(host, { type: 'none', id: '' })
       const net = nets.get(String(id))
       if (!net) throw none(String(id))
-      if (net.user !== undefined) throw new VmError('cli.usage', `network back end '${String(id)}' has a user already`, { hint: net.user })
+      if (net.user !== undefined)
+        throw mistake('cli.usage', `network back end '${String(id)}' has a user already`, net.user)
       net.user = card
-      return () => blaming(net.dumps[0]?.where ?? 'netdevs', () => openNet(host, { type: net.type, id: String(id), dumps: net.dumps }))
+      return () => blaming(net.dumps[0]?.where ?? 'netdevs', () =>
+        openNet(host, { type: net.type, id: String(id), dumps: net.dumps }))
     },
   }
 }

@@ -1,6 +1,6 @@
-// From a configuration to everything that the run-time assembly needs: the board as data, what lies in memory at the start,
-// where harts begin, and the back ends. Names and placement are QEMU's. Every mistake of the user is found here.
-import { blaming, VmError } from '../../base/errors.ts'
+// From a configuration to everything that the run-time assembly needs: the board as data, what lies in memory at the
+// start, where harts begin, and the back ends. Names and placement are QEMU's. Every mistake of the user is found here.
+import { blaming } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { detectImage, HEADER_BYTES } from '../detect.ts'
 import type { Arch, MachineConfig } from '../config.ts'
@@ -13,6 +13,7 @@ import { planFwCfg } from './fw-cfg.ts'
 import { planHarts, planMachineType, planRam } from './machine-type.ts'
 import { ROM } from './reset-rom.ts'
 import { wallClockOffsetMs } from './rtc.ts'
+import { blame, mistake } from './text.ts'
 import { VIRTIO_SLOTS } from '../../machines/virt-riscv.ts'
 
 export { boardOf, guestBytesOf, type BoardSpec, type DeviceSpec } from './board.ts'
@@ -62,12 +63,14 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
   const offsetMs = await blaming('rtc', () => wallClockOffsetMs(config.rtc, Date.now()))
   const serials = planSerials(config)
   const fwCfg = await planFwCfg(config, host)
-  const { boot, images, deviceTree } = await planBoot(config, host, { harts, ramBytes, cpu, treeOnly: dumpDtb !== undefined })
+  const treeOnly = dumpDtb !== undefined
+  const { boot, images, deviceTree } = await planBoot(config, host, { harts, ramBytes, cpu, treeOnly })
   const plugged = await planDevices(config, host, new Set(SOLDERED))
   return {
     spec: {
       machine: type, arch, harts, ramBytes, ramHostOffset: 0, roms: [ROM],
-      devices: plugged.devices, emptySlots: plugged.emptySlots, fwCfgFiles: { ...fwCfg.files, bootorder: plugged.bootOrder }, fwCfgItems: fwCfg.items,
+      devices: plugged.devices, emptySlots: plugged.emptySlots,
+      fwCfgFiles: { ...fwCfg.files, bootorder: plugged.bootOrder }, fwCfgItems: fwCfg.items,
     },
     images, boot,
     attachments: plugged.attachments,
@@ -75,7 +78,8 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
     blocks: plugged.blocks,
     info: {
       arch, machine: type, cpuModel: cpu.model, memoryBytes: ramBytes,
-      ...(config.name !== undefined && { name: config.name }), ...(config.uuid !== undefined && { uuid: config.uuid }),
+      ...(config.name !== undefined && { name: config.name }),
+      ...(config.uuid !== undefined && { uuid: config.uuid }),
     },
     extensions: cpu.extensions,
     wallClockOffsetMs: offsetMs,
@@ -84,27 +88,26 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
   }
 }
 
-async function architecture(config: MachineConfig, host: Host): Promise<Arch> {
-  if (config.arch !== undefined) {
-    if (config.arch !== 'riscv64') throw new VmError('machine.unknown', `not implemented: architecture '${String(config.arch)}'`, { where: 'arch', hint: 'riscv64' })
-    return config.arch
-  }
-  if (config.kernel === undefined) throw new VmError('machine.unknown', 'which architecture?', { where: 'arch', hint: 'riscv64' })
-  const kernel = config.kernel
-  const start = typeof kernel === 'string' ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES)) : kernel
-  const found = detectImage(start)
-  if (found?.arch) return found.arch
-  throw new VmError('loader.badImage', found ? `it is for ${found.machine}` : 'it does not say which architecture it is for', {
-    where: 'kernel', hint: found ? 'not implemented: that architecture' : 'name it: riscv64',
+/** As the configuration says, or what the kernel is for. */
+async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
+  if (arch === 'riscv64') return arch
+  const unknown = (text: string) => blame('arch', mistake('machine.unknown', text, 'riscv64'))
+  if (arch !== undefined) throw unknown(`not implemented: architecture '${String(arch)}'`)
+  if (kernel === undefined) throw unknown('which architecture?')
+  return blaming('kernel', async () => {
+    const found = detectImage(typeof kernel === 'string' ? await host.files.readStart(kernel, HEADER_BYTES) : kernel)
+    if (found?.arch) return found.arch
+    if (found) throw mistake('loader.badImage', `it is for ${found.machine}`, 'not implemented: that architecture')
+    throw mistake('loader.badImage', 'it does not say which architecture it is for', 'name it: riscv64')
   })
 }
 
-function planSerials(config: MachineConfig): Serial[] {
-  const given = config.serials ?? []
-  given.forEach((id, i) => {
-    if (i > 0 && id !== null)
-      throw new VmError('board.badConfig', 'this machine has one serial port', { where: `serials[${i}]`, hint: '-device virtio-serial-pci -device virtconsole,chardev=ID' })
-  })
-  const chardev = given[0]
+/** The board's own port; `-serial none` leaves it unconnected. */
+function planSerials({ serials = [] }: MachineConfig): Serial[] {
+  const more = serials.findIndex((id, i) => i > 0 && id !== null)
+  if (more > 0)
+    throw blame(`serials[${more}]`, mistake('board.badConfig', 'this machine has one serial port',
+      '-device virtio-serial-pci -device virtconsole,chardev=ID'))
+  const chardev = serials[0]
   return [{ device: 'serial0', ...(chardev != null && { chardev }) }]
 }

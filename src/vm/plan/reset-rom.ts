@@ -1,5 +1,5 @@
-// The boot ROM at 0x1000, where harts start in machine mode: it passes the hart's number in a0, the device tree in a1 and a
-// description of the next stage in a2 (OpenSBI's "FW_DYNAMIC", docs/firmware/fw_dynamic.md), and jumps to the firmware.
+// The boot ROM at 0x1000, where harts start in machine mode: it passes the hart's number in a0, the device tree in a1
+// and a description of the next stage in a2 (OpenSBI's docs/firmware/fw_dynamic.md), and jumps to the firmware.
 // Instructions: RISC-V unprivileged specification, RV32I, RV64I and Zicsr.
 
 export const ROM = { name: 'mrom', at: 0x1000, sizeBytes: 0xf000 } as const

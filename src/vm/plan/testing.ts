@@ -46,9 +46,13 @@ export function linuxImage(o: {
   return bytes
 }
 
-export type ElfSegment = { readonly va: bigint; readonly pa: number; readonly bytes: Uint8Array; readonly sizeBytes?: number }
+export type ElfSegment = {
+  readonly va: bigint; readonly pa: number; readonly bytes: Uint8Array; readonly sizeBytes?: number
+}
 
-export function elf(o: { entry: bigint; segments: readonly ElfSegment[]; machine?: number; bits?: 32 | 64; type?: number }): Uint8Array {
+export function elf(o: {
+  entry: bigint; segments: readonly ElfSegment[]; machine?: number; bits?: 32 | 64; type?: number
+}): Uint8Array {
   const table = 64, start = table + 56 * o.segments.length
   const out = new Uint8Array(start + o.segments.reduce((n, s) => n + s.bytes.length, 0)), v = new DataView(out.buffer)
   out.set([0x7f, 0x45, 0x4c, 0x46, o.bits === 32 ? 1 : 2, 1, 1])

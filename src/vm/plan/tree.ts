@@ -1,6 +1,6 @@
 // A device tree from a file, with what the machine has to tell the kernel put into it.
-import { VmError } from '../../base/errors.ts'
 import { encodeValue, type FdtNode, node, readFdt, writeFdt } from '../../machines/fdt/fdt.ts'
+import { mistake } from './text.ts'
 
 export type Chosen = {
   readonly bootargs?: string
@@ -11,12 +11,15 @@ export type Chosen = {
 export function patchTree(blob: Uint8Array, o: Chosen): Uint8Array {
   const root: FdtNode = readFdt(blob)
   const v = new DataView(blob.buffer, blob.byteOffset, blob.byteLength), reservations = v.getUint32(16)
-  if (reservations + 16 > blob.length) throw new VmError('fdt.malformed', 'device tree: its memory reservations are outside')
-  if (v.getBigUint64(reservations + 8) !== 0n) throw new VmError('fdt.malformed', 'not implemented: memory reservations in a device tree')
+  if (reservations + 16 > blob.length)
+    throw mistake('fdt.malformed', 'device tree: its memory reservations are outside')
+  if (v.getBigUint64(reservations + 8) !== 0n)
+    throw mistake('fdt.malformed', 'not implemented: memory reservations in a device tree')
   const set = {
     ...(o.bootargs !== undefined && { bootargs: encodeValue(o.bootargs) }),
     ...(o.initrd && {
-      'linux,initrd-start': encodeValue(BigInt(o.initrd.start)), 'linux,initrd-end': encodeValue(BigInt(o.initrd.end)),
+      'linux,initrd-start': encodeValue(BigInt(o.initrd.start)),
+      'linux,initrd-end': encodeValue(BigInt(o.initrd.end)),
     }),
     'rng-seed': o.rngSeed,
   }

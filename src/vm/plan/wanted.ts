@@ -1,9 +1,11 @@
-// The devices that a configuration asks for, in whichever way, in the order in which they take their places: cards of `-nic`,
-// `-device`, disks of `-drive`.
+// The devices that a configuration asks for, in whichever way, in the order in which they take their places: cards of
+// `-nic`, `-device`, disks of `-drive`.
 import { VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
-import { type Driver, driverOf, drivers, emptySlot, isKnownElsewhere } from './drivers.ts'
+import { type Driver, driverOf, drivers, emptySlot } from './drivers.ts'
+import { isOtherDevice } from './known.ts'
+import { blame, mistake } from './text.ts'
 
 export type Wanted = {
   readonly driver: Driver
@@ -30,9 +32,9 @@ export const nicId = (config: MachineConfig, i: number): string => config.nics![
 export function findDriver(name: string): Driver {
   const driver = driverOf(name)
   if (driver) return driver
-  if (isKnownElsewhere(name))
-    throw new VmError('board.unknownDevice', `not implemented: device '${name}'`, { hint: '-device help lists what there is' })
-  throw new VmError('board.unknownDevice', `no device '${name}'`, { hint: suggest(name, drivers.map(d => d.name), '-device help') })
+  if (isOtherDevice(name))
+    throw mistake('board.unknownDevice', `not implemented: device '${name}'`, '-device help lists what there is')
+  throw mistake('board.unknownDevice', `no device '${name}'`, suggest(name, drivers.map(d => d.name), '-device help'))
 }
 
 /** `part` runs for one part of the configuration. */
@@ -40,8 +42,7 @@ function at<T>(where: string, part: () => T): T {
   try {
     return part()
   } catch (error) {
-    if (error instanceof VmError) error.where ??= where
-    throw error
+    throw error instanceof VmError ? blame(where, error) : error
   }
 }
 
@@ -59,8 +60,10 @@ function cards(config: MachineConfig): Wanted[] {
     return at(where, () => {
       const driver = findDriver(n.model === undefined || n.model === 'virtio' ? DEFAULT_CARD : n.model)
       if (driver.backend !== 'net')
-        throw new VmError('board.unknownDevice', `'${driver.name}' is no network card`, { hint: `for instance model=${DEFAULT_CARD}` })
-      return [{ driver, id: undefined, properties: { netdev: nicId(config, i), ...(n.mac !== undefined && { mac: n.mac }) }, where }]
+        throw mistake('board.unknownDevice', `'${driver.name}' is no network card`,
+          `for instance model=${DEFAULT_CARD}`)
+      const properties = { netdev: nicId(config, i), ...(n.mac !== undefined && { mac: n.mac }) }
+      return [{ driver, id: undefined, properties, where }]
     })
   })
 }
@@ -72,9 +75,8 @@ function disks(config: MachineConfig): Wanted[] {
     const where = `drives[${i}]`, id = driveId(config, i)
     if (d.kind === 'blockdev' || d.interface === 'none' || (d.interface === undefined && named.has(id))) return []
     if (d.interface !== undefined && d.interface !== 'virtio')
-      throw new VmError('block.unsupported', `not implemented: if=${d.interface} on this machine`, {
-        where, hint: 'if=virtio, or if=none and a -device',
-      })
+      throw blame(where, mistake('block.unsupported', `not implemented: if=${d.interface} on this machine`,
+        'if=virtio, or if=none and a -device'))
     return [{ driver: driverOf(DEFAULT_DISK)!, id: undefined, properties: { drive: id }, where }]
   })
 }
@@ -82,16 +84,16 @@ function disks(config: MachineConfig): Wanted[] {
 // ---- -global ----
 
 export const noProperty = (driver: Pick<Driver, 'name' | 'properties'>, name: string): VmError =>
-  new VmError('device.badProperty', `device '${driver.name}' has no property '${name}'`, {
-    hint: suggest(name, driver.properties.map(p => p.name), `-device ${driver.name},help`),
-  })
+  mistake('device.badProperty', `device '${driver.name}' has no property '${name}'`,
+        suggest(name, driver.properties.map(p => p.name), `-device ${driver.name},help`))
 
 /** Settings of the slots have the slots' name. */
 const TRANSPORT = 'force-legacy'
 
 function globalsOf(config: MachineConfig, driver: Driver): PropertyBag {
   return Object.fromEntries((config.globals ?? [])
-    .filter(g => (g.driver === emptySlot.name ? driver.bus === 'virtio-bus' : driverOf(g.driver)?.name === driver.name))
+    .filter(g =>
+      g.driver === emptySlot.name ? driver.bus === 'virtio-bus' : driverOf(g.driver)?.name === driver.name)
     .map(g => [g.property, g.value]))
 }
 
