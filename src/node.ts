@@ -19,4 +19,5 @@ export * from './index.ts'
 export { nodeHost } from './host/node/host.ts'
 
 /** Makes a machine; it stands still until `start`. Throws VmError for what the user can put right. */
-export const createMachine = (config: MachineConfig): Promise<Machine> => makeMachine(config, nodeHost, assembly)
+export const createMachine = (config: MachineConfig): Promise<Machine> =>
+  makeMachine(config, nodeHost, assembly)

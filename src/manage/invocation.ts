@@ -25,8 +25,19 @@ export type ManagementConfig = {
   readonly nographic: boolean
 }
 
-export type HelpTopic = 'options' | 'version' | 'machine' | 'cpu' | 'accel' | 'device' | 'chardev' | 'netdev' | 'object' | 'display'
-  | 'log' | 'trace'
+export type HelpTopic =
+  | 'options'
+  | 'version'
+  | 'machine'
+  | 'cpu'
+  | 'accel'
+  | 'device'
+  | 'chardev'
+  | 'netdev'
+  | 'object'
+  | 'display'
+  | 'log'
+  | 'trace'
 
 export type Invocation = {
   readonly config: MachineConfig

@@ -6,12 +6,25 @@ import { makeMachine } from './library.ts'
 import { fakeMachine, fakeSerial, memoryHost } from './testing.ts'
 import { settle } from './testpair.ts'
 
-const catalogue: Catalogue = { arch: 'riscv64', machines: [{ name: 'virt', description: '' }], cpus: [], accels: [], devices: [] }
+const catalogue: Catalogue = {
+  arch: 'riscv64',
+  machines: [{ name: 'virt', description: '' }],
+  cpus: [],
+  accels: [],
+  devices: [],
+}
 
 async function bench(config: MachineConfig = { arch: 'riscv64' }) {
   const fake = fakeMachine({ powerButton: true, serial: fakeSerial('serial0', 'serial0') })
   let seen: MachineConfig | undefined
-  const assembly: Assembly = { async createMachine(c) { seen = c; return fake }, dumpDeviceTree: async () => false, catalogue: () => catalogue }
+  const assembly: Assembly = {
+    async createMachine(c) {
+      seen = c
+      return fake
+    },
+    dumpDeviceTree: async () => false,
+    catalogue: () => catalogue,
+  }
   const machine = await makeMachine(config, memoryHost(), assembly)
   return { fake, machine, seen: seen! }
 }
@@ -84,7 +97,13 @@ test('the serial port as web streams holds the guest back', async () => {
 })
 
 test('mistakes are VmErrors that name the part of the configuration', async () => {
-  await assert.rejects(bench({ arch: 'riscv64', machine: { type: 'vurt' } }), { code: 'machine.unknown', where: 'machine' })
+  await assert.rejects(bench({ arch: 'riscv64', machine: { type: 'vurt' } }), {
+    code: 'machine.unknown',
+    where: 'machine',
+  })
   await assert.rejects(bench({ kernel: new Uint8Array(64) }), { code: 'loader.badImage', where: 'kernel' })
-  await assert.rejects(bench({ arch: 'riscv64', serials: ['c'], chardevs: [{ id: 'c', backend: 'stdio' }] }), { code: 'host.unsupported', where: 'chardevs[0]' })
+  await assert.rejects(
+    bench({ arch: 'riscv64', serials: ['c'], chardevs: [{ id: 'c', backend: 'stdio' }] }),
+    { code: 'host.unsupported', where: 'chardevs[0]' },
+  )
 })

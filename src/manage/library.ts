@@ -1,9 +1,16 @@
-// The machine as a program sees it that uses the library. The command line makes and drives machines by the same parts:
-// `createMachine` of the assembly, `openSession`, the monitor's `runLine`.
+// The machine as a program sees it that uses the library. The command line makes and drives machines by the
+// same parts: `createMachine` of the assembly, `openSession`, the monitor's `runLine`.
 import { assert } from '../base/errors.ts'
 import type { Host } from '../host/host.ts'
 import type { Arch, MachineConfig } from '../vm/config.ts'
-import type { Assembly, MachineControl, MachineEvent, MachineEvents, MachineInfo, RunState } from '../vm/control.ts'
+import type {
+  Assembly,
+  MachineControl,
+  MachineEvent,
+  MachineEvents,
+  MachineInfo,
+  RunState,
+} from '../vm/control.ts'
 import { type SerialPort, serialPort } from './char/port.ts'
 import { checkConfig } from './cli/check.ts'
 import { architecture } from './cli/run.ts'
@@ -44,26 +51,43 @@ export type Machine = {
 }
 
 const unmanaged: ManagementConfig = {
-  monitors: [], gdb: [], startPaused: true, noShutdown: true, panicAction: 'pause', loadvm: undefined, pidFile: undefined,
-  logFile: undefined, nographic: false,
+  monitors: [],
+  gdb: [],
+  startPaused: true,
+  noShutdown: true,
+  panicAction: 'pause',
+  loadvm: undefined,
+  pidFile: undefined,
+  logFile: undefined,
+  nographic: false,
 }
 
-/** Makes a machine; it stands still until `start`. Without `serials`, its first serial port is `machine.serial`. Throws VmError. */
+/** Makes a machine; it stands still until `start`. Without `serials`, its first serial port is
+ * `machine.serial`. Throws VmError. */
 export async function makeMachine(config: MachineConfig, host: Host, assembly: Assembly): Promise<Machine> {
   const arch: Arch = await architecture(config, host)
-  const whole: MachineConfig = config.serials ? { ...config, arch } : {
-    ...config, arch, serials: ['serial0'], chardevs: [...config.chardevs ?? [], { id: 'serial0', backend: 'stream' }],
-  }
+  const whole: MachineConfig = config.serials
+    ? { ...config, arch }
+    : {
+        ...config,
+        arch,
+        serials: ['serial0'],
+        chardevs: [...(config.chardevs ?? []), { id: 'serial0', backend: 'stream' }],
+      }
   checkConfig(whole, assembly.catalogue(arch))
   const control = await assembly.createMachine(whole, host)
   const session = await openSession(control, whole, unmanaged, host, {
-    note: line => host.process?.writeError(line), nowMs: () => Date.now(), quit: cause => void control.quit(cause),
+    note: line => host.process?.writeError(line),
+    nowMs: () => Date.now(),
+    quit: cause => void control.quit(cause),
   }).catch(async error => {
     await control.close()
     throw error
   })
   const streams = new Set(whole.chardevs?.filter(c => c.backend === 'stream').map(c => c.id))
-  const ports = control.chars.filter(end => end.chardev !== undefined && streams.has(end.chardev)).map(serialPort)
+  const ports = control.chars
+    .filter(end => end.chardev !== undefined && streams.has(end.chardev))
+    .map(serialPort)
   const context = contextOf(session.management)
   let closed: Promise<void> | undefined
 

@@ -1,5 +1,5 @@
-// Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command line and the
-// library both start here.
+// Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command
+// line and the library both start here.
 import { blaming, VmError } from '../base/errors.ts'
 import type { LogClass } from '../base/log.ts'
 import type { ByteStream, Host } from '../host/host.ts'
@@ -99,5 +99,8 @@ function watch(machine: MachineControl, config: MachineConfig): void {
   if (config.log) machine.setLog(config.log as readonly LogClass[])
   for (const pattern of config.trace ?? [])
     if (machine.setTrace(pattern, true) === 0)
-      throw new VmError('cli.usage', `no trace event '${pattern}'`, { where: 'trace', hint: 'info trace-events on the monitor lists them' })
+      throw new VmError('cli.usage', `no trace event '${pattern}'`, {
+        where: 'trace',
+        hint: 'info trace-events on the monitor lists them',
+      })
 }

@@ -1,29 +1,75 @@
-// A machine for tests of management: real run states, events, memory, breakpoints and stepping; a processor that only counts. Each
-// instruction adds 4 to pc (wrapping within 256 bytes from RAM's start), and 1 to t0 and to the processor's own word in RAM.
+// A machine for tests of management: real run states, events, memory, breakpoints and stepping; a processor
+// that only counts. Each instruction adds 4 to pc (wrapping within 256 bytes from RAM's start), and 1 to t0
+// and to the processor's own word in RAM.
 import { VmError } from '../base/errors.ts'
 import type { Host, HostFiles } from '../host/host.ts'
 import type {
-  BreakpointKind, CharEnd, CpuControl, DebugRegister, DebugStop, MachineControl, MachineEvent, MachineEvents, RunState,
+  BreakpointKind,
+  CharEnd,
+  CpuControl,
+  DebugRegister,
+  DebugStop,
+  MachineControl,
+  MachineEvent,
+  MachineEvents,
+  RunState,
 } from '../vm/control.ts'
 
 export const RAM = 0x8000_0000, RAM_BYTES = 0x1_0000, LOOP_BYTES = 0x100, COUNTERS = RAM + 0x1000
 const T0 = 5, PC = 32
-/** What the processor claims to execute: gdb steps by looking at the code. `addi zero, zero, 0`, and `jal zero, -252` at the end. */
+/** What the processor claims to execute: gdb steps by looking at the code. `addi zero, zero, 0`, and `jal
+ * zero, -252` at the end. */
 const NOP = 0x0000_0013, JUMP_BACK = 0xf05f_f06f
 
 const registers: readonly DebugRegister[] = [
-  ...['zero', 'ra', 'sp', 'gp', 'tp', 't0', 't1', 't2', 'fp', 's1', 'a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 's2', 's3', 's4', 's5',
-    's6', 's7', 's8', 's9', 's10', 's11', 't3', 't4', 't5', 't6', 'pc'].map((name, number) =>
-    ({ name, number, bits: 64, core: true })),
+  ...[
+    'zero',
+    'ra',
+    'sp',
+    'gp',
+    'tp',
+    't0',
+    't1',
+    't2',
+    'fp',
+    's1',
+    'a0',
+    'a1',
+    'a2',
+    'a3',
+    'a4',
+    'a5',
+    'a6',
+    'a7',
+    's2',
+    's3',
+    's4',
+    's5',
+    's6',
+    's7',
+    's8',
+    's9',
+    's10',
+    's11',
+    't3',
+    't4',
+    't5',
+    't6',
+    'pc',
+  ].map((name, number) => ({ name, number, bits: 64, core: true })),
   { name: 'mscratch', number: 65 + 0x340, bits: 64, core: false },
 ]
 const annexes = {
-  'target.xml': '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>'
-    + '<xi:include href="cpu.xml"/><xi:include href="csr.xml"/></target>',
-  'cpu.xml': `<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.cpu">${
-    registers.filter(r => r.core).map(r => `<reg name="${r.name}" bitsize="64" type="int" regnum="${r.number}"/>`).join('')}</feature>`,
-  'csr.xml': '<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.csr">'
-    + `<reg name="mscratch" bitsize="64" type="int" regnum="${65 + 0x340}"/></feature>`,
+  'target.xml':
+    '<?xml version="1.0"?><!DOCTYPE target SYSTEM "gdb-target.dtd"><target><architecture>riscv:rv64</architecture>' +
+    '<xi:include href="cpu.xml"/><xi:include href="csr.xml"/></target>',
+  'cpu.xml': `<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.cpu">${registers
+    .filter(r => r.core)
+    .map(r => `<reg name="${r.name}" bitsize="64" type="int" regnum="${r.number}"/>`)
+    .join('')}</feature>`,
+  'csr.xml':
+    '<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.csr">' +
+    `<reg name="mscratch" bitsize="64" type="int" regnum="${65 + 0x340}"/></feature>`,
 }
 
 export type FakeMachine = MachineControl & {
@@ -71,8 +117,12 @@ export function fakeSerial(device = 'serial0', chardev: string | undefined = 'se
   }
 }
 
-export function fakeMachine(options: { cpus?: number; powerButton?: boolean; serial?: FakeSerial } = {}): FakeMachine {
-  const calls: string[] = [], memory = new Uint8Array(RAM_BYTES), view = new DataView(memory.buffer)
+export function fakeMachine(
+  options: { cpus?: number; powerButton?: boolean; serial?: FakeSerial } = {},
+): FakeMachine {
+  const calls: string[] = [],
+    memory = new Uint8Array(RAM_BYTES),
+    view = new DataView(memory.buffer)
   for (let at = 0; at < LOOP_BYTES - 4; at += 4) view.setUint32(at, NOP, true)
   view.setUint32(LOOP_BYTES - 4, JUMP_BACK, true)
   const listeners = new Map<MachineEvent, Set<(e: any) => void>>()
@@ -87,7 +137,9 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
   let state: RunState = 'prelaunch', timer: ReturnType<typeof setImmediate> | undefined, traced = false
   let plan: ReadonlyMap<number, 'continue' | 'step'> = new Map()
 
-  const emit = <E extends MachineEvent>(event: E, e: MachineEvents[E]) => { for (const l of [...listeners.get(event) ?? []]) l(e) }
+  const emit = <E extends MachineEvent>(event: E, e: MachineEvents[E]) => {
+    for (const l of [...(listeners.get(event) ?? [])]) l(e)
+  }
   function halt(to: RunState): void {
     clearImmediate(timer)
     if (state === to) return
@@ -108,9 +160,14 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
     h.set(PC, pc)
     h.set(T0, h.get(T0)! + 1n)
     view.setUint32(word - RAM, view.getUint32(word - RAM, true) + 1, true)
-    const watch = [...breakpoints.values()].find(b =>
-      (b.kind === 'write' || b.kind === 'access') && b.at <= BigInt(word) + 3n && BigInt(word) < b.at + BigInt(b.length))
-    if (watch) return { cpu, reason: 'watchpoint', watch: watch.kind as 'write' | 'access', address: BigInt(word) }
+    const watch = [...breakpoints.values()].find(
+      b =>
+        (b.kind === 'write' || b.kind === 'access') &&
+        b.at <= BigInt(word) + 3n &&
+        BigInt(word) < b.at + BigInt(b.length),
+    )
+    if (watch)
+      return { cpu, reason: 'watchpoint', watch: watch.kind as 'write' | 'access', address: BigInt(word) }
     const b = breakpointAt(pc)
     return b ? { cpu, reason: 'breakpoint', hardware: b.kind === 'hardware' } : undefined
   }
@@ -140,9 +197,21 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
   }))
 
   const machine: FakeMachine = {
-    calls, serial, emit, memory,
-    info: { arch: 'riscv64', name: 'test guest', machine: 'virt', cpuModel: 'rv64', accel: 'fake', memoryBytes: RAM_BYTES },
-    get state() { return state },
+    calls,
+    serial,
+    emit,
+    memory,
+    info: {
+      arch: 'riscv64',
+      name: 'test guest',
+      machine: 'virt',
+      cpuModel: 'rv64',
+      accel: 'fake',
+      memoryBytes: RAM_BYTES,
+    },
+    get state() {
+      return state
+    },
     async resume() {
       calls.push('resume')
       if (state !== 'running') await run(new Map(cpus.map(c => [c.index, 'continue' as const])))
@@ -179,7 +248,16 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
     },
     cpus,
     chars: [serial],
-    blocks: [{ device: 'virtio0', file: 'disk.qcow2', format: 'qcow2', readOnly: false, sizeBytes: 1 << 30, attachedTo: 'virtio-blk' }],
+    blocks: [
+      {
+        device: 'virtio0',
+        file: 'disk.qcow2',
+        format: 'qcow2',
+        readOnly: false,
+        sizeBytes: 1 << 30,
+        attachedTo: 'virtio-blk',
+      },
+    ],
     readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
     writePhysical(at, data) {
       const n = within(BigInt(at), data.length)
@@ -234,7 +312,9 @@ export function fakeMachine(options: { cpus?: number; powerButton?: boolean; ser
 }
 
 /** Files in memory; everything else of a host is absent. */
-export function memoryHost(files: Map<string, Uint8Array> = new Map()): Host & { readonly contents: Map<string, Uint8Array> } {
+export function memoryHost(
+  files: Map<string, Uint8Array> = new Map(),
+): Host & { readonly contents: Map<string, Uint8Array> } {
   const find = (path: string): Uint8Array => {
     const found = files.get(path)
     if (!found) throw new VmError('file.notFound', `${path}: no such file`)

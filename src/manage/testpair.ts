@@ -40,15 +40,26 @@ export function peer(label = 'test'): Peer {
 }
 
 /** A host whose standard input and output are `p`. */
-export const hostWith = (p: Peer, tty = true, files?: Map<string, Uint8Array>): Host & { contents: Map<string, Uint8Array> } => ({
+export const hostWith = (
+  p: Peer,
+  tty = true,
+  files?: Map<string, Uint8Array>,
+): Host & { contents: Map<string, Uint8Array> } => ({
   ...memoryHost(files),
   stdio: { inputIsTty: tty, outputIsTty: tty, open: () => p.stream, restore() {}, columns: () => 80 },
 })
 
-export const openOn = (p: Peer, config: Partial<ChardevConfig> = {}, options: { tty?: boolean; quit?: () => void; host?: Host } = {}): Promise<CharDevice> =>
-  openCharDevice({ id: 'serial0', backend: 'stdio', ...config },
+export const openOn = (
+  p: Peer,
+  config: Partial<ChardevConfig> = {},
+  options: { tty?: boolean; quit?: () => void; host?: Host } = {},
+): Promise<CharDevice> =>
+  openCharDevice(
+    { id: 'serial0', backend: 'stdio', ...config },
     { host: options.host ?? hostWith(p, options.tty ?? true), note: () => {}, rawSignals: true },
     { quit: options.quit ?? (() => {}), nowMs: () => 1000 })
 
 /** Lets everything that is under way come to an end. */
-export const settle = async (): Promise<void> => { for (let i = 0; i < 20; i++) await new Promise(r => setImmediate(r)) }
+export const settle = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++) await new Promise(r => setImmediate(r))
+}

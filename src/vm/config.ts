@@ -1,6 +1,6 @@
-// What a machine is made of, as plain data: the library's `createMachine` takes it, and the command line produces it. Names
-// of machines, devices and properties are QEMU's. Nothing here is opened or checked against a catalogue yet; the
-// assembly does that and throws VmError.
+// What a machine is made of, as plain data: the library's `createMachine` takes it, and the command line
+// produces it. Names of machines, devices and properties are QEMU's. Nothing here is opened or checked
+// against a catalogue yet; the assembly does that and throws VmError.
 
 /** Architectures that a machine can have. */
 export type Arch = 'riscv64'
@@ -52,7 +52,8 @@ export type MachineConfig = {
   /** `-nic`: a back end together with the machine's default (or the named) card. */
   readonly nics?: readonly NicConfig[]
   readonly chardevs?: readonly ChardevConfig[]
-  /** `-serial` in order: ids of character devices; null is a port without anything behind it (`none` removes none). */
+  /** `-serial` in order: ids of character devices; null is a port without anything behind it (`none`
+   * removes none). */
   readonly serials?: readonly (string | null)[]
   readonly objects?: readonly ObjectConfig[]
   /** `-global driver.property=value`. */
@@ -80,7 +81,8 @@ export type SmpConfig = {
 }
 
 export type DriveConfig = {
-  /** How it was asked for: a drive makes its own device unless `interface` is 'none'; a blockdev node never does. */
+  /** How it was asked for: a drive makes its own device unless `interface` is 'none'; a blockdev node never
+   * does. */
   readonly kind: 'drive' | 'blockdev'
   readonly id?: string
   /** `if=`: virtio, none, ide, scsi, sd, pflash, mtd, floppy; left out: the machine's default. */
@@ -92,11 +94,16 @@ export type DriveConfig = {
   readonly readOnly?: boolean
   readonly snapshot?: boolean
   readonly media?: 'disk' | 'cdrom'
-  /** Everything else as given (cache, aio, discard, file.locking, driver…; for a blockdev the whole option tree). */
+  /** Everything else as given (cache, aio, discard, file.locking, driver…; for a blockdev the whole option
+   * tree). */
   readonly properties?: PropertyBag
 }
 
-export type DeviceConfig = { readonly driver: string; readonly id?: string; readonly properties?: PropertyBag }
+export type DeviceConfig = {
+  readonly driver: string
+  readonly id?: string
+  readonly properties?: PropertyBag
+}
 
 export type NetdevConfig = { readonly type: string; readonly id: string; readonly properties?: PropertyBag }
 

@@ -1,6 +1,7 @@
-// What management (command line, monitor, QMP, gdb, library) can do with a machine. The assembly implements it; management
-// knows a machine only through this. All calls come from the main thread and never block it: whatever has to wait for
-// another thread returns a promise. `Awaitable` is for answers that may be at hand (state in shared memory) or not.
+// What management (command line, monitor, QMP, gdb, library) can do with a machine. The assembly implements
+// it; management knows a machine only through this. All calls come from the main thread and never block it:
+// whatever has to wait for another thread returns a promise. `Awaitable` is for answers that may be at hand
+// (state in shared memory) or not.
 import type { LogClass } from '../base/log.ts'
 import type { Host } from '../host/host.ts'
 import type { Arch, MachineConfig } from './config.ts'
@@ -20,10 +21,17 @@ export type RunState =
 
 /** Why the machine ended: QMP's ShutdownCause. */
 export type ShutdownCause =
-  | 'guest-shutdown' | 'guest-reset' | 'guest-panic' | 'host-qmp-quit' | 'host-ui' | 'host-signal' | 'host-error'
+  | 'guest-shutdown'
+  | 'guest-reset'
+  | 'guest-panic'
+  | 'host-qmp-quit'
+  | 'host-ui'
+  | 'host-signal'
+  | 'host-error'
 
 export type MachineEvents = {
-  /** The guest switched itself off, or somebody called `quit`. The machine stands still; its resources remain until
+  /** The guest switched itself off, or somebody called `quit`. The machine stands still; its resources
+   * remain until
    * `close`. */
   shutdown: { cause: ShutdownCause; exitCode: number }
   reset: { byGuest: boolean }
@@ -74,7 +82,10 @@ export type MachineControl = {
   restore(chunks: AsyncIterable<Uint8Array>): Promise<void>
 
   /** Text for `info TOPIC`; undefined if this machine has nothing of the kind. */
-  describe(topic: Topic, options?: { cpu?: number; all?: boolean; filter?: string }): Awaitable<string | undefined>
+  describe(
+    topic: Topic,
+    options?: { cpu?: number; all?: boolean; filter?: string },
+  ): Awaitable<string | undefined>
   /** Switches log classes on; all others are off. */
   setLog(classes: readonly LogClass[]): void
   /** Trace events and their state; `setTrace` takes names with `*`, and returns how many matched. */
@@ -96,8 +107,25 @@ export type MachineInfo = {
 }
 
 /** What `describe` can be asked for, by the monitor's names. */
-export const topics = ['registers', 'mem', 'tlb', 'mtree', 'qtree', 'jit', 'irq', 'pic', 'network', 'roms', 'accel', 'opcount',
-  'lines', 'pci', 'usb', 'virtio', 'snapshots'] as const
+export const topics = [
+  'registers',
+  'mem',
+  'tlb',
+  'mtree',
+  'qtree',
+  'jit',
+  'irq',
+  'pic',
+  'network',
+  'roms',
+  'accel',
+  'opcount',
+  'lines',
+  'pci',
+  'usb',
+  'virtio',
+  'snapshots',
+] as const
 export type Topic = (typeof topics)[number]
 
 export type CpuControl = {
@@ -109,7 +137,8 @@ export type CpuControl = {
   pc(): Awaitable<bigint>
 }
 
-/** The host's end of a device's character back end (device/char.ts), with the notifications that the threads around it
+/** The host's end of a device's character back end (device/char.ts), with the notifications that the
+ * threads around it
  * need. Bytes given or taken here are what the guest's driver sees. */
 export type CharEnd = {
   /** The device: `serial0`, or a device's id. */
@@ -176,7 +205,8 @@ export type DebugTarget = {
   /** Undefined: no such register in this configuration. */
   readRegister(cpu: number, register: number): Awaitable<bigint | undefined>
   writeRegister(cpu: number, register: number, value: bigint): Awaitable<boolean>
-  /** Memory as this processor sees it now, without side effects (no MMIO reads, no faults, no accessed bits). Fewer
+  /** Memory as this processor sees it now, without side effects (no MMIO reads, no faults, no accessed
+   * bits). Fewer
    * bytes than asked for where it is not mapped. */
   readMemory(cpu: number, va: bigint, length: number): Awaitable<Uint8Array>
   writeMemory(cpu: number, va: bigint, data: Uint8Array): Awaitable<number>
@@ -186,8 +216,10 @@ export type DebugTarget = {
   setBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoints(): Awaitable<void>
-  /** Runs processors, each freely or by one instruction (which takes no interrupt); those not mentioned stand still.
-   * Resolves when they have started; a `stop` event, then a `debug` event say that one of them stopped, and then all
+  /** Runs processors, each freely or by one instruction (which takes no interrupt); those not mentioned
+   * stand still.
+   * Resolves when they have started; a `stop` event, then a `debug` event say that one of them stopped,
+   * and then all
    * stand still. */
   run(actions: ReadonlyMap<number, 'continue' | 'step'>): Promise<void>
   /** One instruction in the architecture's assembly, and its length in bytes. */
@@ -207,15 +239,22 @@ export type Named = { readonly name: string; readonly description: string }
 /** Names of everything that one architecture's machines are made of, for `help` arguments and for checking. */
 export type Catalogue = {
   readonly arch: Arch
-  readonly machines: readonly (Named & { readonly isDefault?: boolean; readonly properties?: readonly PropertyInfo[] })[]
+  readonly machines: readonly (Named & {
+    readonly isDefault?: boolean
+    readonly properties?: readonly PropertyInfo[]
+  })[]
   readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
   readonly accels: readonly Named[]
-  readonly devices: readonly (Named & { readonly bus?: string; readonly properties: readonly PropertyInfo[] })[]
+  readonly devices: readonly (Named & {
+    readonly bus?: string
+    readonly properties: readonly PropertyInfo[]
+  })[]
 }
 
 /** What vm/machine.ts exports for management. */
 export type Assembly = {
-  /** Makes a machine; it stands still in state 'prelaunch'. Throws VmError, with `where` as a path in the configuration
+  /** Makes a machine; it stands still in state 'prelaunch'. Throws VmError, with `where` as a path in the
+   * configuration
    * (see `blaming` in base/errors.ts). */
   createMachine(config: MachineConfig, host: Host): Promise<MachineControl>
   /** `-machine dumpdtb=FILE`: writes the device tree and makes no machine; false if that was not asked for. */

@@ -1,5 +1,5 @@
-// What a kernel image is for, from its first bytes: ELF's e_machine, or the header of a Linux Image (arch/riscv/Documentation
-// boot-image-header, arch/arm64 booting.rst). Compressed images do not tell.
+// What a kernel image is for, from its first bytes: ELF's e_machine, or the header of a Linux Image
+// (arch/riscv/Documentation boot-image-header, arch/arm64 booting.rst). Compressed images do not tell.
 import type { Arch } from './config.ts'
 
 /** Bytes of the file that `detectImage` looks at. */
@@ -13,14 +13,25 @@ export type ImageKind = {
 }
 
 const elfMachines: { readonly [machine: number]: string } = {
-  2: 'SPARC', 3: 'x86', 4: 'm68k', 8: 'MIPS', 20: 'PowerPC', 21: 'PowerPC 64', 22: 'S/390', 40: 'Arm', 62: 'x86-64', 183: 'AArch64',
-  243: 'RISC-V', 258: 'LoongArch',
+  2: 'SPARC',
+  3: 'x86',
+  4: 'm68k',
+  8: 'MIPS',
+  20: 'PowerPC',
+  21: 'PowerPC 64',
+  22: 'S/390',
+  40: 'Arm',
+  62: 'x86-64',
+  183: 'AArch64',
+  243: 'RISC-V',
+  258: 'LoongArch',
 }
 const RISCV = 243, CLASS64 = 2, BIG_ENDIAN = 2
 
 /** Undefined: neither ELF nor a Linux Image. */
 export function detectImage(header: Uint8Array): ImageKind | undefined {
-  const at = (offset: number, text: string) => [...text].every((c, i) => header[offset + i] === c.charCodeAt(0))
+  const at = (offset: number, text: string) =>
+    [...text].every((c, i) => header[offset + i] === c.charCodeAt(0))
   if (header.length >= 20 && at(0, '\x7fELF')) {
     const big = header[5] === BIG_ENDIAN
     const machine = big ? header[18]! << 8 | header[19]! : header[19]! << 8 | header[18]!

@@ -59,7 +59,10 @@ export const nodeFiles: HostFiles = {
   async open(path, { append }) {
     const info = await stat(path).catch(() => undefined)
     const file = createWriteStream(path, { flags: append || info?.isFIFO() ? 'a' : 'w' })
-    await on(path, () => new Promise<void>((resolve, reject) => file.once('open', () => resolve()).once('error', reject)))
+    await on(
+      path,
+      () => new Promise<void>((resolve, reject) => file.once('open', () => resolve()).once('error', reject)),
+    )
     return streamOf({ label: `file:${path}`, output: file })
   },
 }

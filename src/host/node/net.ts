@@ -7,7 +7,8 @@ import { systemError } from './errno.ts'
 import { duplexStream } from './streams.ts'
 
 const labelOf = (a: NetAddress): string => (a.kind === 'unix' ? `unix:${a.path}` : `tcp:${a.host}:${a.port}`)
-const optionsOf = (a: NetAddress) => (a.kind === 'unix' ? { path: a.path } : { host: a.host || undefined, port: a.port })
+const optionsOf = (a: NetAddress) =>
+  a.kind === 'unix' ? { path: a.path } : { host: a.host || undefined, port: a.port }
 
 function dial(to: NetAddress): Promise<Socket> {
   return new Promise((resolve, reject) => {

@@ -30,7 +30,9 @@ for (const kind of ['tcp', 'unix'] as const)
     let accepted!: (s: ByteStream) => void
     const incoming = new Promise<ByteStream>(resolve => { accepted = resolve })
     const server = await nodeNet.listen(address, s => accepted(s))
-    const client = await nodeNet.connect(kind === 'tcp' ? { kind, host: '127.0.0.1', port: server.port! } : { kind, path: at('s') })
+    const client = await nodeNet.connect(
+      kind === 'tcp' ? { kind, host: '127.0.0.1', port: server.port! } : { kind, path: at('s') },
+    )
     client.write(text('hello'))
     const other = await incoming
     await arrives(other, 'hello') // it waited for a listener
@@ -46,14 +48,25 @@ for (const kind of ['tcp', 'unix'] as const)
 
 test('addresses that cannot be had', async () => {
   const a = await nodeNet.listen({ kind: 'unix', path: at('taken') }, () => {})
-  await assert.rejects(nodeNet.listen({ kind: 'unix', path: at('taken') }, () => {}), { code: 'char.io', message: `unix:${at('taken')}: somebody listens there already` })
+  await assert.rejects(
+    nodeNet.listen({ kind: 'unix', path: at('taken') }, () => {}),
+    { code: 'char.io', message: `unix:${at('taken')}: somebody listens there already` },
+  )
   await a.close()
   writeFileSync(at('plain'), '')
-  await assert.rejects(nodeNet.listen({ kind: 'unix', path: at('plain') }, () => {}), /the file exists and is no socket/)
+  await assert.rejects(
+    nodeNet.listen({ kind: 'unix', path: at('plain') }, () => {}),
+    /the file exists and is no socket/,
+  )
   const t = await nodeNet.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }, () => {})
-  await assert.rejects(nodeNet.listen({ kind: 'tcp', host: '127.0.0.1', port: t.port! }, () => {}), { message: `tcp:127.0.0.1:${t.port}: address in use` })
+  await assert.rejects(
+    nodeNet.listen({ kind: 'tcp', host: '127.0.0.1', port: t.port! }, () => {}),
+    { message: `tcp:127.0.0.1:${t.port}: address in use` },
+  )
   await t.close()
-  await assert.rejects(nodeNet.connect({ kind: 'tcp', host: '127.0.0.1', port: t.port! }), { message: `tcp:127.0.0.1:${t.port}: connection refused` })
+  await assert.rejects(nodeNet.connect({ kind: 'tcp', host: '127.0.0.1', port: t.port! }), {
+    message: `tcp:127.0.0.1:${t.port}: connection refused`,
+  })
   await assert.rejects(nodeNet.connect({ kind: 'unix', path: at('none') }), { code: 'file.notFound' })
 })
 
@@ -68,8 +81,14 @@ test('files: read, write at once or not at all, list, append', async () => {
   assert.deepEqual(await nodeFiles.list(at('nowhere')), [])
   assert.equal(new TextDecoder().decode(await nodeFiles.readStart(at('f'), 3)), 'one')
   assert.equal((await nodeFiles.readStart(at('f'), 100)).length, 6)
-  await assert.rejects(nodeFiles.read(at('g')), { code: 'file.notFound', message: `${at('g')}: no such file` })
-  await assert.rejects(nodeFiles.read(directory), { code: 'file.io', message: `${directory}: is a directory` })
+  await assert.rejects(nodeFiles.read(at('g')), {
+    code: 'file.notFound',
+    message: `${at('g')}: no such file`,
+  })
+  await assert.rejects(nodeFiles.read(directory), {
+    code: 'file.io',
+    message: `${directory}: is a directory`,
+  })
   for (const append of [true, false]) {
     const s = await nodeFiles.open(at('f'), { append })
     s.write(text('!'))
@@ -81,7 +100,9 @@ test('files: read, write at once or not at all, list, append', async () => {
   assert.equal(existsSync(at('f')), false)
 })
 
-test('a pseudo terminal', { skip: spawnSync('script', ['--version']).error ? 'script(1) is not installed' : false }, async () => {
+test('a pseudo terminal', {
+  skip: spawnSync('script', ['--version']).error ? 'script(1) is not installed' : false,
+}, async () => {
   const { stream, path } = await nodePty.open()
   for (let turn = 0; turn < 2; turn++) { // it outlives its users
     const there = await open(path, 'r+')

@@ -1,4 +1,5 @@
-// The terminal's mode on every way out, on a real pseudo terminal that script(1) makes; pipes in place of a terminal.
+// The terminal's mode on every way out, on a real pseudo terminal that script(1) makes; pipes in place of a
+// terminal.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,7 +29,12 @@ const fixture = (options: string, more = '') => `
   ${more}
   say('ready')
 `
-const command = (code: string): string[] => ['--input-type=module', '--disable-warning=ExperimentalWarning', '-e', code]
+const command = (code: string): string[] => [
+  '--input-type=module',
+  '--disable-warning=ExperimentalWarning',
+  '-e',
+  code,
+]
 
 class Program {
   readonly child: ChildProcess
@@ -40,7 +46,10 @@ class Program {
   async until(pattern: RegExp): Promise<void> {
     const limit = Date.now() + 15_000
     while (!pattern.test(this.text)) {
-      assert.ok(Date.now() < limit && this.child.exitCode === null, `${pattern} not in ${JSON.stringify(this.text)}`)
+      assert.ok(
+        Date.now() < limit && this.child.exitCode === null,
+        `${pattern} not in ${JSON.stringify(this.text)}`,
+      )
       await new Promise(resolve => setTimeout(resolve, 20))
     }
   }
@@ -53,11 +62,23 @@ class Program {
 
 /** On a new terminal: the mode before, then node, its status, the mode after. */
 function onTerminal(code: string): Program {
-  const quoted = command(code).map(a => `'${a.replaceAll("'", `'\\''`)}'`).join(' ')
-  return new Program('script', ['-qec', `echo "B=$(stty -g)"; '${process.execPath}' ${quoted}; echo "S=$? A=$(stty -g)"`, '/dev/null'])
+  const quoted = command(code)
+    .map(a => `'${a.replaceAll("'", `'\\''`)}'`)
+    .join(' ')
+  return new Program('script', [
+    '-qec',
+    `echo "B=$(stty -g)"; '${process.execPath}' ${quoted}; echo "S=$? A=$(stty -g)"`,
+    '/dev/null',
+  ])
 }
 
-for (const [name, key, status] of [['closing', 'x', 7], ['exit', 'e', 8], ['an exception', 't', 1], ['SIGTERM', 'k', 143], ['SIGHUP', 'h', 129]] as const)
+for (const [name, key, status] of [
+  ['closing', 'x', 7],
+  ['exit', 'e', 8],
+  ['an exception', 't', 1],
+  ['SIGTERM', 'k', 143],
+  ['SIGHUP', 'h', 129],
+] as const)
   test(`terminal mode is put back: ${name}`, { skip: missing }, async () => {
     const p = onTerminal(fixture('{ raw: true, signals: false }'))
     await p.until(/ready/)
@@ -82,7 +103,15 @@ test('with signals, Ctrl-C ends the program; other keys arrive', { skip: missing
 })
 
 test('pipes: input arrives, its end ends nothing', async () => {
-  const p = new Program(process.execPath, command(fixture('{ raw: true, signals: false }', 'setTimeout(() => { say("still here"); s.close().then(() => process.exit(0)) }, 500)')))
+  const p = new Program(
+    process.execPath,
+    command(
+      fixture(
+        '{ raw: true, signals: false }',
+        'setTimeout(() => { say("still here"); s.close().then(() => process.exit(0)) }, 500)',
+      ),
+    ),
+  )
   p.child.stdin!.end('input')
   assert.equal(await p.ended(), 0)
   assert.match(p.text, /<"input">.*<end>.*still here/s)

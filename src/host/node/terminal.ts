@@ -1,5 +1,6 @@
-// Standard input and output. In raw mode a terminal hands over every key; its mode is put back on every way out that a program can
-// see: return, exit, an exception, and the signals that end it. Output never blocks the thread, however slow the reader is.
+// Standard input and output. In raw mode a terminal hands over every key; its mode is put back on every way
+// out that a program can see: return, exit, an exception, and the signals that end it. Output never blocks
+// the thread, however slow the reader is.
 import { createWriteStream, fstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'

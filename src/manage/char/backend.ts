@@ -14,7 +14,8 @@ export type BackendListeners = {
 export type Backend = {
   label: string
   readonly connected: boolean
-  /** A person types here: what nobody reads is dropped rather than held back, so that Ctrl-a always arrives. */
+  /** A person types here: what nobody reads is dropped rather than held back, so that Ctrl-a always
+   * arrives. */
   readonly interactive: boolean
   /** False: wait for `drain`. Swallowed while nobody is connected. */
   write(bytes: Uint8Array): boolean
@@ -37,12 +38,20 @@ export async function openBackend(
   const p = (config.properties ?? {}) as { [name: string]: any }
   const now = (backend: Backend) => ({ backend, ready: Promise.resolve() })
   const need = <T>(part: T | undefined, what: string): T => {
-    if (part === undefined) throw new VmError('host.unsupported', `${config.backend}: not available here (${what})`)
+    if (part === undefined)
+      throw new VmError('host.unsupported', `${config.backend}: not available here (${what})`)
     return part
   }
   switch (config.backend) {
     case 'null':
-      return now({ label: 'null', connected: false, interactive: false, write: () => true, hold() {}, async close() {} })
+      return now({
+        label: 'null',
+        connected: false,
+        interactive: false,
+        write: () => true,
+        hold() {},
+        async close() {},
+      })
     case 'stdio': {
       const stdio = need(host.stdio, 'no standard input')
       const signals = (p['signal'] as boolean | undefined) ?? !rawSignals
@@ -56,7 +65,9 @@ export async function openBackend(
       return now(fixed(stream, false, to))
     }
     case 'socket':
-      return p['server'] ? server(p, need(host.net, 'no sockets'), note, to) : client(p, need(host.net, 'no sockets'), to)
+      return p['server']
+        ? server(p, need(host.net, 'no sockets'), note, to)
+        : client(p, need(host.net, 'no sockets'), to)
   }
   throw new VmError('char.unknown', `no character device back end '${config.backend}'`)
 }
@@ -88,7 +99,10 @@ export function addressOf(p: { readonly [name: string]: any }): NetAddress {
 
 /** Listens; one client at a time, further ones wait their turn. */
 async function server(
-  p: { [name: string]: any }, net: NonNullable<Host['net']>, note: (line: string) => void, to: BackendListeners,
+  p: { [name: string]: any },
+  net: NonNullable<Host['net']>,
+  note: (line: string) => void,
+  to: BackendListeners,
 ): Promise<{ backend: Backend; ready: Promise<void> }> {
   let current: ByteStream | undefined, held = false
   const waiting: ByteStream[] = []
@@ -172,8 +186,11 @@ async function client(
   return {
     ready: Promise.resolve(),
     backend: {
-      label: address.kind === 'unix' ? `unix:${address.path}` : `tcp:${address.host}:${address.port}`, interactive: false,
-      get connected() { return current !== undefined },
+      label: address.kind === 'unix' ? `unix:${address.path}` : `tcp:${address.host}:${address.port}`,
+      interactive: false,
+      get connected() {
+        return current !== undefined
+      },
       write: bytes => current?.write(bytes) ?? true,
       hold(h) {
         held = h

@@ -6,7 +6,17 @@ import type { FrontEnd } from './device.ts'
 import { connectGuest } from './guest.ts'
 
 function listener(label: string): FrontEnd & { got: string; focused: boolean[] } {
-  const me = { label, got: '', focused: [] as boolean[], data(b: Uint8Array) { me.got += new TextDecoder().decode(b) }, focus(f: boolean) { me.focused.push(f) } }
+  const me = {
+    label,
+    got: '',
+    focused: [] as boolean[],
+    data(b: Uint8Array) {
+      me.got += new TextDecoder().decode(b)
+    },
+    focus(f: boolean) {
+      me.focused.push(f)
+    },
+  }
   return me
 }
 

@@ -1,5 +1,5 @@
-// A character device: one back end, and who uses it. With mux=on several users share it: output of all of them goes out, input
-// goes to one, and Ctrl-a is the key to everything else.
+// A character device: one back end, and who uses it. With mux=on several users share it: output of all of
+// them goes out, input goes to one, and Ctrl-a is the key to everything else.
 import type { ByteStream } from '../../host/host.ts'
 import type { ChardevConfig } from '../../vm/config.ts'
 import { type BackendContext, openBackend } from './backend.ts'
@@ -40,8 +40,13 @@ export type CharDevice = {
 const CTRL_A = 0x01
 
 const keys: { readonly [key: string]: string } = {
-  h: 'this help', x: 'end the program', s: 'write disk data back (with -snapshot)', t: 'time stamps on console lines',
-  b: 'send a break', c: 'next of console and monitor', 'Ctrl-a': 'send Ctrl-a',
+  h: 'this help',
+  x: 'end the program',
+  s: 'write disk data back (with -snapshot)',
+  t: 'time stamps on console lines',
+  b: 'send a break',
+  c: 'next of console and monitor',
+  'Ctrl-a': 'send Ctrl-a',
 }
 const encoder = new TextEncoder()
 
@@ -104,7 +109,9 @@ export async function openCharDevice(
       }
       case 'b': {
         const user = users[focused]
-        return user?.sendBreak ? user.sendBreak() : say(`not implemented: break for ${user?.label ?? 'nobody'}`)
+        return user?.sendBreak
+          ? user.sendBreak()
+          : say(`not implemented: break for ${user?.label ?? 'nobody'}`)
       }
       case 't':
         stamps.on = !stamps.on
@@ -114,13 +121,16 @@ export async function openCharDevice(
         return say('not implemented: writing disk data back')
       case 'h':
       case '?':
-        for (const [k, does] of Object.entries(keys)) say(`${k === 'Ctrl-a' ? 'Ctrl-a Ctrl-a' : `Ctrl-a ${k}`}${' '.repeat(10 - k.length)}${does}`)
+        for (const [k, does] of Object.entries(keys))
+          say(`${k === 'Ctrl-a' ? 'Ctrl-a Ctrl-a' : `Ctrl-a ${k}`}${' '.repeat(10 - k.length)}${does}`)
     }
   }
 
   const say = (line: string): void => void backend.write(encoder.encode(`\r\n${line}\r\n`))
   /** Only the one who gets the input can have it held back. */
-  const regulate = (): void => { if (!backend.interactive) backend.hold(users[focused] !== undefined && held.has(users[focused]!)) }
+  const regulate = (): void => {
+    if (!backend.interactive) backend.hold(users[focused] !== undefined && held.has(users[focused]!))
+  }
 
   function stamped(bytes: Uint8Array): Uint8Array {
     const out: number[] = []

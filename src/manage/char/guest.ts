@@ -1,5 +1,6 @@
-// A device of the guest as the user of a character device: output is taken while the other side is quick enough (otherwise the ring
-// in shared memory fills, and the guest's UART is busy); input waits here until the guest has room.
+// A device of the guest as the user of a character device: output is taken while the other side is quick
+// enough (otherwise the ring in shared memory fills, and the guest's UART is busy); input waits here until
+// the guest has room.
 import type { CharEnd } from '../../vm/control.ts'
 import type { CharDevice, FrontEnd, Link } from './device.ts'
 

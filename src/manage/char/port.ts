@@ -1,5 +1,5 @@
-// A character device of the guest for a program that uses the library: text and bytes in, bytes out as events or as a web
-// stream. Nothing is lost before somebody listens: the guest's output waits in its ring.
+// A character device of the guest for a program that uses the library: text and bytes in, bytes out as events
+// or as a web stream. Nothing is lost before somebody listens: the guest's output waits in its ring.
 import type { CharEnd } from '../../vm/control.ts'
 
 export type SerialPort = {
@@ -9,7 +9,8 @@ export type SerialPort = {
   write(input: string | Uint8Array): Promise<void>
   /** Calls back with what the guest sends; the result ends that. */
   onData(listener: (bytes: Uint8Array) => void): () => void
-  /** Waits until the guest's output matches; resolves with everything up to and including the match, and the next call looks
+  /** Waits until the guest's output matches; resolves with everything up to and including the match, and
+   * the next call looks
    * behind it. */
   until(pattern: RegExp | string): Promise<string>
   /** The guest's output as a web stream, which holds the guest back when nobody reads. One at a time. */
@@ -26,7 +27,8 @@ export function serialPort(end: CharEnd): SerialPort & { close(): void } {
   let text = '', giving = false
   let stream: ReadableStreamDefaultController<Uint8Array> | undefined
 
-  const wanted = (): boolean => listeners.size > 0 || waits.length > 0 || (stream !== undefined && (stream.desiredSize ?? 0) > 0)
+  const wanted = (): boolean =>
+    listeners.size > 0 || waits.length > 0 || (stream !== undefined && (stream.desiredSize ?? 0) > 0)
 
   function takeOutput(): void {
     if (!wanted()) return
@@ -42,7 +44,10 @@ export function serialPort(end: CharEnd): SerialPort & { close(): void } {
     for (let wait; (wait = waits[0]); waits.shift()) {
       const found = typeof wait.pattern === 'string' ? text.indexOf(wait.pattern) : text.search(wait.pattern)
       if (found < 0) return
-      const length = typeof wait.pattern === 'string' ? wait.pattern.length : text.slice(found).match(wait.pattern)![0].length
+      const length =
+        typeof wait.pattern === 'string'
+          ? wait.pattern.length
+          : text.slice(found).match(wait.pattern)![0].length
       wait.resolve(text.slice(0, found + length))
       text = text.slice(found + length)
     }
@@ -92,7 +97,8 @@ export function serialPort(end: CharEnd): SerialPort & { close(): void } {
       end.connect(false)
       stream?.close()
       stream = undefined
-      for (const w of waits.splice(0)) w.reject(new Error(`the machine has ended; its last output was ${JSON.stringify(text.slice(-200))}`))
+      for (const w of waits.splice(0))
+        w.reject(new Error(`the machine has ended; its last output was ${JSON.stringify(text.slice(-200))}`))
       for (const i of input.splice(0)) i.done()
     },
   }

@@ -1,5 +1,5 @@
-// Collects what the options say and turns it into an Invocation: defaults for serial port and monitor, and the checks that need
-// more than one option.
+// Collects what the options say and turns it into an Invocation: defaults for serial port and monitor, and
+// the checks that need more than one option.
 import { VmError } from '../../base/errors.ts'
 import type { DriveConfig, MachineConfig } from '../../vm/config.ts'
 import type { HelpTopic, Invocation, ManagementConfig, MonitorConfig } from '../invocation.ts'
@@ -10,14 +10,24 @@ import { usage } from './values.ts'
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] | undefined ? E[] : T[K] }
 
 /** Lists of the configuration to which options append. */
-type List = 'drives' | 'devices' | 'netdevs' | 'nics' | 'chardevs' | 'objects' | 'globals' | 'fwCfg' | 'accels'
+type List =
+  | 'drives'
+  | 'devices'
+  | 'netdevs'
+  | 'nics'
+  | 'chardevs'
+  | 'objects'
+  | 'globals'
+  | 'fwCfg'
+  | 'accels'
 
 export type Builder = {
   readonly config: Mutable<MachineConfig>
   readonly management: Mutable<ManagementConfig>
   nographic: boolean
   noDefaults: boolean
-  /** Whether output goes to somebody who reads along: then a machine without a window talks to the terminal. */
+  /** Whether output goes to somebody who reads along: then a machine without a window talks to the
+   * terminal. */
   readonly interactive: boolean
   /** Sets a single value; the option is its origin. */
   set<K extends keyof MachineConfig>(key: K, value: NonNullable<MachineConfig[K]>): void
@@ -94,7 +104,8 @@ export function builder(interactive: boolean): Builder {
     },
   }
 
-  /** A machine without a window talks to the terminal, if there is one; otherwise its serial port is unconnected. */
+  /** A machine without a window talks to the terminal, if there is one; otherwise its serial port is
+   * unconnected. */
   function defaults(): void {
     management.nographic = b.nographic
     b.current = b.nographic ? '-nographic' : 'the default serial port'
@@ -121,7 +132,11 @@ export function builder(interactive: boolean): Builder {
 }
 
 /** References between the parts, and names used twice. */
-function checkIds(config: MachineConfig, management: ManagementConfig, origins: ReadonlyMap<string, string>): void {
+function checkIds(
+  config: MachineConfig,
+  management: ManagementConfig,
+  origins: ReadonlyMap<string, string>,
+): void {
   const fail = (where: string, message: string, hint?: string): never => {
     throw new VmError('cli.usage', message, { where, ...(hint !== undefined && { hint }) })
   }
@@ -133,7 +148,10 @@ function checkIds(config: MachineConfig, management: ManagementConfig, origins: 
         fail(`${list}[${i}]`, `'${item.id}' is not a name`, 'a letter, then letters, digits, and . _ -')
       const first = seen.get(item.id)
       if (first !== undefined)
-        fail(`${list}[${i}]`, `the name '${item.id}' is taken by ${origins.get(`${list}[${first}]`) ?? 'another one'}`)
+        fail(
+          `${list}[${i}]`,
+          `the name '${item.id}' is taken by ${origins.get(`${list}[${first}]`) ?? 'another one'}`,
+        )
       seen.set(item.id, i)
     })
   }
@@ -149,8 +167,12 @@ function checkIds(config: MachineConfig, management: ManagementConfig, origins: 
     if (typeof chardev === 'string') need(`devices[${i}]`, chardev)
   })
   checkUsers(config, management, fail)
-  const onStdio = [...chardevs.entries()].filter(([, c]) => c.backend === 'stdio').map(([i]) => `chardevs[${i}]`)
-  management.gdb.forEach((g, i) => { if (g.backend === 'stdio') onStdio.push(`gdb[${i}]`) })
+  const onStdio = [...chardevs.entries()]
+    .filter(([, c]) => c.backend === 'stdio')
+    .map(([i]) => `chardevs[${i}]`)
+  management.gdb.forEach((g, i) => {
+    if (g.backend === 'stdio') onStdio.push(`gdb[${i}]`)
+  })
   if (onStdio.length > 1)
     fail(onStdio[1]!, `standard input and output are taken by ${origins.get(onStdio[0]!) ?? 'another one'}`,
       'share them with mon:stdio or -chardev stdio,mux=on')
@@ -158,13 +180,16 @@ function checkIds(config: MachineConfig, management: ManagementConfig, origins: 
 
 /** Only a character device with mux=on has several users. */
 function checkUsers(
-  config: MachineConfig, management: ManagementConfig, fail: (where: string, message: string, hint?: string) => never,
+  config: MachineConfig,
+  management: ManagementConfig,
+  fail: (where: string, message: string, hint?: string) => never,
 ): void {
   const users = new Map<string, string>()
   const use = (id: string | null, where: string) => {
     if (id === null) return
     const c = config.chardevs?.find(x => x.id === id)
-    if (users.has(id) && !c?.mux) fail(where, `character device '${id}' has a user already`, 'mux=on lets several share it')
+    if (users.has(id) && !c?.mux)
+      fail(where, `character device '${id}' has a user already`, 'mux=on lets several share it')
     users.set(id, where)
   }
   config.serials?.forEach((id, i) => use(id, `serials[${i}]`))

@@ -1,5 +1,5 @@
-// Character devices on the command line: -chardev's key=value form, and the older `file:x`, `unix:x,server=on` form that -serial,
-// -monitor, -qmp and -gdb take.
+// Character devices on the command line: -chardev's key=value form, and the older `file:x`,
+// `unix:x,server=on` form that -serial, -monitor, -qmp and -gdb take.
 import type { ChardevConfig, PropertyBag } from '../../vm/config.ts'
 import { suggest } from './nearest.ts'
 import { file, flag, ignored, type Keys, missing, number, parseValues, usage } from './values.ts'
@@ -21,26 +21,58 @@ export const backends: { readonly [name: string]: Backend } = {
   },
   file: {
     help: 'writes output to a file',
-    keys: { path: file('the file'), append: flag('adds to it'), 'input-path': missing('a file to read input from') },
+    keys: {
+      path: file('the file'),
+      append: flag('adds to it'),
+      'input-path': missing('a file to read input from'),
+    },
   },
-  pty: { help: 'a new pseudo terminal; its name is printed', keys: { path: file('a symbolic link to make to it') } },
+  pty: {
+    help: 'a new pseudo terminal; its name is printed',
+    keys: { path: file('a symbolic link to make to it') },
+  },
   socket: {
     help: 'a TCP or Unix socket',
     keys: {
-      path: file('Unix socket'), host: { type: 'text', help: 'TCP host' }, port: { type: 'text', help: 'TCP port' },
+      path: file('Unix socket'),
+      host: { type: 'text', help: 'TCP host' },
+      port: { type: 'text', help: 'TCP port' },
       server: flag('waits for a connection instead of making one'),
       wait: flag('the machine starts when somebody has connected'),
       reconnect: number('seconds between attempts to connect again; 0: none'),
       'reconnect-ms': number('the same in milliseconds'),
-      nodelay: ignored(flag('always on')), delay: ignored(flag('always off')),
-      ipv4: ignored(flag('either is taken')), ipv6: ignored(flag('either is taken')),
-      telnet: missing('telnet negotiation'), websocket: missing('WebSocket framing'), to: missing('a range of ports'),
-      fd: missing('an open file descriptor'), 'tls-creds': missing('TLS'), abstract: missing('abstract Unix sockets'),
+      nodelay: ignored(flag('always on')),
+      delay: ignored(flag('always off')),
+      ipv4: ignored(flag('either is taken')),
+      ipv6: ignored(flag('either is taken')),
+      telnet: missing('telnet negotiation'),
+      websocket: missing('WebSocket framing'),
+      to: missing('a range of ports'),
+      fd: missing('an open file descriptor'),
+      'tls-creds': missing('TLS'),
+      abstract: missing('abstract Unix sockets'),
     },
   },
 }
-const unavailable = ['udp', 'vc', 'ringbuf', 'pipe', 'console', 'serial', 'parallel', 'msmouse', 'braille', 'testdev',
-  'spicevmc', 'spiceport', 'dbus', 'hub', 'wctablet', 'telnet', 'websocket']
+const unavailable = [
+  'udp',
+  'vc',
+  'ringbuf',
+  'pipe',
+  'console',
+  'serial',
+  'parallel',
+  'msmouse',
+  'braille',
+  'testdev',
+  'spicevmc',
+  'spiceport',
+  'dbus',
+  'hub',
+  'wctablet',
+  'telnet',
+  'websocket',
+]
 
 /** `-chardev socket,id=c0,path=x,server=on`. */
 export function parseChardev(line: string): ChardevConfig {
@@ -58,7 +90,10 @@ export function chardev(id: string, backend: string, properties: PropertyBag): C
   const known = Object.hasOwn(backends, backend) ? backends[backend]! : undefined
   if (!known) {
     if (unavailable.includes(backend)) throw usage(`not implemented: character device back end '${backend}'`)
-    throw usage(`no character device back end '${backend}'`, suggest(backend, Object.keys(backends), '-chardev help'))
+    throw usage(
+      `no character device back end '${backend}'`,
+      suggest(backend, Object.keys(backends), '-chardev help'),
+    )
   }
   const { mux, ...values } = parseValues(JSON.stringify(properties), { ...common, ...known.keys }).values as
     { mux?: boolean } & PropertyBag
@@ -68,9 +103,11 @@ export function chardev(id: string, backend: string, properties: PropertyBag): C
 }
 
 function checkSocket(p: PropertyBag): void {
-  if ((p['path'] === undefined) === (p['port'] === undefined)) throw usage('socket: either path=FILE or host=,port= is needed')
+  if ((p['path'] === undefined) === (p['port'] === undefined))
+    throw usage('socket: either path=FILE or host=,port= is needed')
   const port = p['port'] as string | undefined
-  if (port !== undefined && !(/^\d+$/.test(port) && Number(port) < 65536)) throw usage(`socket: port '${port}' is not a port number`)
+  if (port !== undefined && !(/^\d+$/.test(port) && Number(port) < 65536))
+    throw usage(`socket: port '${port}' is not a port number`)
   if (p['wait'] !== undefined && !p['server']) throw usage('socket: wait is for server=on')
 }
 
@@ -80,7 +117,8 @@ export type LegacyChar =
   | { readonly kind: 'ref'; readonly id: string }
   | { readonly kind: 'new'; readonly config: ChardevConfig; readonly withMonitor: boolean }
 
-/** `stdio`, `mon:stdio`, `file:x`, `tcp:host:port,server=on`, `unix:x`, `chardev:id`, `null`, `pty`, `none`. */
+/** `stdio`, `mon:stdio`, `file:x`, `tcp:host:port,server=on`, `unix:x`, `chardev:id`, `null`, `pty`,
+ * `none`. */
 export function parseLegacyChar(line: string, id: string): LegacyChar {
   if (line === 'none') return { kind: 'none' }
   if (line.startsWith('mon:')) {
@@ -109,21 +147,30 @@ export function parseLegacyChar(line: string, id: string): LegacyChar {
   const name = m?.[1] ?? /^[a-z]+/.exec(line)?.[0] ?? line
   if (unavailable.includes(name)) throw usage(`not implemented: character device '${name}'`)
   if (line.startsWith('/dev/')) throw usage(`not implemented: host device ${line}`)
-  throw usage(`no character device '${line}'`, suggest(name, ['stdio', 'mon:stdio', 'file:', 'pty', 'null', 'none', 'unix:', 'tcp:', 'chardev:']))
+  throw usage(
+    `no character device '${line}'`,
+    suggest(name, ['stdio', 'mon:stdio', 'file:', 'pty', 'null', 'none', 'unix:', 'tcp:', 'chardev:']),
+  )
 }
 
 function cut(line: string): [string, string | undefined] {
   const comma = /(?<!,),(?!,)/.exec(line)?.index ?? -1
-  return comma < 0 ? [line.replaceAll(',,', ','), undefined] : [line.slice(0, comma).replaceAll(',,', ','), line.slice(comma + 1)]
+  return comma < 0
+    ? [line.replaceAll(',,', ','), undefined]
+    : [line.slice(0, comma).replaceAll(',,', ','), line.slice(comma + 1)]
 }
 
-const properties = (line: string | undefined): PropertyBag => (line ? parseValues(line, {}, { open: true }).rest : {})
+const properties = (line: string | undefined): PropertyBag =>
+  line ? parseValues(line, {}, { open: true }).rest : {}
 
-/** Where gdb connects to, as -gdb and `gdbserver` take it. It connects to us unless somebody says otherwise. */
+/** Where gdb connects to, as -gdb and `gdbserver` take it. It connects to us unless somebody says
+ * otherwise. */
 export function gdbChardev(where: string, id: string): ChardevConfig {
   if (/^\d+$/.test(where)) return chardev(id, 'socket', { port: where, server: true, wait: false })
-  const implied = /^(tcp|unix):/.test(where) && !/,server\b/.test(where) ? `${where},server=on,wait=off` : where
+  const implied =
+    /^(tcp|unix):/.test(where) && !/,server\b/.test(where) ? `${where},server=on,wait=off` : where
   const made = parseLegacyChar(implied, id)
-  if (made.kind !== 'new' || made.withMonitor) throw usage(`'${where}' is not for gdb`, 'tcp::1234, unix:PATH or stdio')
+  if (made.kind !== 'new' || made.withMonitor)
+    throw usage(`'${where}' is not for gdb`, 'tcp::1234, unix:PATH or stdio')
   return made.config
 }

@@ -1,5 +1,6 @@
-// Checks a configuration against what an architecture has: names of machines, processors, accelerators, devices and their
-// properties, and the properties' types. Whatever needs more (a file, an address) is the assembly's to check.
+// Checks a configuration against what an architecture has: names of machines, processors, accelerators,
+// devices and their properties, and the properties' types. Whatever needs more (a file, an address) is the
+// assembly's to check.
 import { VmError, type VmErrorCode } from '../../base/errors.ts'
 import type { MachineConfig, PropertyBag, PropertyValue } from '../../vm/config.ts'
 import type { Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
@@ -12,9 +13,12 @@ const everyDevice = ['id', 'bus', 'addr', 'bootindex', 'romfile', 'rombar', 'mul
 export function checkConfig(config: MachineConfig, catalogue: Catalogue): void {
   if (config.machine) {
     const m = find(config.machine.type, catalogue.machines, 'machine', '-machine help', 'machine')
-    if (m.properties) checkProperties(config.machine.properties, m.properties, `machine '${m.name}'`, 'machine')
+    if (m.properties)
+      checkProperties(config.machine.properties, m.properties, `machine '${m.name}'`, 'machine')
   }
-  config.accels?.forEach((a, i) => find(a.name, catalogue.accels, 'accelerator', '-accel help', `accels[${i}]`))
+  config.accels?.forEach((a, i) =>
+    find(a.name, catalogue.accels, 'accelerator', '-accel help', `accels[${i}]`),
+  )
   if (config.cpu) {
     const c = find(config.cpu.model, catalogue.cpus, 'processor model', '-cpu help', 'cpu')
     if (c.properties) checkProperties(config.cpu.properties, c.properties, `processor '${c.name}'`, 'cpu')
@@ -26,7 +30,13 @@ export function checkConfig(config: MachineConfig, catalogue: Catalogue): void {
   config.globals?.forEach((g, i) => {
     const where = `globals[${i}]`
     const device = find(g.driver, catalogue.devices, 'device', '-device help', where)
-    checkProperties({ [g.property]: g.value }, device.properties, `device '${device.name}'`, where, everyDevice)
+    checkProperties(
+      { [g.property]: g.value },
+      device.properties,
+      `device '${device.name}'`,
+      where,
+      everyDevice,
+    )
   })
   checkReferences(config)
 }
@@ -35,34 +45,67 @@ const codes: { readonly [what: string]: VmErrorCode } = {
   machine: 'machine.unknown', device: 'board.unknownDevice', accelerator: 'accel.unavailable',
 }
 
-function find<T extends Named>(name: string, all: readonly T[], what: string, listedBy: string, where: string): T {
+function find<T extends Named>(
+  name: string,
+  all: readonly T[],
+  what: string,
+  listedBy: string,
+  where: string,
+): T {
   const found = all.find(x => x.name === name)
   if (found) return found
-  throw new VmError(codes[what] ?? 'cli.usage', `no ${what} '${name}'`, { where, hint: suggest(name, all.map(x => x.name), listedBy) })
+  throw new VmError(codes[what] ?? 'cli.usage', `no ${what} '${name}'`, {
+    where,
+    hint: suggest(
+      name,
+      all.map(x => x.name),
+      listedBy,
+    ),
+  })
 }
 
 function checkProperties(
-  given: PropertyBag | undefined, known: readonly PropertyInfo[], owner: string, where: string, also: readonly string[] = [],
+  given: PropertyBag | undefined,
+  known: readonly PropertyInfo[],
+  owner: string,
+  where: string,
+  also: readonly string[] = [],
 ): void {
   for (const [name, value] of Object.entries(given ?? {})) {
     const spec = known.find(p => p.name === name)
     if (spec) checkValue(name, value, spec, where)
     else if (!also.includes(name))
-      throw new VmError('device.badProperty', `${owner} has no property '${name}'`, { where, hint: suggest(name, known.map(p => p.name)) })
+      throw new VmError('device.badProperty', `${owner} has no property '${name}'`, {
+        where,
+        hint: suggest(
+          name,
+          known.map(p => p.name),
+        ),
+      })
   }
 }
 
-const wanted = { number: 'a whole number', u64: 'a whole number', size: 'a size such as 64k or 1G', flag: 'on or off', text: 'a text' } as const
+const wanted = {
+  number: 'a whole number',
+  u64: 'a whole number',
+  size: 'a size such as 64k or 1G',
+  flag: 'on or off',
+  text: 'a text',
+} as const
 
 function checkValue(name: string, value: PropertyValue, { type }: PropertyInfo, where: string): void {
   const fine = {
-    number: () => (typeof value === 'string' ? parseNumber(value) !== undefined : Number.isSafeInteger(value)),
-    u64: () => typeof value === 'bigint' || (typeof value === 'string' ? /^(0x[0-9a-f]+|\d+)$/i.test(value) : Number.isSafeInteger(value)),
+    number: () =>
+      typeof value === 'string' ? parseNumber(value) !== undefined : Number.isSafeInteger(value),
+    u64: () =>
+      typeof value === 'bigint' ||
+      (typeof value === 'string' ? /^(0x[0-9a-f]+|\d+)$/i.test(value) : Number.isSafeInteger(value)),
     size: () => (typeof value === 'string' ? parseSize(value) !== undefined : Number.isSafeInteger(value)),
     flag: () => typeof value === 'boolean' || (typeof value === 'string' && parseFlag(value) !== undefined),
     text: () => typeof value === 'string',
   }[type]()
-  if (!fine) throw new VmError('device.badProperty', `${name}=${String(value)} is not ${wanted[type]}`, { where })
+  if (!fine)
+    throw new VmError('device.badProperty', `${name}=${String(value)} is not ${wanted[type]}`, { where })
 }
 
 /** Devices name drives and networks that must exist, and have one user each. */
@@ -76,8 +119,10 @@ function checkReferences(config: MachineConfig): void {
     config.devices?.forEach((d, i) => {
       const id = d.properties?.[property]
       if (typeof id !== 'string') return
-      const where = `devices[${i}]`, known = ids.filter(x => x !== undefined)
-      if (!known.includes(id)) throw new VmError('cli.usage', `no ${what} '${id}'`, { where, hint: suggest(id, known) })
+      const where = `devices[${i}]`,
+        known = ids.filter(x => x !== undefined)
+      if (!known.includes(id))
+        throw new VmError('cli.usage', `no ${what} '${id}'`, { where, hint: suggest(id, known) })
       if (users.has(id)) throw new VmError('cli.usage', `${what} '${id}' has a user already`, { where })
       users.add(id)
     })

@@ -4,12 +4,14 @@ import type { HelpTopic } from '../invocation.ts'
 import { versionText } from '../management.ts'
 import { backends } from './chardevs.ts'
 import { suggest } from './nearest.ts'
-import { logItems, type Option, options, sections } from './options.ts'
+import { logItems } from './option-keys.ts'
+import { type Option, options, sections } from './options.ts'
 import { type Keys, usage } from './values.ts'
 
 export const versionLine = (): string => `Typevisor version ${versionText}\n`
 
-const flagsOf = (o: Option): string => `-${[o.name, ...(o.aliases ?? [])].join(', -')}${o.arg === undefined ? '' : ` ${o.arg}`}`
+const flagsOf = (o: Option): string =>
+  `-${[o.name, ...(o.aliases ?? [])].join(', -')}${o.arg === undefined ? '' : ` ${o.arg}`}`
 
 export function optionsHelp(program: string): string {
   let out = `${versionLine()}usage: ${program} [options] [disk image]\n`
@@ -28,7 +30,12 @@ const named = (list: readonly Named[]): string => {
   return list.map(x => `${x.name.padEnd(width)}${x.description}\n`).join('')
 }
 const properties = (list: readonly PropertyInfo[]): string =>
-  list.map(p => `  ${p.name}=<${p.type}>  ${p.description}${p.initial === undefined ? '' : ` (default: ${p.initial})`}\n`).join('')
+  list
+    .map(
+      p =>
+        `  ${p.name}=<${p.type}>  ${p.description}${p.initial === undefined ? '' : ` (default: ${p.initial})`}\n`,
+    )
+    .join('')
 
 /** The answer to `-OPTION help`; for devices and machines, `name` asks for properties. */
 export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string): string {
@@ -39,42 +46,71 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
   }
   switch (topic) {
     case 'machine':
-      return name === undefined ? `Supported machines are:\n${named(catalogue.machines.map(m => ({
-        ...m, description: `${m.description}${m.isDefault ? ' (default)' : ''}`,
-      })))}` : `Options of machine ${name}:\n${properties(one(catalogue.machines, 'machine').properties ?? [])}`
-    case 'cpu': return `Available CPUs:\n${named(catalogue.cpus)}`
-    case 'accel': return `Accelerators supported:\n${named(catalogue.accels)}`
+      return name === undefined
+        ? `Supported machines are:\n${named(
+            catalogue.machines.map(m => ({
+              ...m,
+              description: `${m.description}${m.isDefault ? ' (default)' : ''}`,
+            })),
+          )}`
+        : `Options of machine ${name}:\n${properties(one(catalogue.machines, 'machine').properties ?? [])}`
+    case 'cpu':
+      return `Available CPUs:\n${named(catalogue.cpus)}`
+    case 'accel':
+      return `Accelerators supported:\n${named(catalogue.accels)}`
     case 'device':
-      if (name !== undefined) return `${name} options:\n${properties(one(catalogue.devices, 'device').properties)}`
-      return catalogue.devices.map(d => `name "${d.name}"${d.bus ? `, bus ${d.bus}` : ''}, desc "${d.description}"\n`).sort().join('')
-    case 'chardev': return `Available chardev backend types:\n${named(Object.entries(backends).map(([n, b]) => ({ name: n, description: b.help })))}`
-    case 'netdev': return 'Available netdev backend types:\nuser\nsocket\nstream\ntap\n'
-    case 'object': return 'filter-dump\nrng-builtin\nrng-random\n'
-    case 'display': return 'Available display backend types:\nnone\n'
-    case 'log': return `Log items (comma separated):\n${named(logItems.map(l => ({ name: l.name, description: l.help })))}`
-    case 'trace': return 'info trace-events on the monitor lists trace events\n'
-    case 'options': case 'version': return versionLine()
+      if (name !== undefined)
+        return `${name} options:\n${properties(one(catalogue.devices, 'device').properties)}`
+      return catalogue.devices
+        .map(d => `name "${d.name}"${d.bus ? `, bus ${d.bus}` : ''}, desc "${d.description}"\n`)
+        .sort()
+        .join('')
+    case 'chardev':
+      return `Available chardev backend types:\n${named(Object.entries(backends).map(([n, b]) => ({ name: n, description: b.help })))}`
+    case 'netdev':
+      return 'Available netdev backend types:\nuser\nsocket\nstream\ntap\n'
+    case 'object':
+      return 'filter-dump\nrng-builtin\nrng-random\n'
+    case 'display':
+      return 'Available display backend types:\nnone\n'
+    case 'log':
+      return `Log items (comma separated):\n${named(logItems.map(l => ({ name: l.name, description: l.help })))}`
+    case 'trace':
+      return 'info trace-events on the monitor lists trace events\n'
+    case 'options':
+    case 'version':
+      return versionLine()
   }
 }
 
 /** docs/options.md. */
 export function optionsMarkdown(): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|')
-  const keysOf = (keys: Keys): string => Object.entries(keys).map(([name, k]) =>
-    `\`${name}\`${k.missing ? ' (not implemented)' : k.ignored ? ' (no effect)' : k.help ? `: ${k.help}` : ''}`).join('; ')
-  let out = '# Command-line options\n\nMade by `npm run generate` from the table in `src/manage/cli/options.ts`. Names and meaning are QEMU\'s.\n'
-    + 'In a `KEY=VALUE` list a comma within a value is doubled; sizes take k, M, G, T; `-OPTION help` lists what a name can be.\n'
+  const keysOf = (keys: Keys): string =>
+    Object.entries(keys)
+      .map(
+        ([name, k]) =>
+          `\`${name}\`${k.missing ? ' (not implemented)' : k.ignored ? ' (no effect)' : k.help ? `: ${k.help}` : ''}`,
+      )
+      .join('; ')
+  let out =
+    "# Command-line options\n\nMade by `npm run generate` from the table in `src/manage/cli/options.ts`. Names and meaning are QEMU's.\n" +
+    'In a `KEY=VALUE` list a comma within a value is doubled; sizes take k, M, G, T; `-OPTION help` lists what a name can be.\n'
   for (const section of sections) {
     out += `\n## ${section}\n\n| option | what it does |\n|---|---|\n`
     for (const o of options.filter(each => each.section === section)) {
-      const status = o.status === 'missing' ? '**not implemented**: ' : o.status === 'ignored' ? 'no effect: ' : ''
+      const status =
+        o.status === 'missing' ? '**not implemented**: ' : o.status === 'ignored' ? 'no effect: ' : ''
       const keys = o.keys ? `<br>${keysOf(o.keys)}` : ''
       out += `| \`${cell(flagsOf(o))}\` | ${status}${cell(o.help)}${cell(keys)} |\n`
     }
   }
-  out += '\n## Character back ends\n\nFor `-chardev`, and in the shorter form for `-serial`, `-monitor`, `-qmp` and `-gdb`.\n\n| back end | what it does | keys |\n|---|---|---|\n'
-  for (const [name, b] of Object.entries(backends)) out += `| \`${name}\` | ${b.help} | ${cell(keysOf(b.keys))} |\n`
-  out += '\n## Without `-nographic` and `-serial`\n\nThere is no window. If standard output is a terminal, the serial port and the monitor share it as with\n'
-    + '`-serial mon:stdio`; otherwise the serial port is unconnected.\n'
+  out +=
+    '\n## Character back ends\n\nFor `-chardev`, and in the shorter form for `-serial`, `-monitor`, `-qmp` and `-gdb`.\n\n| back end | what it does | keys |\n|---|---|---|\n'
+  for (const [name, b] of Object.entries(backends))
+    out += `| \`${name}\` | ${b.help} | ${cell(keysOf(b.keys))} |\n`
+  out +=
+    '\n## Without `-nographic` and `-serial`\n\nThere is no window. If standard output is a terminal, the serial port and the monitor share it as with\n' +
+    '`-serial mon:stdio`; otherwise the serial port is unconnected.\n'
   return out
 }

@@ -12,7 +12,9 @@ export function nearest(typed: string, names: Iterable<string>): string | undefi
 
 /** Edits (insert, delete, replace, swap neighbours) from one text to another. */
 export function distance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)))
+  const rows = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : i)),
+  )
   for (let i = 1; i <= a.length; i++)
     for (let j = 1; j <= b.length; j++) {
       const row = rows[i]!, above = rows[i - 1]!
@@ -23,7 +25,8 @@ export function distance(a: string, b: string): number {
   return rows[a.length]![b.length]!
 }
 
-/** The hint of an error about an unknown name: the nearest one, or all if they are few, or where they are listed. */
+/** The hint of an error about an unknown name: the nearest one, or all if they are few, or where they are
+ * listed. */
 export function suggest(typed: string, names: readonly string[], listedBy?: string): string {
   const best = nearest(typed, names)
   if (best !== undefined) return `did you mean '${best}'?`

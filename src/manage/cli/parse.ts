@@ -7,9 +7,12 @@ import { suggest } from './nearest.ts'
 import { options, type Option } from './options.ts'
 import { usage } from './values.ts'
 
-const byName = new Map<string, Option>(options.flatMap(o => [o.name, ...(o.aliases ?? [])].map(n => [n, o] as const)))
+const byName = new Map<string, Option>(
+  options.flatMap(o => [o.name, ...(o.aliases ?? [])].map(n => [n, o] as const)),
+)
 
-/** Throws VmError whose `where` is the text of the option at fault. `interactive`: output goes to a terminal. */
+/** Throws VmError whose `where` is the text of the option at fault. `interactive`: output goes to a
+ * terminal. */
 export function parseArguments(argv: readonly string[], program: string, interactive = false): Invocation {
   const b = builder(interactive)
   const arch = archOfProgram(program)
@@ -23,7 +26,11 @@ export function parseArguments(argv: readonly string[], program: string, interac
         continue
       }
       const option = byName.get(word.replace(/^--?/, ''))
-      if (!option) throw usage('no such option', suggest(word.replace(/^-*/, ''), [...byName.keys()], '-help').replace(/'(.+)'/, "'-$1'"))
+      if (!option)
+        throw usage(
+          'no such option',
+          suggest(word.replace(/^-*/, ''), [...byName.keys()], '-help').replace(/'(.+)'/, "'-$1'"),
+        )
       let value = ''
       if (option.arg !== undefined) {
         if (i + 1 >= argv.length) throw usage('needs an argument', `${word} ${option.arg}`)
@@ -36,7 +43,8 @@ export function parseArguments(argv: readonly string[], program: string, interac
     b.current = ''
     return b.finish()
   } catch (error) {
-    if (error instanceof VmError) error.where = error.where === undefined ? b.current : b.origins.get(error.where) ?? error.where
+    if (error instanceof VmError)
+      error.where = error.where === undefined ? b.current : (b.origins.get(error.where) ?? error.where)
     throw error
   }
 }
@@ -48,7 +56,11 @@ export function archOfProgram(program: string): Arch | undefined {
 }
 
 /** The one line that the user sees: `PROGRAM: -drive file=x: no such file; hint`. */
-export function errorLine(program: string, error: VmError, origins: ReadonlyMap<string, string> = new Map()): string {
+export function errorLine(
+  program: string,
+  error: VmError,
+  origins: ReadonlyMap<string, string> = new Map(),
+): string {
   const where = error.where === undefined ? '' : `${origins.get(error.where) ?? error.where}: `
   const hint = error.hint === undefined ? '' : `; ${error.hint}`
   return `${program}: ${where}${error.message}${hint}`.replace(/\s*\n\s*/g, ' ')

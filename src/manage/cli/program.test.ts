@@ -1,4 +1,5 @@
-// The program as a process of its own, on a real terminal, pipes and sockets; only the machine is one for tests.
+// The program as a process of its own, on a real terminal, pipes and sockets; only the machine is one for
+// tests.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -45,19 +46,27 @@ class Program {
     this.child.stderr!.on('data', b => { this.err += b })
   }
   async until(pattern: RegExp): Promise<void> {
-    for (const limit = Date.now() + 15_000; !pattern.test(this.out); await new Promise(r => setTimeout(r, 20)))
+    for (
+      const limit = Date.now() + 15_000;
+      !pattern.test(this.out);
+      await new Promise(r => setTimeout(r, 20))
+    )
       assert.ok(Date.now() < limit, `${pattern} not in ${JSON.stringify(this.out + this.err)}`)
   }
   send(text: string): void { this.child.stdin!.write(text) }
   ended(): Promise<number | null> {
-    return this.child.exitCode !== null ? Promise.resolve(this.child.exitCode) : new Promise(resolve => this.child.once('exit', resolve))
+    return this.child.exitCode !== null
+      ? Promise.resolve(this.child.exitCode)
+      : new Promise(resolve => this.child.once('exit', resolve))
   }
 }
 
 async function dial(path: string): Promise<Socket & { got: string; until(p: RegExp): Promise<void> }> {
   for (let turn = 0; ; turn++) {
     const s = connect({ path }) as Awaited<ReturnType<typeof dial>>
-    const ok = await new Promise<boolean>(resolve => s.once('connect', () => resolve(true)).once('error', () => resolve(false)))
+    const ok = await new Promise<boolean>(resolve =>
+      s.once('connect', () => resolve(true)).once('error', () => resolve(false)),
+    )
     if (!ok) {
       assert.ok(turn < 200, `nobody listens at ${path}`)
       await new Promise(r => setTimeout(r, 50))
@@ -73,7 +82,9 @@ async function dial(path: string): Promise<Socket & { got: string; until(p: RegE
   }
 }
 
-test('on a terminal: keys go to the guest, Ctrl-a c to the monitor, Ctrl-a x ends it and leaves the terminal as it was', { skip: missing }, async () => {
+test('on a terminal: keys go to the guest, Ctrl-a c to the monitor, Ctrl-a x ends it and leaves the terminal as it was', {
+  skip: missing,
+}, async () => {
   const p = new Program(['-nographic'], true)
   await p.until(/hello/)
   p.send('a\x03')
@@ -128,8 +139,14 @@ test('QMP over a Unix socket that the machine waits for; two clients one after t
 })
 
 test('the serial port on a socket, the monitor on another', async () => {
-  const serial = join(directory, 's'), monitor = join(directory, 'm')
-  const p = new Program(['-serial', `unix:${serial},server,wait`, '-monitor', `unix:${monitor},server,nowait`])
+  const serial = join(directory, 's'),
+    monitor = join(directory, 'm')
+  const p = new Program([
+    '-serial',
+    `unix:${serial},server,wait`,
+    '-monitor',
+    `unix:${monitor},server,nowait`,
+  ])
   const s = await dial(serial)
   await s.until(/hello/)
   s.write('echo')
@@ -148,7 +165,10 @@ test('a second one on the same socket is told so', async () => {
   const m = await dial(path)
   const second = new Program(['-monitor', `unix:${path},server,nowait`])
   assert.equal(await second.ended(), 1)
-  assert.equal(second.err, `typevisor-system-riscv64: -monitor unix:${path},server,nowait: unix:${path}: somebody listens there already\n`)
+  assert.equal(
+    second.err,
+    `typevisor-system-riscv64: -monitor unix:${path},server,nowait: unix:${path}: somebody listens there already\n`,
+  )
   m.write('q\n')
   assert.equal(await p.ended(), 0)
 })

@@ -11,13 +11,36 @@ import { run } from './run.ts'
 
 const catalogue: Catalogue = {
   arch: 'riscv64',
-  machines: [{ name: 'virt', description: 'RISC-V VirtIO board', isDefault: true,
-    properties: [{ name: 'aia', type: 'text', description: 'interrupt architecture' }] }, { name: 'none', description: 'empty machine' }],
-  cpus: [{ name: 'rv64', description: 'generic', properties: [{ name: 'v', type: 'flag', description: 'vectors', initial: 'off' }] }],
+  machines: [
+    {
+      name: 'virt',
+      description: 'RISC-V VirtIO board',
+      isDefault: true,
+      properties: [{ name: 'aia', type: 'text', description: 'interrupt architecture' }],
+    },
+    { name: 'none', description: 'empty machine' },
+  ],
+  cpus: [
+    {
+      name: 'rv64',
+      description: 'generic',
+      properties: [{ name: 'v', type: 'flag', description: 'vectors', initial: 'off' }],
+    },
+  ],
   accels: [{ name: 'jit', description: 'recompiler' }],
-  devices: [{ name: 'virtio-blk-device', description: 'disk', bus: 'virtio-bus', properties: [
-    { name: 'drive', type: 'text', description: 'drive' }, { name: 'queues', type: 'number', description: 'number of queues', initial: '1' },
-    { name: 'logical_block_size', type: 'size', description: 'size' }, { name: 'packed', type: 'flag', description: 'packed rings' }] }],
+  devices: [
+    {
+      name: 'virtio-blk-device',
+      description: 'disk',
+      bus: 'virtio-bus',
+      properties: [
+        { name: 'drive', type: 'text', description: 'drive' },
+        { name: 'queues', type: 'number', description: 'number of queues', initial: '1' },
+        { name: 'logical_block_size', type: 'size', description: 'size' },
+        { name: 'packed', type: 'flag', description: 'packed rings' },
+      ],
+    },
+  ],
 }
 
 type Bench = {
@@ -31,14 +54,23 @@ type Bench = {
   run(...argv: string[]): Promise<number>
 }
 
-function bench(options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void } = {}): Bench {
-  const p = peer('stdio'), machine = fakeMachine({ serial: fakeSerial(), powerButton: true })
-  const errors: string[] = [], output: string[] = [], signals = new Map<string, () => void>(), files = new Map<string, Uint8Array>()
+function bench(
+  options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void } = {},
+): Bench {
+  const p = peer('stdio'),
+    machine = fakeMachine({ serial: fakeSerial(), powerButton: true })
+  const errors: string[] = [],
+    output: string[] = [],
+    signals = new Map<string, () => void>(),
+    files = new Map<string, Uint8Array>()
   let config: MachineConfig | undefined
   const host: Host = {
     ...hostWith(p, options.tty ?? true, files),
     process: {
-      pid: 42, writeError: line => void errors.push(line), writeOutput: text => void output.push(text), exit() {},
+      pid: 42,
+      writeError: line => void errors.push(line),
+      writeOutput: text => void output.push(text),
+      exit() {},
       onSignal(name, listener) {
         signals.set(name, listener)
         return () => void signals.delete(name)
@@ -54,8 +86,17 @@ function bench(options: { program?: string; tty?: boolean; create?: (config: Mac
     dumpDeviceTree: async () => false,
     catalogue: () => catalogue,
   }
-  return { p, machine, errors, output, signals, files, config: () => config,
-    run: (...argv) => run(argv, options.program ?? 'typevisor-system-riscv64', { host, assembly, nowMs: () => 0 }) }
+  return {
+    p,
+    machine,
+    errors,
+    output,
+    signals,
+    files,
+    config: () => config,
+    run: (...argv) =>
+      run(argv, options.program ?? 'typevisor-system-riscv64', { host, assembly, nowMs: () => 0 }),
+  }
 }
 
 test('-nographic: the guest prints and reads, Ctrl-a c is the monitor, Ctrl-a x the end', async () => {
@@ -165,7 +206,10 @@ test('-d and -trace; ports that there are not', async () => {
   b.signals.get('SIGINT')!()
   await status
   for (const [argv, line] of [
-    [['-trace', 'nope*'], "-trace nope*: no trace event 'nope*'; info trace-events on the monitor lists them"],
+    [
+      ['-trace', 'nope*'],
+      "-trace nope*: no trace event 'nope*'; info trace-events on the monitor lists them",
+    ],
     [['-serial', 'null', '-serial', 'null'], '-serial null: this machine has no serial port 1'],
   ] as const) {
     const c = bench()
@@ -200,13 +244,17 @@ test('help', async () => {
   assert.match(await help('-cpu', 'help'), /rv64/)
   assert.match(await help('-accel', 'help'), /jit/)
   assert.match(await help('-device', 'help'), /name "virtio-blk-device", bus virtio-bus, desc "disk"/)
-  assert.match(await help('-device', 'virtio-blk-device,help'), /queues=<number> {2}number of queues \(default: 1\)/)
+  assert.match(
+    await help('-device', 'virtio-blk-device,help'),
+    /queues=<number> {2}number of queues \(default: 1\)/,
+  )
   assert.match(await help('-chardev', 'help'), /socket/)
   assert.match(await help('-d', 'help'), /guest_errors/)
 })
 
 test('the architecture: from the program, -arch, or the kernel', async () => {
-  const elf = (machine: number, cls = 2) => Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, cls, 1, 1, ...new Array(11).fill(0), machine, 0)
+  const elf = (machine: number, cls = 2) =>
+    Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, cls, 1, 1, ...new Array(11).fill(0), machine, 0)
   const b = bench({ program: 'typevisor' })
   b.files.set('vmlinux', elf(243))
   const status = b.run('-kernel', 'vmlinux')
@@ -221,11 +269,23 @@ test('the architecture: from the program, -arch, or the kernel', async () => {
     assert.equal(await c.run(...argv), 1)
     return c.errors.join('\n')
   }
-  assert.equal(await mistake(undefined), 'typevisor: which architecture?; -arch riscv64, or the program typevisor-system-riscv64')
+  assert.equal(
+    await mistake(undefined),
+    'typevisor: which architecture?; -arch riscv64, or the program typevisor-system-riscv64',
+  )
   assert.equal(await mistake(undefined, '-kernel', 'k'), 'typevisor: -kernel k: k: no such file')
-  assert.equal(await mistake(elf(62), '-kernel', 'k'), 'typevisor: -kernel k: a kernel for x86-64; not implemented: that architecture')
-  assert.equal(await mistake(elf(243, 1), '-kernel', 'k'), 'typevisor: -kernel k: a kernel for 32-bit RISC-V; not implemented: that architecture')
-  assert.equal(await mistake(new Uint8Array(100), '-kernel', 'k'), 'typevisor: -kernel k: does not say which architecture it is for; -arch riscv64')
+  assert.equal(
+    await mistake(elf(62), '-kernel', 'k'),
+    'typevisor: -kernel k: a kernel for x86-64; not implemented: that architecture',
+  )
+  assert.equal(
+    await mistake(elf(243, 1), '-kernel', 'k'),
+    'typevisor: -kernel k: a kernel for 32-bit RISC-V; not implemented: that architecture',
+  )
+  assert.equal(
+    await mistake(new Uint8Array(100), '-kernel', 'k'),
+    'typevisor: -kernel k: does not say which architecture it is for; -arch riscv64',
+  )
 })
 
 test('mistakes that the catalogue finds, and those of the assembly', async () => {
@@ -237,29 +297,59 @@ test('mistakes that the catalogue finds, and those of the assembly', async () =>
     return b.errors[0]!.replace('typevisor-system-riscv64: ', '')
   }
   assert.equal(await mistake(['-M', 'vurt']), "-M vurt: no machine 'vurt'; did you mean 'virt'?")
-  assert.equal(await mistake(['-M', 'virt,iommu=on']), "-M virt,iommu=on: machine 'virt' has no property 'iommu'; one of: aia")
+  assert.equal(
+    await mistake(['-M', 'virt,iommu=on']),
+    "-M virt,iommu=on: machine 'virt' has no property 'iommu'; one of: aia",
+  )
   assert.equal(await mistake(['-cpu', 'rv32']), "-cpu rv32: no processor model 'rv32'; one of: rv64")
   assert.equal(await mistake(['-cpu', 'rv64,v=2']), '-cpu rv64,v=2: v=2 is not on or off')
   assert.equal(await mistake(['-accel', 'kvm']), "-accel kvm: no accelerator 'kvm'; one of: jit")
-  assert.equal(await mistake(['-device', 'virtio-blk-devise']), "-device virtio-blk-devise: no device 'virtio-blk-devise'; did you mean 'virtio-blk-device'?")
+  assert.equal(
+    await mistake(['-device', 'virtio-blk-devise']),
+    "-device virtio-blk-devise: no device 'virtio-blk-devise'; did you mean 'virtio-blk-device'?",
+  )
   const dev = (p: string) => ['-device', `virtio-blk-device,${p}`]
-  assert.equal(await mistake(dev('queue=1')), "-device virtio-blk-device,queue=1: device 'virtio-blk-device' has no property 'queue'; did you mean 'queues'?")
-  assert.equal(await mistake(dev('queues=two')), '-device virtio-blk-device,queues=two: queues=two is not a whole number')
-  assert.equal(await mistake(dev('packed=2')), '-device virtio-blk-device,packed=2: packed=2 is not on or off')
-  assert.equal(await mistake(dev('logical_block_size=big')), '-device virtio-blk-device,logical_block_size=big: logical_block_size=big is not a size such as 64k or 1G')
-  assert.equal(await mistake(dev('drive=d')), "-device virtio-blk-device,drive=d: no drive 'd'; there are none")
-  assert.equal(await mistake(['-drive', 'file=x,if=none,id=d', ...dev('drive=d'), ...dev('drive=d')]),
-    "-device virtio-blk-device,drive=d: drive 'd' has a user already")
-  assert.equal(await mistake(['-global', 'virtio-blk-device.x=1']),
-    "-global virtio-blk-device.x=1: device 'virtio-blk-device' has no property 'x'; one of: drive, queues, logical_block_size, packed")
-  assert.equal(await mistake(['-drive', 'file=x,format=qcow2'], () => {
-    throw new VmError('block.badMagic', 'x: not a qcow2 image', { where: 'drives[0]', hint: 'format=raw?' })
-  }), '-drive file=x,format=qcow2: x: not a qcow2 image; format=raw?')
+  assert.equal(
+    await mistake(dev('queue=1')),
+    "-device virtio-blk-device,queue=1: device 'virtio-blk-device' has no property 'queue'; did you mean 'queues'?",
+  )
+  assert.equal(
+    await mistake(dev('queues=two')),
+    '-device virtio-blk-device,queues=two: queues=two is not a whole number',
+  )
+  assert.equal(
+    await mistake(dev('packed=2')),
+    '-device virtio-blk-device,packed=2: packed=2 is not on or off',
+  )
+  assert.equal(
+    await mistake(dev('logical_block_size=big')),
+    '-device virtio-blk-device,logical_block_size=big: logical_block_size=big is not a size such as 64k or 1G',
+  )
+  assert.equal(
+    await mistake(dev('drive=d')),
+    "-device virtio-blk-device,drive=d: no drive 'd'; there are none",
+  )
+  assert.equal(
+    await mistake(['-drive', 'file=x,if=none,id=d', ...dev('drive=d'), ...dev('drive=d')]),
+    "-device virtio-blk-device,drive=d: drive 'd' has a user already",
+  )
+  assert.equal(
+    await mistake(['-global', 'virtio-blk-device.x=1']),
+    "-global virtio-blk-device.x=1: device 'virtio-blk-device' has no property 'x'; one of: drive, queues, logical_block_size, packed",
+  )
+  assert.equal(
+    await mistake(['-drive', 'file=x,format=qcow2'], () => {
+      throw new VmError('block.badMagic', 'x: not a qcow2 image', { where: 'drives[0]', hint: 'format=raw?' })
+    }),
+    '-drive file=x,format=qcow2: x: not a qcow2 image; format=raw?',
+  )
 })
 
 test('a character device that cannot be opened ends the run before the machine starts', async () => {
   const b = bench()
   assert.equal(await b.run('-serial', 'unix:/x,server'), 1)
-  assert.deepEqual(b.errors, ['typevisor-system-riscv64: -serial unix:/x,server: socket: not available here (no sockets)'])
+  assert.deepEqual(b.errors, [
+    'typevisor-system-riscv64: -serial unix:/x,server: socket: not available here (no sockets)',
+  ])
   assert.deepEqual(b.machine.calls, ['close'])
 })

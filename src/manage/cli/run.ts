@@ -1,5 +1,5 @@
-// One run of the program from its arguments to its exit status. Host and assembly are handed in, so that tests can run it with
-// a machine of their own.
+// One run of the program from its arguments to its exit status. Host and assembly are handed in, so that
+// tests can run it with a machine of their own.
 import { blaming, VmError } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { Arch, MachineConfig } from '../../vm/config.ts'
@@ -82,7 +82,9 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     note(`internal error: ${message}`)
     if (!manage.noShutdown) quit('host-error')
   })
-  const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name => host.process?.onSignal(name, () => quit('host-signal')))
+  const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name =>
+    host.process?.onSignal(name, () => quit('host-signal')),
+  )
 
   try {
     session = await openSession(machine, config, manage, host, { note, quit, nowMs })
@@ -100,7 +102,13 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
   return status
 }
 
-async function start(machine: MachineControl, { management }: Invocation, session: Session, host: Host, end: Promise<number>): Promise<void> {
+async function start(
+  machine: MachineControl,
+  { management }: Invocation,
+  session: Session,
+  host: Host,
+  end: Promise<number>,
+): Promise<void> {
   if (management.loadvm !== undefined) {
     const name = management.loadvm
     await blaming(`-loadvm ${name}`, () => loadSnapshot(machine, host, name))
@@ -114,16 +122,27 @@ async function start(machine: MachineControl, { management }: Invocation, sessio
 /** From the program's name or -arch; otherwise from the kernel. */
 export async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
   if (arch !== undefined) return arch
-  if (kernel === undefined) throw usage('which architecture?', '-arch riscv64, or the program typevisor-system-riscv64')
-  const header = typeof kernel === 'string' ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES)) : kernel
+  if (kernel === undefined)
+    throw usage('which architecture?', '-arch riscv64, or the program typevisor-system-riscv64')
+  const header =
+    typeof kernel === 'string'
+      ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES))
+      : kernel
   const kind = detectImage(header)
   if (kind?.arch) return kind.arch
-  throw new VmError('loader.badImage', kind ? `a kernel for ${kind.machine}` : 'does not say which architecture it is for', {
-    where: 'kernel', hint: kind ? 'not implemented: that architecture' : '-arch riscv64',
-  })
+  throw new VmError(
+    'loader.badImage',
+    kind ? `a kernel for ${kind.machine}` : 'does not say which architecture it is for',
+    {
+      where: 'kernel',
+      hint: kind ? 'not implemented: that architecture' : '-arch riscv64',
+    },
+  )
 }
 
 async function writePid(host: Host, path: string): Promise<void> {
-  async function* line(): AsyncIterable<Uint8Array> { yield new TextEncoder().encode(`${host.process!.pid}\n`) }
+  async function* line(): AsyncIterable<Uint8Array> {
+    yield new TextEncoder().encode(`${host.process!.pid}\n`)
+  }
   await blaming(`-pidfile ${path}`, () => host.files.writeChunks(path, line()))
 }

@@ -1,5 +1,5 @@
-// Values as the command line, the monitor and QMP take them: key=value lists, and the types that a key can have. A set of keys is
-// data; from it come the parser, its result's type, the messages and the help text.
+// Values as the command line, the monitor and QMP take them: key=value lists, and the types that a key can
+// have. A set of keys is data; from it come the parser, its result's type, the messages and the help text.
 import { VmError } from '../../base/errors.ts'
 import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
 import { suggest } from './nearest.ts'
@@ -25,9 +25,16 @@ export const text = (help: string): Key<string> => ({ type: 'text', help })
 export const file = (help: string): Key<string> => ({ type: 'file', help })
 export const flag = (help: string): Key<boolean> => ({ type: 'flag', help })
 export const number = (help: string): Key<number> => ({ type: 'number', help })
-export const size = (help: string, defaultUnit = ''): Key<number> => ({ type: 'size', help, as: t => parseSize(t, defaultUnit) })
-export const choice = <const C extends readonly string[]>(choices: C, help: string): Key<C[number]> =>
-  ({ type: 'choice', choices, help })
+export const size = (help: string, defaultUnit = ''): Key<number> => ({
+  type: 'size',
+  help,
+  as: t => parseSize(t, defaultUnit),
+})
+export const choice = <const C extends readonly string[]>(choices: C, help: string): Key<C[number]> => ({
+  type: 'choice',
+  choices,
+  help,
+})
 export const many = (key: Key<string>): Key<readonly string[]> => ({ ...key, many: true }) as Key<any>
 export const ignored = <T>(key: Key<T>): Key<T> => ({ ...key, ignored: true })
 export const missing = (help: string): Key<never> => ({ type: 'text', help, missing: true })
@@ -35,7 +42,8 @@ export const missing = (help: string): Key<never> => ({ type: 'text', help, miss
 export type Pair = { readonly key: string; readonly value: string }
 
 /**
- * Splits `a=1,b,,c=x` (a doubled comma is a comma). The first item without `=` is the value of `implied`; a later one
+ * Splits `a=1,b,,c=x` (a doubled comma is a comma). The first item without `=` is the value of `implied`;
+ * a later one
  * switches its key on, or off if it is called `noKEY`.
  */
 export function splitPairs(line: string, implied?: string): Pair[] {
@@ -82,8 +90,9 @@ export function parseValues<K extends Keys>(
   for (const { key, value } of pairs) {
     const spec = Object.hasOwn(keys, key) ? keys[key]! : undefined
     if (!spec) {
-      if (!options.open) throw usage(`no parameter '${key}'`, suggest(key, Object.keys(keys), options.listedBy))
-      rest[key] = Object.hasOwn(rest, key) ? [rest[key]!, value].flat() as PropertyValue : value
+      if (!options.open)
+        throw usage(`no parameter '${key}'`, suggest(key, Object.keys(keys), options.listedBy))
+      rest[key] = Object.hasOwn(rest, key) ? ([rest[key]!, value].flat() as PropertyValue) : value
       continue
     }
     if (spec.missing) throw usage(`not implemented: ${key}`)
@@ -101,7 +110,8 @@ function parseJson(line: string): PropertyBag {
   } catch (cause) {
     throw new VmError('cli.usage', `malformed JSON: ${(cause as Error).message}`, { cause })
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw usage('a JSON object is needed')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw usage('a JSON object is needed')
   return value as PropertyBag
 }
 
@@ -115,7 +125,10 @@ export function convertKey(name: string, key: Key, value: PropertyValue): unknow
     if (v !== undefined) return v
   }
   const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
-  throw usage(`${name}=${shown} is not ${wanted(key)}`, key.choices ? suggest(String(value), key.choices) : undefined)
+  throw usage(
+    `${name}=${shown} is not ${wanted(key)}`,
+    key.choices ? suggest(String(value), key.choices) : undefined,
+  )
 }
 
 function fromText(key: Key, value: string): unknown {

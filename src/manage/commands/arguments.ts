@@ -22,10 +22,18 @@ export type Argument = {
   readonly choices?: readonly string[]
 }
 export type Arguments = { readonly [name: string]: Argument }
-type ArgumentValue<A extends Argument> =
-  A['type'] extends 'integer' ? bigint : A['type'] extends 'switch' ? boolean : A['type'] extends 'list' ? readonly string[] : string
-export type ArgumentValues<A extends Arguments> =
-  { readonly [N in keyof A]: A[N] extends { optional: true } | { type: 'switch' } ? ArgumentValue<A[N]> | undefined : ArgumentValue<A[N]> }
+type ArgumentValue<A extends Argument> = A['type'] extends 'integer'
+  ? bigint
+  : A['type'] extends 'switch'
+    ? boolean
+    : A['type'] extends 'list'
+      ? readonly string[]
+      : string
+export type ArgumentValues<A extends Arguments> = {
+  readonly [N in keyof A]: A[N] extends { optional: true } | { type: 'switch' }
+    ? ArgumentValue<A[N]> | undefined
+    : ArgumentValue<A[N]>
+}
 
 export const badArgument = (message: string, hint?: string): VmError =>
   new VmError('cli.usage', message, hint === undefined ? {} : { hint })
@@ -33,7 +41,14 @@ export const badArgument = (message: string, hint?: string): VmError =>
 /** `memsave ADDRESS SIZE FILE`, as help shows it. */
 export function syntaxOf(name: string, args: Arguments): string {
   const parts = Object.entries(args).map(([n, a]) => {
-    const shown = a.type === 'switch' ? `-${n[0]}` : a.type === 'format' ? '/FMT' : a.choices ? a.choices.join('|') : n.toUpperCase()
+    const shown =
+      a.type === 'switch'
+        ? `-${n[0]}`
+        : a.type === 'format'
+          ? '/FMT'
+          : a.choices
+            ? a.choices.join('|')
+            : n.toUpperCase()
     return a.optional || a.type === 'switch' || a.type === 'format' ? `[${shown}]` : shown
   })
   const slash = parts[0] === '[/FMT]' ? parts.shift() : ''
@@ -57,7 +72,11 @@ export function cutWord(line: string): [word: string, rest: string] {
 }
 
 /** Reads `line` (what follows the command) by position. */
-export async function parseLine(line: string, args: Arguments, scope: Scope): Promise<{ [name: string]: unknown }> {
+export async function parseLine(
+  line: string,
+  args: Arguments,
+  scope: Scope,
+): Promise<{ [name: string]: unknown }> {
   const values: { [name: string]: unknown } = {}
   let rest = line
   for (const [name, arg] of Object.entries(args)) {
@@ -98,13 +117,20 @@ export async function parseLine(line: string, args: Arguments, scope: Scope): Pr
 function checked(name: string, arg: Argument, word: string): string {
   if (!arg.choices || arg.choices.includes(word)) return word
   const best = nearest(word, arg.choices)
-  throw badArgument(`${name}: '${word}' is none of ${arg.choices.join(', ')}`, best ? `did you mean '${best}'?` : undefined)
+  throw badArgument(
+    `${name}: '${word}' is none of ${arg.choices.join(', ')}`,
+    best ? `did you mean '${best}'?` : undefined,
+  )
 }
 
 /** Reads QMP's `arguments` object by name. */
-export function parseObject(given: { readonly [name: string]: unknown }, args: Arguments): { [name: string]: unknown } {
+export function parseObject(
+  given: { readonly [name: string]: unknown },
+  args: Arguments,
+): { [name: string]: unknown } {
   const values: { [name: string]: unknown } = {}
-  for (const name of Object.keys(given)) if (!Object.hasOwn(args, name)) throw badArgument(`Parameter '${name}' is unexpected`)
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(args, name)) throw badArgument(`Parameter '${name}' is unexpected`)
   for (const [name, arg] of Object.entries(args)) {
     const value = given[name]
     if (value === undefined) {

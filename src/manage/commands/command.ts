@@ -1,5 +1,5 @@
-// One row is one operation: its name on the monitor and in QMP, its arguments, what it does, and how the monitor shows the
-// result. Help texts, completion and `query-commands` come from the rows.
+// One row is one operation: its name on the monitor and in QMP, its arguments, what it does, and how the
+// monitor shows the result. Help texts, completion and `query-commands` come from the rows.
 import type { Awaitable, ShutdownCause } from '../../vm/control.ts'
 import type { Management } from '../management.ts'
 import type { Arguments, ArgumentValues } from './arguments.ts'

@@ -1,6 +1,6 @@
 // Logging, tracing and gdb.
 import { nearest } from '../cli/nearest.ts'
-import { logItems } from '../cli/options.ts'
+import { logItems } from '../cli/option-keys.ts'
 import { badArgument } from './arguments.ts'
 import { command } from './command.ts'
 
@@ -31,10 +31,15 @@ export const debugCommands = [
     run: (ctx, { filename }) => ctx.setLogFile(filename),
   }),
   command({
-    hmp: ['trace-event'], help: 'switches trace events on or off',
-    args: { name: { type: 'word', help: 'a name with *' }, option: { type: 'word', help: '', choices: ['on', 'off'] } },
+    hmp: ['trace-event'],
+    help: 'switches trace events on or off',
+    args: {
+      name: { type: 'word', help: 'a name with *' },
+      option: { type: 'word', help: '', choices: ['on', 'off'] },
+    },
     run({ machine }, { name, option }) {
-      if (machine.setTrace(name, option === 'on') === 0) throw badArgument(`no trace event '${name}'`, 'info trace-events lists them')
+      if (machine.setTrace(name, option === 'on') === 0)
+        throw badArgument(`no trace event '${name}'`, 'info trace-events lists them')
     },
   }),
 ]

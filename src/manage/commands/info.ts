@@ -71,12 +71,24 @@ export const infoCommands = [
     text: ({ enabled }) => `kvm support: ${enabled ? 'enabled' : 'disabled'}\n`,
   }),
   command({
-    hmp: ['info cpus'], qmp: 'query-cpus-fast', help: 'processors and their threads', args: {},
-    run: ({ machine }) => machine.cpus.map(c => ({
-      'cpu-index': c.index, 'qom-path': `/machine/cpu[${c.index}]`, 'thread-id': c.threadId ?? 0, target: machine.info.arch,
-    })),
-    text: (cpus, ctx) => lines(cpus.map((c, i) =>
-      `${i === ctx.cpu ? '*' : ' '} CPU #${i}:${c['thread-id'] ? ` thread_id=${c['thread-id']}` : ''} (${ctx.machine.cpus[i]!.state})`)),
+    hmp: ['info cpus'],
+    qmp: 'query-cpus-fast',
+    help: 'processors and their threads',
+    args: {},
+    run: ({ machine }) =>
+      machine.cpus.map(c => ({
+        'cpu-index': c.index,
+        'qom-path': `/machine/cpu[${c.index}]`,
+        'thread-id': c.threadId ?? 0,
+        target: machine.info.arch,
+      })),
+    text: (cpus, ctx) =>
+      lines(
+        cpus.map(
+          (c, i) =>
+            `${i === ctx.cpu ? '*' : ' '} CPU #${i}:${c['thread-id'] ? ` thread_id=${c['thread-id']}` : ''} (${ctx.machine.cpus[i]!.state})`,
+        ),
+      ),
   }),
   command({
     hmp: ['info registers'], help: 'registers of the current processor, or (-a) of all', args: all,
@@ -85,7 +97,10 @@ export const infoCommands = [
       let out = ''
       for (const cpu of which) {
         const own = await ctx.machine.describe('registers', { cpu })
-        out += own === undefined ? `\nCPU#${cpu}\n${await registerLines({ machine: ctx.machine, cpu })}` : ended(own)
+        out +=
+          own === undefined
+            ? `\nCPU#${cpu}\n${await registerLines({ machine: ctx.machine, cpu })}`
+            : ended(own)
       }
       return out
     },
@@ -106,8 +121,12 @@ export const infoCommands = [
     ])),
   }),
   command({
-    hmp: ['info chardev'], qmp: 'query-chardev', help: 'character devices', args: {},
-    run: ({ chars }) => chars.map(c => ({ label: c.config.id, filename: c.label, 'frontend-open': c.frontEnds.length > 0 })),
+    hmp: ['info chardev'],
+    qmp: 'query-chardev',
+    help: 'character devices',
+    args: {},
+    run: ({ chars }) =>
+      chars.map(c => ({ label: c.config.id, filename: c.label, 'frontend-open': c.frontEnds.length > 0 })),
     text: chars => lines(chars.map(c => `${c.label}: filename=${c.filename}`)),
   }),
   command({
@@ -121,22 +140,42 @@ export const infoCommands = [
     hmp: ['info trace-events'], help: 'trace events and whether they are on',
     args: { name: { type: 'word', help: 'a name with *', optional: true } },
     run: ({ machine }, { name }) => {
-      const pattern = new RegExp(`^${(name ?? '*').replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`)
-      return lines(machine.traceEvents().filter(e => pattern.test(e.name)).map(e => `${e.name} : state ${e.enabled ? 1 : 0}`))
+      const pattern = new RegExp(
+        `^${(name ?? '*').replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`,
+      )
+      return lines(
+        machine
+          .traceEvents()
+          .filter(e => pattern.test(e.name))
+          .map(e => `${e.name} : state ${e.enabled ? 1 : 0}`),
+      )
     },
   }),
   ...described.map(({ topic, help }) => command({
     hmp: [`info ${topic}`], help, args: {}, run: ctx => describe(ctx, topic),
   })),
   command({
-    qmp: 'query-machines', help: 'the machine that runs', args: {},
-    run: ({ machine }) => [{
-      name: machine.info.machine, 'cpu-max': machine.cpus.length, 'is-default': true, 'hotpluggable-cpus': false, 'numa-mem-supported': false,
-      deprecated: false, 'default-cpu-type': machine.info.cpuModel, 'acpi': false,
-    }],
+    qmp: 'query-machines',
+    help: 'the machine that runs',
+    args: {},
+    run: ({ machine }) => [
+      {
+        name: machine.info.machine,
+        'cpu-max': machine.cpus.length,
+        'is-default': true,
+        'hotpluggable-cpus': false,
+        'numa-mem-supported': false,
+        deprecated: false,
+        'default-cpu-type': machine.info.cpuModel,
+        'acpi': false,
+      },
+    ],
   }),
   command({
-    qmp: 'query-target', help: 'the architecture', args: {}, run: ({ machine }) => ({ arch: machine.info.arch }),
+    qmp: 'query-target',
+    help: 'the architecture',
+    args: {},
+    run: ({ machine }) => ({ arch: machine.info.arch }),
   }),
   command({
     hmp: ['info memory_size_summary'], qmp: 'query-memory-size-summary', help: 'guest RAM', args: {},

@@ -16,10 +16,17 @@ export function commandsMarkdown(): string {
     '| monitor | QMP | what it does |', '|---|---|---|',
     '| `help [NAME]` | `query-commands` | lists commands |', ...rows,
     '| | `qmp_capabilities` | begins a QMP session; no capabilities are offered |',
-    '| | `human-monitor-command` | runs a monitor line |', '| | `query-events` | names of events |', '',
-    `Events: ${eventNames.map(e => `\`${e}\``).join(', ')}.`, '',
-    'An argument that is a number is an expression on the monitor: `$pc + 8*4`, `\'a\'`, parentheses; `+ -` bind least, then `& | ^`,',
-    'then `* / %`. `/FMT` is a count, a format (`x d u o c i`) and a size (`b h w g`): `x/8xw $sp`, `x/5i $pc`.', '',
-    `Known by name and not implemented: ${Object.keys(missingCommands).map(n => `\`${n}\``).join(', ')}.`, '',
+    '| | `human-monitor-command` | runs a monitor line |',
+    '| | `query-events` | names of events |',
+    '',
+    `Events: ${eventNames.map(e => `\`${e}\``).join(', ')}.`,
+    '',
+    "An argument that is a number is an expression on the monitor: `$pc + 8*4`, `'a'`, parentheses; `+ -` bind least, then `& | ^`,",
+    'then `* / %`. `/FMT` is a count, a format (`x d u o c i`) and a size (`b h w g`): `x/8xw $sp`, `x/5i $pc`.',
+    '',
+    `Known by name and not implemented: ${Object.keys(missingCommands)
+      .map(n => `\`${n}\``)
+      .join(', ')}.`,
+    '',
   ].join('\n')
 }

@@ -18,7 +18,12 @@ async function examine(ctx: CommandContext, formatText: string, address: bigint 
   ctx.examined.format = format.format
   ctx.examined.size = format.size
   if (format.format === 'i') {
-    const { text, length } = instructionLines(await read(at, format.count * LONGEST), at, format.count, disassembler(ctx))
+    const { text, length } = instructionLines(
+      await read(at, format.count * LONGEST),
+      at,
+      format.count,
+      disassembler(ctx),
+    )
     ctx.examined.next = at + BigInt(length)
     return text
   }
@@ -31,18 +36,25 @@ async function examine(ctx: CommandContext, formatText: string, address: bigint 
 const readPhysical = async (ctx: CommandContext, at: bigint, length: number): Promise<Uint8Array> =>
   at > BigInt(Number.MAX_SAFE_INTEGER) ? new Uint8Array(0) : ctx.machine.readPhysical(Number(at), length)
 
-async function* inPieces(at: bigint, size: bigint, read: (at: bigint, length: number) => Promise<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* inPieces(
+  at: bigint,
+  size: bigint,
+  read: (at: bigint, length: number) => Promise<Uint8Array>,
+): AsyncIterable<Uint8Array> {
   for (let done = 0n; done < size; ) {
     const wanted = Number(size - done < BigInt(CHUNK) ? size - done : BigInt(CHUNK))
     const bytes = await read(at + done, wanted)
-    if (bytes.length < wanted) throw badArgument(`no memory at 0x${(at + done + BigInt(bytes.length)).toString(16)}`)
+    if (bytes.length < wanted)
+      throw badArgument(`no memory at 0x${(at + done + BigInt(bytes.length)).toString(16)}`)
     yield bytes
     done += BigInt(wanted)
   }
 }
 
 const saveArgs = {
-  val: { type: 'integer', help: 'where' }, size: { type: 'integer', help: 'bytes' }, filename: { type: 'word', help: 'the file' },
+  val: { type: 'integer', help: 'where' },
+  size: { type: 'integer', help: 'bytes' },
+  filename: { type: 'word', help: 'the file' },
 } as const
 
 export const memoryCommands = [
@@ -58,7 +70,8 @@ export const memoryCommands = [
   command({
     hmp: ['print', 'p'], help: 'shows the value of an expression; $NAME is a register',
     args: { format: { type: 'format', help: 'x d u o c' }, value: { type: 'integer', help: 'expression' } },
-    run: (_ctx, { format, value }) => `${formatNumber(value, parseFormat(format, { format: 'x', size: 8 }).format, 8, true)}\n`,
+    run: (_ctx, { format, value }) =>
+      `${formatNumber(value, parseFormat(format, { format: 'x', size: 8 }).format, 8, true)}\n`,
   }),
   command({
     hmp: ['sum'], help: 'a 16-bit sum over physical memory (rotate right, add)',
@@ -71,7 +84,9 @@ export const memoryCommands = [
     },
   }),
   command({
-    hmp: ['gva2gpa'], help: 'the physical address of a virtual one', args: { address: { type: 'integer', help: 'virtual address' } },
+    hmp: ['gva2gpa'],
+    help: 'the physical address of a virtual one',
+    args: { address: { type: 'integer', help: 'virtual address' } },
     async run(ctx, { address }) {
       const pa = await ctx.machine.debug.translate(ctx.cpu, address)
       return pa === undefined ? 'Unmapped\n' : `gpa: 0x${pa.toString(16)}\n`

@@ -10,7 +10,11 @@ export const runCommands = [
   command({
     hmp: ['cont', 'c'], qmp: 'cont', help: 'runs the machine', args: {},
     run({ machine }) {
-      if (machine.state === 'shutdown' || machine.state === 'internal-error' || machine.state === 'guest-panicked')
+      if (
+        machine.state === 'shutdown' ||
+        machine.state === 'internal-error' ||
+        machine.state === 'guest-panicked'
+      )
         throw badArgument('the machine has ended', 'system_reset starts it again')
       return machine.resume()
     },
@@ -30,7 +34,9 @@ export const runCommands = [
     run(ctx) { ctx.quit(ctx.quitCause) },
   }),
   command({
-    hmp: ['cpu'], help: 'makes another processor the current one', args: { index: { type: 'integer', help: 'its number' } },
+    hmp: ['cpu'],
+    help: 'makes another processor the current one',
+    args: { index: { type: 'integer', help: 'its number' } },
     run(ctx, { index }) {
       if (index >= BigInt(ctx.machine.cpus.length)) throw badArgument(`no processor ${index}`)
       ctx.cpu = Number(index)
@@ -40,13 +46,57 @@ export const runCommands = [
 
 /** Names that QEMU has and this monitor refuses by name, with what to do instead. */
 export const missingCommands: { readonly [name: string]: string } = {
-  device_add: 'devices are fixed at start', device_del: 'devices are fixed at start', drive_add: 'drives are fixed at start',
-  drive_del: 'drives are fixed at start', netdev_add: 'back ends are fixed at start', netdev_del: 'back ends are fixed at start',
-  chardev_add: '', 'chardev-add': '', chardev_remove: '', 'chardev-remove': '', object_add: '', object_del: '', migrate: 'savevm and loadvm',
-  screendump: 'no display', sendkey: 'no keyboard', mouse_move: 'no mouse', mouse_button: 'no mouse', nmi: 'RISC-V has none here', change: '',
-  eject: '', commit: 'qemu-img commit', balloon: '', set_link: '', wavcapture: '', 'block_resize': '', system_wakeup: '', watchdog_action: '',
-  hostfwd_add: 'hostfwd= of -netdev user', hostfwd_remove: '', boot_set: '', dump: 'pmemsave', 'dump-guest-memory': 'pmemsave', i: 'no ports',
-  o: 'no ports', 'blockdev-add': '', 'blockdev-del': '', 'query-qmp-schema': '', 'qom-list': '', 'qom-get': '', 'qom-set': '', 'qom-list-types': '',
-  'device-list-properties': '', 'query-migrate': '', 'query-blockstats': '', 'query-iothreads': '', 'inject-nmi': '', 'query-hotpluggable-cpus': '',
-  'input-send-event': '', 'send-key': '', 'query-vnc': '', 'query-spice': '', 'query-pci': '', 'xen-set-global-dirty-log': '',
+  device_add: 'devices are fixed at start',
+  device_del: 'devices are fixed at start',
+  drive_add: 'drives are fixed at start',
+  drive_del: 'drives are fixed at start',
+  netdev_add: 'back ends are fixed at start',
+  netdev_del: 'back ends are fixed at start',
+  chardev_add: '',
+  'chardev-add': '',
+  chardev_remove: '',
+  'chardev-remove': '',
+  object_add: '',
+  object_del: '',
+  migrate: 'savevm and loadvm',
+  screendump: 'no display',
+  sendkey: 'no keyboard',
+  mouse_move: 'no mouse',
+  mouse_button: 'no mouse',
+  nmi: 'RISC-V has none here',
+  change: '',
+  eject: '',
+  commit: 'qemu-img commit',
+  balloon: '',
+  set_link: '',
+  wavcapture: '',
+  'block_resize': '',
+  system_wakeup: '',
+  watchdog_action: '',
+  hostfwd_add: 'hostfwd= of -netdev user',
+  hostfwd_remove: '',
+  boot_set: '',
+  dump: 'pmemsave',
+  'dump-guest-memory': 'pmemsave',
+  i: 'no ports',
+  o: 'no ports',
+  'blockdev-add': '',
+  'blockdev-del': '',
+  'query-qmp-schema': '',
+  'qom-list': '',
+  'qom-get': '',
+  'qom-set': '',
+  'qom-list-types': '',
+  'device-list-properties': '',
+  'query-migrate': '',
+  'query-blockstats': '',
+  'query-iothreads': '',
+  'inject-nmi': '',
+  'query-hotpluggable-cpus': '',
+  'input-send-event': '',
+  'send-key': '',
+  'query-vnc': '',
+  'query-spice': '',
+  'query-pci': '',
+  'xen-set-global-dirty-log': '',
 }

@@ -1,4 +1,5 @@
-// Snapshots are files: `savevm NAME` writes NAME.tvsnap into the current directory; a name with a slash or a dot is a path.
+// Snapshots are files: `savevm NAME` writes NAME.tvsnap into the current directory; a name with a slash or a
+// dot is a path.
 import type { Host } from '../../host/host.ts'
 import type { MachineControl } from '../../vm/control.ts'
 import { command } from './command.ts'

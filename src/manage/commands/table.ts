@@ -14,7 +14,9 @@ export const commands: readonly Command[] = [
 
 export const hmpNames: readonly string[] = commands.flatMap(c => c.hmp ?? [])
 const byHmpName = new Map(commands.flatMap(c => (c.hmp ?? []).map(n => [n, c] as const)))
-export const byQmpName: ReadonlyMap<string, Command> = new Map(commands.flatMap(c => (c.qmp === undefined ? [] : [[c.qmp, c] as const])))
+export const byQmpName: ReadonlyMap<string, Command> = new Map(
+  commands.flatMap(c => (c.qmp === undefined ? [] : [[c.qmp, c] as const])),
+)
 
 /** The command that a line starts with, and the rest of the line. Throws VmError if there is none. */
 export function findHmp(line: string): { command: Command; rest: string } {
@@ -34,17 +36,29 @@ export function findHmp(line: string): { command: Command; rest: string } {
     const topics = hmpNames.filter(n => n.startsWith('info ')).map(n => n.slice(5))
     throw badArgument(`no information '${name.slice(5)}'`, suggest(name.slice(5), topics, 'help info'))
   }
-  throw badArgument(`unknown command: '${word}'`, suggest(word, hmpNames.filter(n => !n.startsWith('info ')), 'help'))
+  throw badArgument(
+    `unknown command: '${word}'`,
+    suggest(
+      word,
+      hmpNames.filter(n => !n.startsWith('info ')),
+      'help',
+    ),
+  )
 }
 
 /** A command that other monitors have and this one does not. */
 export function refuseMissing(name: string): void {
-  if (Object.hasOwn(missingCommands, name)) throw badArgument(`not implemented: ${name}`, missingCommands[name] || undefined)
+  if (Object.hasOwn(missingCommands, name))
+    throw badArgument(`not implemented: ${name}`, missingCommands[name] || undefined)
 }
 
 /** The text of `help`, or of `help NAME`. */
 export function helpText(name?: string): string {
-  const shown = commands.filter(c => c.hmp && (name === undefined || c.hmp.some(n => n === name || (name === 'info' && n.startsWith('info ')))))
+  const shown = commands.filter(
+    c =>
+      c.hmp &&
+      (name === undefined || c.hmp.some(n => n === name || (name === 'info' && n.startsWith('info ')))),
+  )
   if (shown.length === 0) throw badArgument(`unknown command: '${name}'`, suggest(name!, hmpNames, 'help'))
   return shown.map(c => {
     const [first, ...others] = c.hmp!

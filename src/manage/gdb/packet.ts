@@ -1,5 +1,5 @@
-// Framing of gdb's remote serial protocol: $data#checksum, acknowledgements, escapes, and the bare byte that interrupts. Texts here
-// have one character per byte (Latin-1).
+// Framing of gdb's remote serial protocol: $data#checksum, acknowledgements, escapes, and the bare byte that
+// interrupts. Texts here have one character per byte (Latin-1).
 
 export type PacketListener = {
   packet(data: string): void
@@ -13,8 +13,14 @@ export type PacketListener = {
 
 const LIMIT = 1 << 20
 
-export function packetParser(to: PacketListener): { feed(bytes: Uint8Array): void; acknowledgements: boolean } {
-  let data: string[] | undefined, sum = 0, checksum: string | undefined, escaped = false
+export function packetParser(to: PacketListener): {
+  feed(bytes: Uint8Array): void
+  acknowledgements: boolean
+} {
+  let data: string[] | undefined,
+    sum = 0,
+    checksum: string | undefined,
+    escaped = false
   const parser = {
     acknowledgements: true,
     feed(bytes: Uint8Array) {

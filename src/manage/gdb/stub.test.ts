@@ -5,17 +5,27 @@ import { settle } from '../testpair.ts'
 import { fromHex, packetOf, packetParser, toHex } from './packet.ts'
 import { gdbStub, type Stub } from './stub.ts'
 
-type Bench = { stub: Stub; machine: FakeMachine; sent: string[]; quits: number[]; ask(data: string): Promise<string | undefined> }
+type Bench = {
+  stub: Stub
+  machine: FakeMachine
+  sent: string[]
+  quits: number[]
+  ask(data: string): Promise<string | undefined>
+}
 
 function bench(cpus = 2): Bench {
   const machine = fakeMachine({ cpus }), sent: string[] = [], quits: number[] = []
   const stub = gdbStub({
-    machine, send: d => void sent.push(d), monitor: async (line, cpu) => `${line} on ${cpu}\n`, quit: () => void quits.push(1),
+    machine,
+    send: d => void sent.push(d),
+    monitor: async (line, cpu) => `${line} on ${cpu}\n`,
+    quit: () => void quits.push(1),
     noAcknowledgements() {},
   })
   return { stub, machine, sent, quits, ask: d => stub.packet(d) }
 }
-const le64 = (v: bigint) => toHex(Uint8Array.from({ length: 8 }, (_, i) => Number((v >> BigInt(8 * i)) & 0xffn)))
+const le64 = (v: bigint) =>
+  toHex(Uint8Array.from({ length: 8 }, (_, i) => Number((v >> BigInt(8 * i)) & 0xffn)))
 const pcOf = (offset: number) => `20:${le64(BigInt(RAM + offset))};`
 
 test('packets: round trip with escapes, damage, interrupts', () => {
@@ -38,7 +48,10 @@ test('packets: round trip with escapes, damage, interrupts', () => {
 
 test('the opening of a session', async () => {
   const { ask } = bench()
-  assert.match((await ask('qSupported:multiprocess+;swbreak+;hwbreak+'))!, /PacketSize=4000;qXfer:features:read\+;.*swbreak\+/)
+  assert.match(
+    (await ask('qSupported:multiprocess+;swbreak+;hwbreak+'))!,
+    /PacketSize=4000;qXfer:features:read\+;.*swbreak\+/,
+  )
   assert.equal(await ask('vMustReplyEmpty'), '')
   assert.equal(await ask('Hg0'), 'OK')
   assert.equal(await ask('qTStatus'), '')
@@ -162,9 +175,36 @@ test('nothing that arrives makes it throw', async () => {
   const { ask, machine } = bench(1)
   let seed = 1
   const random = (n: number) => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) % n
-  const starts = ['m', 'M', 'X', 'p', 'P', 'g', 'G', 'Z', 'z', 'H', 'T', 'vCont;', 'q', 'qXfer:', 'Q', 'c', 's', 'C', 'S', '?', '!', 'R', 'qRcmd,', 'qThreadExtraInfo,']
+  const starts = [
+    'm',
+    'M',
+    'X',
+    'p',
+    'P',
+    'g',
+    'G',
+    'Z',
+    'z',
+    'H',
+    'T',
+    'vCont;',
+    'q',
+    'qXfer:',
+    'Q',
+    'c',
+    's',
+    'C',
+    'S',
+    '?',
+    '!',
+    'R',
+    'qRcmd,',
+    'qThreadExtraInfo,',
+  ]
   for (let i = 0; i < 3000; i++) {
-    const data = starts[random(starts.length)]! + Array.from({ length: random(12) }, () => '0123456789abcdef,:;=#-p.*'[random(25)]).join('')
+    const data =
+      starts[random(starts.length)]! +
+      Array.from({ length: random(12) }, () => '0123456789abcdef,:;=#-p.*'[random(25)]).join('')
     const answer = await ask(data)
     assert.ok(answer === undefined || typeof answer === 'string', data)
   }

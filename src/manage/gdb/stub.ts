@@ -1,6 +1,6 @@
-// gdb's remote serial protocol, after the manual "Debugging with GDB", appendix "Remote Serial Protocol". Threads are processors,
-// numbered from 1; all stop and run together (all-stop mode). Not here: non-stop mode, several processes, file transfer,
-// tracepoints, range stepping.
+// gdb's remote serial protocol, after the manual "Debugging with GDB", appendix "Remote Serial Protocol".
+// Threads are processors, numbered from 1; all stop and run together (all-stop mode). Not here: non-stop
+// mode, several processes, file transfer, tracepoints, range stepping.
 import type { BreakpointKind, DebugStop, MachineControl } from '../../vm/control.ts'
 import { fromHex, latin1, toHex } from './packet.ts'
 
@@ -67,7 +67,8 @@ export function gdbStub(ctx: StubContext): Stub {
       const kind = e.watch === 'read' ? 'rwatch' : e.watch === 'access' ? 'awatch' : 'watch'
       return `${kind}:${(e.address ?? 0n).toString(16)};`
     }
-    if (e.reason === 'breakpoint') return e.hardware ? (reportsHwbreak ? 'hwbreak:;' : '') : reportsSwbreak ? 'swbreak:;' : ''
+    if (e.reason === 'breakpoint')
+      return e.hardware ? (reportsHwbreak ? 'hwbreak:;' : '') : reportsSwbreak ? 'swbreak:;' : ''
     return ''
   }
   async function stopped(signal: number, cpu: number, why?: string): Promise<void> {
@@ -92,11 +93,13 @@ export function gdbStub(ctx: StubContext): Stub {
 
   async function run(actions: ReadonlyMap<number, 'continue' | 'step'>): Promise<undefined> {
     waiting = true
-    if ([...actions.values()].every(a => a === 'continue') && actions.size === machine.cpus.length) await machine.resume()
+    if ([...actions.values()].every(a => a === 'continue') && actions.size === machine.cpus.length)
+      await machine.resume()
     else await debug.run(actions)
     return undefined
   }
-  const everyone = (): Map<number, 'continue' | 'step'> => new Map(machine.cpus.map(c => [c.index, 'continue']))
+  const everyone = (): Map<number, 'continue' | 'step'> =>
+    new Map(machine.cpus.map(c => [c.index, 'continue']))
 
   async function resumeAt(address: string, action: 'continue' | 'step'): Promise<string | undefined> {
     const cpu = runCpu ?? generalCpu
@@ -157,7 +160,10 @@ export function gdbStub(ctx: StubContext): Stub {
     const bytes = await debug.readMemory(generalCpu, BigInt(`0x${m[1]}`), length)
     return bytes.length === 0 && length > 0 ? BAD_ADDRESS : toHex(bytes)
   }
-  async function writeMemory(text: string, decodeData: (s: string) => Uint8Array | undefined): Promise<string> {
+  async function writeMemory(
+    text: string,
+    decodeData: (s: string) => Uint8Array | undefined,
+  ): Promise<string> {
     const m = /^([0-9a-f]+),([0-9a-f]+):(.*)$/is.exec(text)
     const data = m && decodeData(m[3]!)
     if (!m || !data || data.length !== parseInt(m[2]!, 16)) return BAD_REQUEST
@@ -190,7 +196,8 @@ export function gdbStub(ctx: StubContext): Stub {
     const line = fromHex(hex)
     if (!line) return BAD_REQUEST
     const bytes = new TextEncoder().encode(await ctx.monitor(new TextDecoder().decode(line), generalCpu))
-    for (let i = 0; i < bytes.length; i += PACKET_SIZE / 4) ctx.send(`O${toHex(bytes.subarray(i, i + PACKET_SIZE / 4))}`)
+    for (let i = 0; i < bytes.length; i += PACKET_SIZE / 4)
+      ctx.send(`O${toHex(bytes.subarray(i, i + PACKET_SIZE / 4))}`)
     return 'OK'
   }
   async function query(text: string): Promise<string> {
@@ -224,15 +231,21 @@ export function gdbStub(ctx: StubContext): Stub {
   async function detach(): Promise<void> {
     waiting = false
     await debug.clearBreakpoints()
-    if (machine.state === 'paused' || machine.state === 'debug' || machine.state === 'prelaunch') await machine.resume()
+    if (machine.state === 'paused' || machine.state === 'debug' || machine.state === 'prelaunch')
+      await machine.resume()
   }
 
   return {
     async packet(data) {
       const rest = data.slice(1)
       switch (data[0]) {
-        case '?': return lastStop = await stopReply(machine.state === 'shutdown' ? SIGNAL.QUIT : SIGNAL.TRAP, generalCpu)
-        case 'q': return query(rest)
+        case '?':
+          return (lastStop = await stopReply(
+            machine.state === 'shutdown' ? SIGNAL.QUIT : SIGNAL.TRAP,
+            generalCpu,
+          ))
+        case 'q':
+          return query(rest)
         case 'Q':
           if (data !== 'QStartNoAckMode') return ''
           queueMicrotask(ctx.noAcknowledgements)

@@ -1,4 +1,5 @@
-// Memory and numbers in the formats of `x` and `print`: a count, a format letter (x d u o c i) and a size (b h w g).
+// Memory and numbers in the formats of `x` and `print`: a count, a format letter (x d u o c i) and a size (b
+// h w g).
 import { VmError } from '../../base/errors.ts'
 
 export type Format = { readonly count: number; readonly format: string; readonly size: number }
@@ -13,7 +14,10 @@ export function parseFormat(text: string, last: { format: string; size: number }
   for (const letter of m[2]!) {
     if (letter in SIZES) [size, sizeGiven] = [SIZES[letter]!, true]
     else if ('xduoci'.includes(letter)) format = letter
-    else throw new VmError('cli.usage', `'/${text}': no format or size '${letter}'`, { hint: 'formats x d u o c i, sizes b h w g' })
+    else
+      throw new VmError('cli.usage', `'/${text}': no format or size '${letter}'`, {
+        hint: 'formats x d u o c i, sizes b h w g',
+      })
   }
   if (format === 'c' && !sizeGiven) size = 1
   const count = m[1] === '' ? 1 : Number(m[1])
@@ -41,7 +45,17 @@ export function formatNumber(value: bigint, format: string, size: number, plain 
 }
 
 function quoted(c: number): string {
-  const named: { readonly [c: number]: string } = { 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r', 39: "\\'", 92: '\\\\' }
+  const named: { readonly [c: number]: string } = {
+    7: '\\a',
+    8: '\\b',
+    9: '\\t',
+    10: '\\n',
+    11: '\\v',
+    12: '\\f',
+    13: '\\r',
+    39: "\\'",
+    92: '\\\\',
+  }
   return `'${named[c] ?? (c >= 32 && c < 127 ? String.fromCharCode(c) : `\\x${c.toString(16).padStart(2, '0')}`)}'`
 }
 
@@ -52,7 +66,12 @@ export function littleEndian(bytes: Uint8Array): bigint {
 }
 
 /** Lines of `address: value value …`. Stops with a message where memory ends. */
-export function dumpLines(bytes: Uint8Array, at: bigint, { count, format, size }: Format, addressDigits = 16): string {
+export function dumpLines(
+  bytes: Uint8Array,
+  at: bigint,
+  { count, format, size }: Format,
+  addressDigits = 16,
+): string {
   const perLine = format === 'c' || size === 1 ? 8 : 16 / size
   const whole = Math.min(count, Math.floor(bytes.length / size))
   let out = ''
@@ -62,7 +81,8 @@ export function dumpLines(bytes: Uint8Array, at: bigint, { count, format, size }
       values.push(formatNumber(littleEndian(bytes.subarray(j * size, (j + 1) * size)), format, size))
     out += `${hex(BigInt.asUintN(64, at + BigInt(i * size)), addressDigits)}: ${values.join(' ')}\n`
   }
-  if (whole < count) out += `${hex(BigInt.asUintN(64, at + BigInt(whole * size)), addressDigits)}: Cannot access memory\n`
+  if (whole < count)
+    out += `${hex(BigInt.asUintN(64, at + BigInt(whole * size)), addressDigits)}: Cannot access memory\n`
   return out
 }
 
@@ -71,7 +91,10 @@ export const LONGEST = 16
 
 /** Lines of `address:  bytes  text`. */
 export function instructionLines(
-  bytes: Uint8Array, at: bigint, count: number, disassemble: (bytes: Uint8Array, pc: bigint) => { text: string; length: number },
+  bytes: Uint8Array,
+  at: bigint,
+  count: number,
+  disassemble: (bytes: Uint8Array, pc: bigint) => { text: string; length: number },
 ): { text: string; length: number } {
   let text = '', offset = 0
   for (let i = 0; i < count; i++) {

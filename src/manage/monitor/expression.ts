@@ -1,5 +1,5 @@
-// The monitor's expressions: 64-bit integers, registers (`$pc`), characters (`'a'`), parentheses; + and - bind least, then & | ^,
-// then * / %, then the signs + - ~.
+// The monitor's expressions: 64-bit integers, registers (`$pc`), characters (`'a'`), parentheses; + and -
+// bind least, then & | ^, then * / %, then the signs + - ~.
 import { VmError } from '../../base/errors.ts'
 
 export type Scope = {
@@ -11,7 +11,8 @@ const bad = (message: string): VmError => new VmError('cli.usage', message)
 const wrap = (v: bigint): bigint => BigInt.asUintN(64, v)
 
 /**
- * Evaluates the expression that `text` starts with. It ends where another word begins: after blanks, only an operator with a
+ * Evaluates the expression that `text` starts with. It ends where another word begins: after blanks, only
+ * an operator with a
  * blank on its right goes on (so `x 1 -2` are two arguments, `x 1 - 2` is one).
  */
 export async function evaluate(text: string, scope: Scope): Promise<{ value: bigint; rest: string }> {
@@ -33,7 +34,8 @@ export async function evaluate(text: string, scope: Scope): Promise<{ value: big
 
   async function sum(): Promise<bigint> {
     let value = await logic()
-    for (let op; (op = operator('+-')); ) value = wrap(op === '+' ? value + await logic() : value - await logic())
+    for (let op; (op = operator('+-')); )
+      value = wrap(op === '+' ? value + (await logic()) : value - (await logic()))
     return value
   }
   async function logic(): Promise<bigint> {
@@ -83,7 +85,13 @@ export async function evaluate(text: string, scope: Scope): Promise<{ value: big
     const character = /^'(\\.|[^\\'])'/.exec(rest)
     if (character) {
       at += character[0].length
-      const escapes: { readonly [c: string]: string } = { '\\n': '\n', '\\r': '\r', '\\t': '\t', '\\b': '\b', '\\f': '\f' }
+      const escapes: { readonly [c: string]: string } = {
+        '\\n': '\n',
+        '\\r': '\r',
+        '\\t': '\t',
+        '\\b': '\b',
+        '\\f': '\f',
+      }
       const c = character[1]!
       return BigInt((escapes[c] ?? c.at(-1)!).charCodeAt(0))
     }

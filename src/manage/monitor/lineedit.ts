@@ -1,5 +1,5 @@
-// A line editor for a terminal that shows only what it is sent: cursor keys, history, completion. No input or output of its
-// own, so that it works on a multiplexed terminal, a socket and in a test.
+// A line editor for a terminal that shows only what it is sent: cursor keys, history, completion. No input or
+// output of its own, so that it works on a multiplexed terminal, a socket and in a test.
 
 export type LineEditor = {
   /** Takes keys; complete lines come back. */
@@ -23,7 +23,8 @@ export function lineEditor(options: {
   let text = '', cursor = 0, recalled = 0, draft = ''
   let pending: number[] = [], lastReturn = false
 
-  const redraw = () => write(`\r\x1b[K${options.prompt}${text}${cursor < text.length ? `\x1b[${text.length - cursor}D` : ''}`)
+  const redraw = () =>
+    write(`\r\x1b[K${options.prompt}${text}${cursor < text.length ? `\x1b[${text.length - cursor}D` : ''}`)
   const set = (to: string, at = to.length) => {
     text = to
     cursor = at

@@ -9,10 +9,21 @@ import { formatNumber } from './examine.ts'
 import { completions, contextOf, openMonitor, runLine } from './monitor.ts'
 
 function bench(options: { powerButton?: boolean; cpus?: number } = {}) {
-  const machine: FakeMachine = fakeMachine(options), host = memoryHost(), quits: string[] = [], gdb: string[] = [], logs: (string | undefined)[] = []
+  const machine: FakeMachine = fakeMachine(options),
+    host = memoryHost(),
+    quits: string[] = [],
+    gdb: string[] = [],
+    logs: (string | undefined)[] = []
   const management = {
-    machine, host, chars: [], quit: (c: string) => void quits.push(c),
-    gdbServer: async (w: string) => { gdb.push(w); return w }, setLogFile: async (p: string | undefined) => void logs.push(p),
+    machine,
+    host,
+    chars: [],
+    quit: (c: string) => void quits.push(c),
+    gdbServer: async (w: string) => {
+      gdb.push(w)
+      return w
+    },
+    setLogFile: async (p: string | undefined) => void logs.push(p),
   }
   const ctx: CommandContext = contextOf(management)
   return { machine, host, quits, gdb, logs, management, ctx, say: (line: string) => runLine(line, ctx) }
@@ -31,7 +42,8 @@ test('expressions', async () => {
   assert.equal(await value("'a' + '\\n'"), 107n)
   assert.equal(await value('7 / 2 % 2'), 1n)
   assert.equal((await evaluate('1 -2', scope)).rest, ' -2')
-  for (const wrong of ['', '1 +', '(1', '$none', '1/0', '08', '1x', 'pc', "'"]) await assert.rejects(value(wrong), { code: 'cli.usage' }, wrong)
+  for (const wrong of ['', '1 +', '(1', '$none', '1/0', '08', '1x', 'pc', "'"])
+    await assert.rejects(value(wrong), { code: 'cli.usage' }, wrong)
 })
 
 test('numbers in every format', () => {
@@ -51,8 +63,14 @@ test('x, xp, print', async () => {
   assert.equal(await say(`x/2xw ${RAM + 0x200}`), '0000000080000200: 0x04030201 0x08070605\n')
   assert.equal(await say('x/2xb'), '0000000080000208: 0x41 0x0a\n')
   assert.equal(await say('xp/2c 0x80000208'), "0000000080000208: 'A' '\\n'\n")
-  assert.equal(await say('x/3xb 0x8000fffe'), '000000008000fffe: 0x00 0x00\n0000000080010000: Cannot access memory\n')
-  assert.equal(await say('x/2i $pc'), '0x0000000080000000:  00000013          nop\n0x0000000080000004:  00000013          nop\n')
+  assert.equal(
+    await say('x/3xb 0x8000fffe'),
+    '000000008000fffe: 0x00 0x00\n0000000080010000: Cannot access memory\n',
+  )
+  assert.equal(
+    await say('x/2i $pc'),
+    '0x0000000080000000:  00000013          nop\n0x0000000080000004:  00000013          nop\n',
+  )
   assert.equal(ctx.examined.next, BigInt(RAM + 8))
   assert.equal(await say('p $pc + 4*2'), '0x80000008\n')
   assert.equal(await say('print/d 0x10'), '16\n')
@@ -82,12 +100,18 @@ test('info', async () => {
   const { say } = bench({ cpus: 2 })
   assert.match(await say('info registers'), /CPU#0\n pc +0000000080000000\n zero +0000000000000000/)
   assert.match(await say('info registers -a'), /CPU#0[^]*CPU#1[^]*a0 +0000000000000001/)
-  assert.equal(await say('info cpus'), '* CPU #0: thread_id=1000 (stopped)\n  CPU #1: thread_id=1001 (stopped)\n')
+  assert.equal(
+    await say('info cpus'),
+    '* CPU #0: thread_id=1000 (stopped)\n  CPU #1: thread_id=1001 (stopped)\n',
+  )
   assert.equal(await say('info name'), 'test guest\n')
   assert.match(await say('info mtree'), /80000000-000000008000ffff ram\n$/)
   assert.equal(await say('info accel'), 'fake\n')
   assert.equal(await say('info kvm'), 'kvm support: disabled\n')
-  assert.match(await say('info block'), /virtio0: disk.qcow2 \(qcow2\), 1 GiB\n {4}Attached to: {6}virtio-blk\n/)
+  assert.match(
+    await say('info block'),
+    /virtio0: disk.qcow2 \(qcow2\), 1 GiB\n {4}Attached to: {6}virtio-blk\n/,
+  )
   assert.equal(await say('info jit'), 'Error: this machine has no jit information\n')
   assert.equal(await say('info trace-events uart*'), 'uart_read : state 0\n')
   await say('trace-event uart_* on')
@@ -110,7 +134,12 @@ test('memory to files, snapshots', async () => {
   await say('memsave 0x80000300 2 v')
   assert.deepEqual([...host.contents.get('v')!], [1, 2])
   assert.match(await say('pmemsave 0 4 z'), /no memory at 0x0/)
-  assert.equal(await say('sum 0x80000300 3'), String(((((1 >> 1 | (1 & 1) << 15) + 2) >> 1 | ((((1 & 1) << 15) + 2) & 1) << 15) + 3) & 0xffff).padStart(5, '0') + '\n')
+  assert.equal(
+    await say('sum 0x80000300 3'),
+    String(
+      ((((((1 >> 1) | ((1 & 1) << 15)) + 2) >> 1) | (((((1 & 1) << 15) + 2) & 1) << 15)) + 3) & 0xffff,
+    ).padStart(5, '0') + '\n',
+  )
   assert.equal(await say('gva2gpa 0x80000004'), 'gpa: 0x80000004\n')
   assert.equal(await say('gva2gpa 4'), 'Unmapped\n')
 
@@ -145,7 +174,10 @@ test('logging, gdb', async () => {
 
 test('mistakes say what would be right', async () => {
   const { say } = bench()
-  assert.equal(await say('sytem_reset'), "Error: unknown command: 'sytem_reset'; did you mean 'system_reset'?\n")
+  assert.equal(
+    await say('sytem_reset'),
+    "Error: unknown command: 'sytem_reset'; did you mean 'system_reset'?\n",
+  )
   assert.equal(await say('info blok'), "Error: no information 'blok'; did you mean 'block'?\n")
   assert.equal(await say('device_add x'), 'Error: not implemented: device_add; devices are fixed at start\n')
   assert.match(await say('stop now'), /'now' is too much/)

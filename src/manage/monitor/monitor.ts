@@ -1,5 +1,5 @@
-// The human monitor: lines in, text out. A session on a character device has a prompt and a line editor; `runLine` is
-// the same without (QMP's human-monitor-command, gdb's monitor, the library).
+// The human monitor: lines in, text out. A session on a character device has a prompt and a line editor;
+// `runLine` is the same without (QMP's human-monitor-command, gdb's monitor, the library).
 import { VmError } from '../../base/errors.ts'
 import type { CharDevice, FrontEnd } from '../char/device.ts'
 import { parseLine } from '../commands/arguments.ts'
@@ -34,9 +34,11 @@ export async function runLine(line: string, ctx: CommandContext): Promise<string
 export function completions(text: string): readonly string[] {
   const words = text.trimStart().split(/\s+/)
   const last = words.at(-1)!
-  if (words.length === 1) return [...new Set(hmpNames.map(n => n.split(' ')[0]!)), 'help'].filter(n => n.startsWith(last)).sort()
+  if (words.length === 1)
+    return [...new Set(hmpNames.map(n => n.split(' ')[0]!)), 'help'].filter(n => n.startsWith(last)).sort()
   if (words.length === 2 && (words[0] === 'info' || words[0] === 'help')) {
-    const names = words[0] === 'info' ? hmpNames.filter(n => n.startsWith('info ')).map(n => n.slice(5)) : hmpNames
+    const names =
+      words[0] === 'info' ? hmpNames.filter(n => n.startsWith('info ')).map(n => n.slice(5)) : hmpNames
     return names.filter(n => n.startsWith(last)).sort()
   }
   return []
@@ -67,7 +69,8 @@ export function openMonitor(device: CharDevice, management: Management): void {
   }
   const link = device.attach(user)
 
-  /** Keys up to the end of a line, the command, then what was typed meanwhile: the screen shows them in this order. */
+  /** Keys up to the end of a line, the command, then what was typed meanwhile: the screen shows them in
+   * this order. */
   async function pump(): Promise<void> {
     busy = true
     for (let key; (key = waiting.shift()) !== undefined; ) {

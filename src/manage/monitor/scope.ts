@@ -13,7 +13,9 @@ export const registerScope = (view: View): Scope => ({
   },
 })
 
-export function disassembler({ machine }: View): (bytes: Uint8Array, pc: bigint) => { text: string; length: number } {
+export function disassembler({
+  machine,
+}: View): (bytes: Uint8Array, pc: bigint) => { text: string; length: number } {
   const { debug } = machine
   if (!debug.disassemble) throw new VmError('cli.usage', 'not implemented: disassembly for this architecture')
   return (bytes, pc) => debug.disassemble!(bytes, pc)

@@ -1,7 +1,8 @@
 // JSON values out of a stream of bytes. They need no separator; anything between them but blanks is an error.
 
 export type JsonStream = {
-  /** Adds bytes; calls back with each complete value's text, or with an error after which the stream starts afresh. */
+  /** Adds bytes; calls back with each complete value's text, or with an error after which the stream starts
+   * afresh. */
   feed(bytes: Uint8Array, value: (text: string) => void, error: (message: string) => void): void
 }
 

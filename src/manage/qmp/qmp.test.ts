@@ -8,9 +8,19 @@ import { openQmp } from './qmp.ts'
 async function bench() {
   const p = peer(), machine = fakeMachine({ cpus: 2, powerButton: true }), quits: string[] = []
   const device = await openOn(p)
-  openQmp(device, {
-    machine, host: memoryHost(), chars: [device], quit: c => void quits.push(c), gdbServer: async w => w, setLogFile: async () => {},
-  }, false, () => 1234.5)
+  openQmp(
+    device,
+    {
+      machine,
+      host: memoryHost(),
+      chars: [device],
+      quit: c => void quits.push(c),
+      gdbServer: async w => w,
+      setLogFile: async () => {},
+    },
+    false,
+    () => 1234.5,
+  )
   await settle()
   const take = () => p.take().split('\r\n').filter(Boolean).map(line => JSON.parse(line))
   return { p, machine, quits, take, async ask(...requests: unknown[]) {
@@ -21,11 +31,23 @@ async function bench() {
 }
 
 test('JSON values out of pieces', () => {
-  const got: string[] = [], stream = jsonStream()
-  const feed = (text: string) => stream.feed(new TextEncoder().encode(text), v => got.push(v), e => got.push(`! ${e}`))
+  const got: string[] = [],
+    stream = jsonStream()
+  const feed = (text: string) =>
+    stream.feed(
+      new TextEncoder().encode(text),
+      v => got.push(v),
+      e => got.push(`! ${e}`),
+    )
   feed('{"a":"}\\"{"}{"b')
   feed('":[1,{}]}\n\n[2] x y\n{"c":1}')
-  assert.deepEqual(got, ['{"a":"}\\"{"}', '{"b":[1,{}]}', '[2]', "! 'x' is not the start of a command", '{"c":1}'])
+  assert.deepEqual(got, [
+    '{"a":"}\\"{"}',
+    '{"b":[1,{}]}',
+    '[2]',
+    "! 'x' is not the start of a command",
+    '{"c":1}',
+  ])
 })
 
 test('greeting, negotiation, a command, its id', async () => {
@@ -36,7 +58,9 @@ test('greeting, negotiation, a command, its id', async () => {
   assert.equal((await ask({ execute: 'query-status' }))[0].error.class, 'CommandNotFound')
   assert.deepEqual(await ask({ execute: 'qmp_capabilities', id: 7 }), [{ return: {}, id: 7 }])
   assert.equal((await ask({ execute: 'qmp_capabilities' }))[0].error.class, 'CommandNotFound')
-  assert.deepEqual(await ask({ execute: 'query-status', id: { a: 1 } }), [{ return: { running: false, status: 'prelaunch' }, id: { a: 1 } }])
+  assert.deepEqual(await ask({ execute: 'query-status', id: { a: 1 } }), [
+    { return: { running: false, status: 'prelaunch' }, id: { a: 1 } },
+  ])
 })
 
 test('events, in order with answers', async () => {
@@ -50,11 +74,18 @@ test('events, in order with answers', async () => {
   assert.deepEqual(await ask({ execute: 'stop' }, { execute: 'query-status' }), [
     { timestamp, event: 'STOP' }, { return: {} }, { return: { running: false, status: 'paused' } },
   ])
-  assert.deepEqual(await ask({ execute: 'system_reset' }),
-    [{ timestamp, event: 'RESET', data: { guest: false, reason: 'host-qmp-system-reset' } }, { return: {} }])
-  assert.deepEqual(await ask({ execute: 'system_powerdown' }), [{ timestamp, event: 'POWERDOWN' }, { return: {} }])
+  assert.deepEqual(await ask({ execute: 'system_reset' }), [
+    { timestamp, event: 'RESET', data: { guest: false, reason: 'host-qmp-system-reset' } },
+    { return: {} },
+  ])
+  assert.deepEqual(await ask({ execute: 'system_powerdown' }), [
+    { timestamp, event: 'POWERDOWN' },
+    { return: {} },
+  ])
   await machine.quit('guest-shutdown')
-  assert.deepEqual(take(), [{ timestamp, event: 'SHUTDOWN', data: { guest: true, reason: 'guest-shutdown' } }])
+  assert.deepEqual(take(), [
+    { timestamp, event: 'SHUTDOWN', data: { guest: true, reason: 'guest-shutdown' } },
+  ])
 })
 
 test('queries', async () => {
@@ -67,13 +98,23 @@ test('queries', async () => {
   assert.match((await query('query-uuid')).UUID, /^0{8}-/)
   assert.deepEqual(await query('query-kvm'), { enabled: false, present: false })
   assert.equal((await query('query-block'))[0].inserted.image['virtual-size'], 1 << 30)
-  assert.deepEqual(await query('query-chardev'), [{ label: 'serial0', filename: 'test', 'frontend-open': true }])
+  assert.deepEqual(await query('query-chardev'), [
+    { label: 'serial0', filename: 'test', 'frontend-open': true },
+  ])
   assert.equal((await query('query-machines'))[0].name, 'virt')
-  assert.deepEqual((await query('query-events')).map((e: any) => e.name), ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'])
+  assert.deepEqual(
+    (await query('query-events')).map((e: any) => e.name),
+    ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'],
+  )
   const names = (await query('query-commands')).map((c: any) => c.name)
   for (const name of names) if (name.startsWith('query-')) assert.ok(await query(name), name)
   assert.equal(new Set(names).size, names.length)
-  assert.match((await ask({ execute: 'human-monitor-command', arguments: { 'command-line': 'p $a0', 'cpu-index': 1 } }))[0].return, /0x1/)
+  assert.match(
+    (
+      await ask({ execute: 'human-monitor-command', arguments: { 'command-line': 'p $a0', 'cpu-index': 1 } })
+    )[0].return,
+    /0x1/,
+  )
 })
 
 test('mistakes', async () => {
@@ -81,10 +122,16 @@ test('mistakes', async () => {
   take()
   await ask({ execute: 'qmp_capabilities' })
   const error = async (request: unknown) => (await ask(request))[0].error
-  assert.deepEqual(await error({ execute: 'nope' }), { class: 'CommandNotFound', desc: 'The command nope has not been found' })
+  assert.deepEqual(await error({ execute: 'nope' }), {
+    class: 'CommandNotFound',
+    desc: 'The command nope has not been found',
+  })
   assert.match((await error({ execute: 'device_add' })).desc, /not implemented: device_add/)
   assert.match((await error({ execute: 'pmemsave', arguments: { val: 1 } })).desc, /'size' is missing/)
-  assert.match((await error({ execute: 'pmemsave', arguments: { val: 'a', size: 1, filename: 'x' } })).desc, /expected: integer/)
+  assert.match(
+    (await error({ execute: 'pmemsave', arguments: { val: 'a', size: 1, filename: 'x' } })).desc,
+    /expected: integer/,
+  )
   assert.match((await error({ execute: 'stop', arguments: { now: 1 } })).desc, /'now' is unexpected/)
   assert.match((await error({ exec: 'stop' })).desc, /'exec' is unexpected/)
   assert.match((await error({ execute: 1 })).desc, /lacks member/)

@@ -13,14 +13,19 @@ type Json = { readonly [key: string]: unknown }
 /** The machine's events as QMP names and describes them. */
 const events: { readonly [E in MachineEvent]?: (e: MachineEvents[E]) => { event: string; data?: Json } } = {
   shutdown: e => ({ event: 'SHUTDOWN', data: { guest: e.cause.startsWith('guest'), reason: e.cause } }),
-  reset: e => ({ event: 'RESET', data: { guest: e.byGuest, reason: e.byGuest ? 'guest-reset' : 'host-qmp-system-reset' } }),
+  reset: e => ({
+    event: 'RESET',
+    data: { guest: e.byGuest, reason: e.byGuest ? 'guest-reset' : 'host-qmp-system-reset' },
+  }),
   stop: () => ({ event: 'STOP' }),
   resume: () => ({ event: 'RESUME' }),
   powerdown: () => ({ event: 'POWERDOWN' }),
 }
 export const eventNames = ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'] as const
 
-const greeting = { QMP: { version: { qemu: VERSION, package: `typevisor ${versionText}` }, capabilities: [] } }
+const greeting = {
+  QMP: { version: { qemu: VERSION, package: `typevisor ${versionText}` }, capabilities: [] },
+}
 
 /** The state of one connection. */
 export type QmpSession = {
@@ -36,11 +41,15 @@ export function qmpSession(management: Management): QmpSession {
     get negotiated() { return negotiated },
     async answer(text) {
       let id: unknown
-      const error = (cls: string, desc: string): Json => ({ error: { class: cls, desc }, ...(id !== undefined && { id }) })
+      const error = (cls: string, desc: string): Json => ({
+        error: { class: cls, desc },
+        ...(id !== undefined && { id }),
+      })
       let request: Json
       try {
         const parsed: unknown = JSON.parse(text)
-        if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return error('GenericError', 'QMP input must be a JSON object')
+        if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+          return error('GenericError', 'QMP input must be a JSON object')
         request = parsed as Json
       } catch (cause) {
         return error('GenericError', `JSON parse error, ${(cause as Error).message}`)
@@ -56,7 +65,8 @@ export function qmpSession(management: Management): QmpSession {
         const result = await execute(name, given as Json)
         return { return: result ?? {}, ...(id !== undefined && { id }) }
       } catch (cause) {
-        if (!(cause instanceof VmError)) return error('GenericError', `internal error: ${(cause as Error).stack ?? String(cause)}`)
+        if (!(cause instanceof VmError))
+          return error('GenericError', `internal error: ${(cause as Error).stack ?? String(cause)}`)
         const cls = (cause as { qmpClass?: string }).qmpClass ?? 'GenericError'
         return error(cls, `${cause.message}${cause.hint === undefined ? '' : `; ${cause.hint}`}`)
       }
@@ -67,19 +77,27 @@ export function qmpSession(management: Management): QmpSession {
     if (name === 'qmp_capabilities') {
       if (negotiated) throw notFound('Capabilities negotiation is already complete, command ignored')
       const wanted = given['enable']
-      if (Array.isArray(wanted) && wanted.length) throw new VmError('cli.usage', `Capability ${String(wanted[0])} is not available`)
+      if (Array.isArray(wanted) && wanted.length)
+        throw new VmError('cli.usage', `Capability ${String(wanted[0])} is not available`)
       negotiated = true
       return {}
     }
     if (!negotiated) throw notFound("Expecting capabilities negotiation with 'qmp_capabilities'")
     switch (name) {
       case 'query-commands':
-        return [...byQmpName.keys(), 'qmp_capabilities', 'query-commands', 'query-events', 'human-monitor-command'].map(n => ({ name: n }))
+        return [
+          ...byQmpName.keys(),
+          'qmp_capabilities',
+          'query-commands',
+          'query-events',
+          'human-monitor-command',
+        ].map(n => ({ name: n }))
       case 'query-events':
         return eventNames.map(n => ({ name: n }))
       case 'human-monitor-command': {
         const args = parseObject(given, {
-          'command-line': { type: 'word', help: '' }, 'cpu-index': { type: 'integer', help: '', optional: true },
+          'command-line': { type: 'word', help: '' },
+          'cpu-index': { type: 'integer', help: '', optional: true },
         })
         const cpu = Number((args['cpu-index'] as bigint | undefined) ?? 0n)
         if (!management.machine.cpus[cpu]) throw new VmError('cli.usage', `no processor ${cpu}`)
@@ -100,10 +118,18 @@ function notFound(message: string): VmError {
 }
 
 /** QMP for whoever is at the other end of `device`. */
-export function openQmp(device: CharDevice, management: Management, pretty: boolean, nowMs: () => number): void {
+export function openQmp(
+  device: CharDevice,
+  management: Management,
+  pretty: boolean,
+  nowMs: () => number,
+): void {
   const encoder = new TextEncoder()
-  let session: QmpSession | undefined, stream = jsonStream(), busy: Promise<void> = Promise.resolve()
-  const send = (message: Json): void => void link.write(encoder.encode(`${JSON.stringify(message, jsonValue, pretty ? 4 : 0)}\r\n`))
+  let session: QmpSession | undefined,
+    stream = jsonStream(),
+    busy: Promise<void> = Promise.resolve()
+  const send = (message: Json): void =>
+    void link.write(encoder.encode(`${JSON.stringify(message, jsonValue, pretty ? 4 : 0)}\r\n`))
 
   const user: FrontEnd = {
     label: 'qmp',
@@ -130,7 +156,11 @@ export function openQmp(device: CharDevice, management: Management, pretty: bool
   forwardEvents(management.machine, (event, data) => {
     if (!session?.negotiated) return
     const ms = nowMs()
-    send({ timestamp: { seconds: Math.floor(ms / 1000), microseconds: Math.round((ms % 1000) * 1000) }, event, ...(data && { data }) })
+    send({
+      timestamp: { seconds: Math.floor(ms / 1000), microseconds: Math.round((ms % 1000) * 1000) },
+      event,
+      ...(data && { data }),
+    })
   })
 }
 
@@ -145,4 +175,5 @@ function forwardEvents(machine: MachineControl, send: (event: string, data: Json
   for (const name of Object.keys(events) as MachineEvent[]) forward(name)
 }
 
-const jsonValue = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
+const jsonValue = (_key: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? Number(value) : value

@@ -1,0 +1,271 @@
+// What each option does with its argument: text in, parts of the configuration out.
+import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
+import type { HelpTopic } from '../invocation.ts'
+import type { Builder } from './build.ts'
+import { nearest, suggest } from './nearest.ts'
+import {
+  machineKeys,
+  smpKeys,
+  memoryKeys,
+  driveKeys,
+  fwCfgKeys,
+  monKeys,
+  traceKeys,
+  nicKeys,
+  actionKeys,
+  netdevKeys,
+  logItems,
+  otherLogItems,
+} from './option-keys.ts'
+import { parseFlag, parseValues, splitCommas, text, usage } from './values.ts'
+
+const isHelp = (value: string): boolean => value === 'help' || value === '?'
+
+/** `virtio-blk-pci,drive=d,x=y`: the name, its id and the rest as properties. */
+function named(
+  line: string,
+  implied: string,
+): { name: string; id: string | undefined; properties: PropertyBag } {
+  const { rest } = parseValues(line, {}, { implied, open: true })
+  const { [implied]: name, id, ...properties } = rest
+  if (typeof name !== 'string' || name === '') throw usage(`${implied}=NAME is needed`)
+  if (id !== undefined && typeof id !== 'string') throw usage('id is a text')
+  return { name, id, properties }
+}
+
+/** Options whose argument is a name with properties: also `help` and `NAME,help`. */
+export function withHelp(b: Builder, topic: HelpTopic, line: string): boolean {
+  if (isHelp(line)) { b.help(topic); return true }
+  const items = line.startsWith('{') ? [] : splitCommas(line)
+  if (!items.some((item, i) => i > 0 && isHelp(item))) return false
+  b.help(topic, items[0]!.replace(/^[a-z-]+=/, ''))
+  return true
+}
+
+/** Dotted keys become a tree: `file.driver=file,file.filename=x`. */
+export function treeOf(flat: PropertyBag): PropertyBag {
+  const tree: { [key: string]: PropertyValue } = {}
+  for (const [path, value] of Object.entries(flat)) {
+    const keys = path.split('.')
+    let at = tree
+    for (const key of keys.slice(0, -1)) {
+      if (!Object.hasOwn(at, key)) at[key] = {}
+      if (typeof at[key] !== 'object') throw usage(`'${path}' contradicts '${key}'`)
+      at = at[key] as typeof tree
+    }
+    at[keys.at(-1)!] = value
+  }
+  return tree
+}
+
+function only<T extends object>(values: T, keys: readonly (keyof T)[]): PropertyBag {
+  return Object.fromEntries(keys.filter(k => values[k] !== undefined).map(k => [k, values[k]])) as PropertyBag
+}
+
+const accels = (line: string) => line.split(':').map(name => ({ name: name === 'tcg' ? 'jit' : name }))
+
+export function applyMachine(b: Builder, line: string): void {
+  if (withHelp(b, 'machine', line)) return
+  const { values: v, rest } = parseValues(line, machineKeys, { implied: 'type', open: true })
+  const before = b.config.machine
+  const type = v.type ?? before?.type
+  if (v.accel !== undefined) b.set('accels', accels(v.accel))
+  for (const key of ['kernel', 'initrd', 'append', 'dtb'] as const)
+    if (v[key] !== undefined) b.set(key, v[key])
+  if (v.firmware !== undefined) b.set('bios', v.firmware)
+  if (type !== undefined) b.set('machine', { type, properties: { ...before?.properties, ...rest } })
+  else if (Object.keys(rest).length) throw usage('type=NAME is needed', '-machine help lists them')
+}
+
+export function applyAccel(b: Builder, line: string): void {
+  if (withHelp(b, 'accel', line)) return
+  const { name, properties } = named(line, 'accel')
+  for (const a of accels(name))
+    b.add('accels', { ...a, ...(Object.keys(properties).length && { properties }) })
+}
+
+export function applyCpu(b: Builder, line: string): void {
+  if (withHelp(b, 'cpu', line)) return
+  const [model, ...features] = splitCommas(line)
+  const properties: { [name: string]: PropertyValue } = {}
+  for (const f of features) {
+    const m = /^([+-])(.+)$/.exec(f) ?? /^([^=]+)(?:=(.*))?$/.exec(f)
+    if (!m) throw usage(`'${f}' is not a feature`, '+NAME, -NAME or NAME=VALUE')
+    if (m[1] === '+' || m[1] === '-') properties[m[2]!] = m[1] === '+'
+    else properties[m[1]!] = m[2] === undefined ? true : parseFlag(m[2]) ?? m[2]
+  }
+  if (!model || /^[+-]|=/.test(model)) throw usage('a model is needed', '-cpu help lists them')
+  b.set('cpu', { model, ...(features.length && { properties }) })
+}
+
+export function applySmp(b: Builder, line: string): void {
+  const { values: v } = parseValues(line, smpKeys, { implied: 'cpus' })
+  for (const [key, n] of Object.entries(v)) if (n === 0) throw usage(`${key}=0`, 'at least 1')
+  const product = (v.sockets ?? 1) * (v.cores ?? 1) * (v.threads ?? 1)
+  const cpus = v.cpus ?? v.maxcpus ?? product
+  if (v.maxcpus !== undefined && v.maxcpus < cpus)
+    throw usage(`maxcpus=${v.maxcpus} is less than cpus=${cpus}`)
+  if (
+    (v.sockets !== undefined || v.cores !== undefined || v.threads !== undefined) &&
+    product > 1 &&
+    v.sockets !== undefined &&
+    v.cores !== undefined &&
+    product !== (v.maxcpus ?? cpus)
+  )
+    throw usage(`sockets × cores × threads is ${product}, not ${v.maxcpus ?? cpus}`)
+  b.set('smp', { ...v, cpus })
+}
+
+export function applyMemory(b: Builder, line: string): void {
+  const { values } = parseValues(line, memoryKeys, { implied: 'size' })
+  if (values.size === undefined) throw usage('size=SIZE is needed')
+  if (values.size === 0) throw usage('a machine needs RAM', 'for instance -m 512M')
+  b.set('memoryBytes', values.size)
+}
+
+export function applyDrive(b: Builder, line: string): void {
+  const { values: v, rest } = parseValues(line, driveKeys, { open: true })
+  const wrong = Object.keys(rest).find(k => !k.includes('.'))
+  if (wrong !== undefined)
+    throw usage(`no parameter '${wrong}'`, suggest(wrong, Object.keys(driveKeys), '-help'))
+  if (v.file === undefined && v.media !== 'cdrom' && !Object.keys(rest).some(k => k.startsWith('file.')))
+    throw usage('file=IMAGE is needed')
+  const properties = treeOf({
+    ...only(v, ['driver', 'serial', 'cache', 'discard', 'detect-zeroes', 'werror', 'rerror']),
+    ...rest,
+  })
+  b.add('drives', {
+    kind: 'drive', ...only(v, ['id', 'index', 'file', 'format', 'media', 'snapshot']),
+    ...(v.if !== undefined && { interface: v.if }),
+    ...((v.readonly ?? (v.media === 'cdrom' || undefined)) !== undefined && { readOnly: v.readonly ?? true }),
+    ...(Object.keys(properties).length && { properties }),
+  })
+}
+
+export function applyBlockdev(b: Builder, line: string): void {
+  const { rest } = parseValues(line, {}, { implied: 'driver', open: true })
+  const {
+    'node-name': id,
+    'read-only': readOnly,
+    ...properties
+  } = line.trimStart().startsWith('{') ? rest : treeOf(rest)
+  if (typeof id !== 'string') throw usage('node-name=NAME is needed')
+  if (typeof properties['driver'] !== 'string') throw usage('driver=NAME is needed')
+  const ro = typeof readOnly === 'string' ? parseFlag(readOnly) : readOnly
+  if (ro !== undefined && typeof ro !== 'boolean')
+    throw usage(`read-only=${String(readOnly)} is not on or off`)
+  b.add('drives', { kind: 'blockdev', id, ...(ro !== undefined && { readOnly: ro }), properties })
+}
+
+export function applyNetdev(b: Builder, line: string): void {
+  if (withHelp(b, 'netdev', line)) return
+  const { values: v, rest } = parseValues(line, netdevKeys, { implied: 'type', open: true })
+  if (v.type === undefined) throw usage('a type is needed', 'for instance user')
+  if (v.id === undefined) throw usage('id=NAME is needed')
+  const properties = { ...rest, ...only(v, ['hostfwd', 'guestfwd']) }
+  b.add('netdevs', { type: v.type, id: v.id, ...(Object.keys(properties).length && { properties }) })
+}
+
+export function applyNic(b: Builder, line: string): void {
+  if (withHelp(b, 'netdev', line)) return
+  const { values: v, rest } = parseValues(
+    line,
+    { ...netdevKeys, ...nicKeys },
+    { implied: 'type', open: true },
+  )
+  if (v.type === undefined) throw usage('a type is needed', 'for instance user, or none')
+  if (v.mac !== undefined && !/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(v.mac))
+    throw usage(`mac=${v.mac} is not a hardware address`)
+  const properties = { ...rest, ...only(v, ['hostfwd', 'guestfwd']) }
+  b.add('nics', {
+    type: v.type,
+    ...only(v, ['model', 'mac', 'id']),
+    ...(Object.keys(properties).length && { properties }),
+  })
+}
+
+export function applyLog(b: Builder, line: string): void {
+  if (isHelp(line)) return b.help('log')
+  const classes = new Set(b.config.log)
+  for (const item of line.split(',')) {
+    if (item.startsWith('trace:')) {
+      classes.add('trace')
+      b.set('trace', [...b.config.trace ?? [], item.slice(6)])
+    } else if (item === 'all') logItems.forEach(l => classes.add(l.name))
+    else if (logItems.some(l => l.name === item)) classes.add(item)
+    else if (otherLogItems.includes(item))
+      throw usage(`not implemented: log class '${item}'`, '-d help lists what there is')
+    else {
+      const best = nearest(item, logItems.map(l => l.name))
+      throw usage(`no log class '${item}'`, best ? `did you mean '${best}'?` : '-d help lists them')
+    }
+  }
+  b.set('log', [...classes])
+}
+
+export function applyTrace(b: Builder, line: string): void {
+  if (isHelp(line)) return b.help('trace')
+  const { values } = parseValues(line, traceKeys, { implied: 'enable' })
+  if (values.enable !== undefined) b.set('trace', [...b.config.trace ?? [], values.enable])
+  b.set('log', [...new Set([...b.config.log ?? [], 'trace'])])
+}
+
+export function applyDisplay(b: Builder, line: string): void {
+  if (isHelp(line)) return b.help('display')
+  if (line !== 'none') throw usage(`not implemented: display '${line}'`, '-display none')
+}
+
+export function applyMon(b: Builder, line: string): void {
+  const { values: v } = parseValues(line, monKeys, { implied: 'chardev' })
+  if (v.chardev === undefined) throw usage('chardev=NAME is needed')
+  b.monitor(`chardev:${v.chardev}`, v.mode ?? 'readline', v.pretty ?? false)
+}
+
+export function applyAction(b: Builder, line: string): void {
+  const { values: v } = parseValues(line, actionKeys)
+  if (v.reboot) b.set('noReboot', v.reboot === 'shutdown')
+  if (v.shutdown) b.management.noShutdown = v.shutdown === 'pause'
+  if (v.panic) b.management.panicAction = v.panic
+}
+
+export function applyFwCfg(b: Builder, line: string): void {
+  const { values: v } = parseValues(line, fwCfgKeys, { implied: 'name' })
+  if (!v.name) throw usage('name=NAME is needed')
+  if ((v.file === undefined) === (v.string === undefined))
+    throw usage('either file=FILE or string=TEXT is needed')
+  b.add('fwCfg', { name: v.name, contents: v.file ?? new TextEncoder().encode(v.string) })
+}
+
+export function applyGlobal(b: Builder, line: string): void {
+  const m = /^([^.=,]+)\.([^=]+)=(.*)$/s.exec(line)
+  if (m) return b.add('globals', { driver: m[1]!, property: m[2]!, value: m[3]! })
+  const { values: v } = parseValues(line, { driver: text(''), property: text(''), value: text('') })
+  if (!v.driver || !v.property || v.value === undefined) throw usage(`'${line}' is not DRIVER.PROPERTY=VALUE`)
+  b.add('globals', { driver: v.driver, property: v.property, value: v.value })
+}
+
+export function applyDevice(b: Builder, line: string): void {
+  if (withHelp(b, 'device', line)) return
+  const { name, id, properties } = named(line, 'driver')
+  b.add('devices', {
+    driver: name,
+    ...(id !== undefined && { id }),
+    ...(Object.keys(properties).length && { properties }),
+  })
+}
+
+const objectTypes = ['filter-dump', 'rng-builtin', 'rng-random']
+
+export function applyObject(b: Builder, line: string): void {
+  if (withHelp(b, 'object', line)) return
+  const { name, id, properties } = named(line, 'qom-type')
+  if (!objectTypes.includes(name))
+    throw usage(`not implemented: object type '${name}'`, `there are ${objectTypes.join(', ')}`)
+  if (id === undefined) throw usage('id=NAME is needed')
+  b.add('objects', { type: name, id, ...(Object.keys(properties).length && { properties }) })
+}
+
+export function applyUuid(b: Builder, line: string): void {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(line)) throw usage(`'${line}' is not a UUID`)
+  b.set('uuid', line.toLowerCase())
+}
