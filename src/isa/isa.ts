@@ -109,7 +109,8 @@ export type CpuServices = {
   /** Drops translated code (an instruction fence). */
   flushCode(): void
   /** Arms this processor's own timer on the guest clock: at the deadline or later, never earlier, its
-   * ExitRequest.INTERRUPT is set and it is woken. Infinity disarms it. */
+   * ExitRequest.INTERRUPT is set and it is woken. Infinity disarms it. `interrupt` arms it again where the
+   * deadline is still to come. */
   armTimer(deadlineNs: number): void
 }
 

@@ -66,6 +66,13 @@ export function pollTimer(c: Core): number {
   return i32[w + W.timerPending]!
 }
 
+/** When asked to look at interrupts: notes the timer's, or arms it again, for whoever let it expire may
+ * have overwritten
+ * a later deadline that was set meanwhile. */
+export function checkTimer(c: Core): void {
+  if (hasStimecmp(c) && pollTimer(c) === 0) c.services.armTimer(timerDeadline(c))
+}
+
 /** Follows a change of stimecmp or STCE: pending now, or armed for later. */
 export function updateTimer(c: Core): void {
   const { i32, w, services } = c

@@ -194,6 +194,16 @@ test('a halted hart wakes by the timer, whether or not it may take the interrupt
   assert.deepEqual([s.scause, s.sepc], [(1n << 63n) | 5n, PC + 4n])
 })
 
+test('a request that comes too early arms the timer again', () => {
+  const f = fixture()
+  f.csr('rw', 0x30a, 1n << 63n)
+  f.csr('rw', 0x14d, 1000n)
+  f.armed = Infinity // expired for an earlier deadline, on another thread
+  f.now = 99_999
+  assert.equal(f.cpu.interrupt(), false)
+  assert.equal(f.armed, 100_000)
+})
+
 test('SFENCE.VMA: illegal from U, and from S with TVM', () => {
   const f = fixture(), { s } = f
   for (const priv of [0, 1, 3])

@@ -1,9 +1,9 @@
 // Traps: entry with delegation and vectoring, return, choice of the interrupt to take, waiting for one.
 // Privileged specification sections 3.1.6-3.1.9, 3.3 and 4.1. Not modelled: resumable NMIs, double traps.
 import {
-  advance, Cause, type Core, Ip, Irq, Priv, privOf, requestInterrupt, setPriv, Status, W,
+  advance, Cause, type Core, Ip, Irq, pendingKnown, Priv, privOf, requestInterrupt, setPriv, Status, W,
 } from './core.ts'
-import { hasStimecmp, pollTimer } from './counters.ts'
+import { checkTimer, hasStimecmp, pollTimer } from './counters.ts'
 import { note } from './mmu.ts'
 
 /** Interrupts in the order in which they are taken. */
@@ -71,7 +71,8 @@ function pending(c: Core): number {
 
 /** Takes the most important enabled interrupt, if there is one. */
 export function interrupt(c: Core): boolean {
-  const irq = selectInterrupt(c, pending(c))
+  checkTimer(c)
+  const irq = selectInterrupt(c, pendingKnown(c))
   if (irq < 0) return false
   takeTrap(c, irq, true, 0, 0)
   return true

@@ -57,7 +57,8 @@ function start(c: Core, platform: SbiPlatform, hart: number): number {
   return SbiError.SUCCESS
 }
 
-function stop(c: Core): void {
+/** No instruction more, until another hart or a reset starts this one. */
+export function stop(c: Core): void {
   c.i32[c.w + W.halted] = 1
   Atomics.store(c.i32, c.w + W.hsm, HsmState.STOPPED)
 }

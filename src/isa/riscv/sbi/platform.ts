@@ -9,7 +9,7 @@ export type SbiPlatform = {
   kick(hart: number): void
   /** Does a fence on other harts. When it returns, none of them executes another instruction without it. */
   remoteFence(hart: number, fence: RemoteFence): void
-  /** Ends or restarts the machine; the calling hart is stopped soon after. */
+  /** Ends or restarts the machine; the calling hart runs no further instruction. */
   reset(kind: 'shutdown' | 'coldReboot' | 'warmReboot', failure: boolean): void
   /** The debug console: a byte out (false if it cannot be taken now), a byte in (-1 if there is none). */
   readonly console: { put(byte: number): boolean; get(): number }

@@ -164,8 +164,10 @@ test('HSM: a suspended hart waits for an interrupt', () => {
 })
 
 test('SRST', () => {
-  const { call, take } = machine()
+  const { harts, call, take } = machine()
   call(0, SRST, 0n, 0n, 0n)
+  harts[0]!.s.mie = harts[0]!.s.mip = 2n
+  assert.deepEqual([harts[0]!.s.halted, harts[0]!.cpu.wakes()], [1, false])
   call(0, SRST, 0n, 1n, 1n)
   call(0, SRST, 0n, 2n, 0n)
   assert.deepEqual(take(), ['shutdown false', 'coldReboot true', 'warmReboot false'])

@@ -4,7 +4,7 @@
 import { type Core, Ip, setPair, W } from '../core.ts'
 import { updateTimer } from '../counters.ts'
 import { SbiError } from './errors.ts'
-import { hsm } from './hsm.ts'
+import { hsm, stop } from './hsm.ts'
 import type { RemoteFence, SbiPlatform } from './platform.ts'
 
 const VERSION = 2 << 24 // 2.0
@@ -101,6 +101,7 @@ function srst(c: Core, platform: SbiPlatform, fid: number): number {
   const kind = (['shutdown', 'coldReboot', 'warmReboot'] as const)[lo(c, 0)]
   if (!kind || lo(c, 1) < 0 || lo(c, 1) > 1) return SbiError.INVALID_PARAM
   platform.reset(kind, lo(c, 1) === 1)
+  stop(c) // the call does not return
   return SbiError.SUCCESS
 }
 
@@ -142,6 +143,7 @@ function legacy(c: Core, platform: SbiPlatform, call: number): number {
     case Legacy.GETCHAR: return platform.console.get()
     default:
       platform.reset('shutdown', false)
+      stop(c)
       return 0
   }
 }
