@@ -1,0 +1,90 @@
+// From pure rows of the IR table to WebAssembly: a row that is named like an instruction is that instruction, the few
+// others are short sequences or functions that a module gets when it first needs them.
+import { opNames, rows, type Type } from '../ir/ops.ts'
+import { type Code, F32, F64, I32, I64, type ModuleBuilder, type ValType } from './encode.ts'
+import * as W from './opcodes.ts'
+import { opTable, type PlainOp } from './table.ts'
+
+export const valType: Record<Type, ValType> = { i: I32, l: I64, f: F32, d: F64 }
+
+const instruction = new Map<string, PlainOp>()
+for (const info of opTable) if (info) instruction.set(info.name, info.opcode as PlainOp)
+/** The instruction a row is, or undefined. */
+export const rowInstruction: readonly (PlainOp | undefined)[] = opNames.map((name, i) =>
+  rows[i]!.effect === 'none' && !name.endsWith('.const') ? instruction.get(name) : undefined)
+
+/** Functions that one module's code calls, made on first use. */
+export class Library {
+  readonly module: ModuleBuilder
+  private readonly made = new Map<string, Code>()
+
+  constructor(module: ModuleBuilder) {
+    this.module = module
+  }
+
+  get(name: string, params: readonly ValType[], results: readonly ValType[], body: (f: Code) => void): Code {
+    let f = this.made.get(name)
+    if (!f) {
+      f = this.module.function(this.module.type(params, results), { name })
+      this.made.set(name, f)
+      body(f)
+    }
+    return f
+  }
+}
+
+/** Emits a pure row whose operands are on the stack, in order; `select` wants its condition last. */
+export function emitPure(f: Code, lib: Library, row: number): void {
+  const direct = rowInstruction[row]
+  if (direct !== undefined) return void f.op(direct)
+  const name = opNames[row]!
+  switch (name) {
+    case 'i32.select':
+    case 'i64.select':
+      f.select()
+      return
+    case 'mulh.uu':
+      f.call(lib.get('mulh.uu', [I64, I64], [I64], mulhUnsigned))
+      return
+    case 'mulh.ss':
+      f.call(lib.get('mulh.ss', [I64, I64], [I64], g => mulhSigned(g, lib, true)))
+      return
+    case 'mulh.su':
+      f.call(lib.get('mulh.su', [I64, I64], [I64], g => mulhSigned(g, lib, false)))
+      return
+    case 'nanbox':
+      f.op(W.I32_REINTERPRET_F32).op(W.I64_EXTEND_I32_U).i64c(0, -1).op(W.I64_OR).op(W.F64_REINTERPRET_I64)
+      return
+    case 'nanunbox': {
+      const t = f.temp(I64)
+      f.op(W.I64_REINTERPRET_F64).tee(t).op(W.I32_WRAP_I64).i32c(0x7fc00000)
+      f.get(t).i64c(32, 0).op(W.I64_SHR_U).i64c(-1, 0).op(W.I64_EQ).select().op(W.F32_REINTERPRET_I32)
+      f.free(t)
+      return
+    }
+    default:
+      throw new Error(`${name} is not a pure row`)
+  }
+}
+
+/** True where `select`-like rows take their condition first in IR but last in WebAssembly. */
+export const conditionFirst = (row: number): boolean => opNames[row] === 'i32.select' || opNames[row] === 'i64.select'
+
+/** High half of an unsigned 64 x 64 product, from four 32 x 32 products. */
+function mulhUnsigned(f: Code): void {
+  const a0 = f.local(I64), a1 = f.local(I64), b0 = f.local(I64), b1 = f.local(I64), m = f.local(I64)
+  const low = (from: number, to: number) => f.get(from).i64c(-1, 0).op(W.I64_AND).set(to)
+  const high = (from: number, to: number) => f.get(from).i64c(32, 0).op(W.I64_SHR_U).set(to)
+  low(0, a0); high(0, a1); low(1, b0); high(1, b1)
+  // m = a1*b0 + high(a0*b0); result = a1*b1 + high(m) + high(a0*b1 + low(m))
+  f.get(a1).get(b0).op(W.I64_MUL).get(a0).get(b0).op(W.I64_MUL).i64c(32, 0).op(W.I64_SHR_U).op(W.I64_ADD).set(m)
+  f.get(a1).get(b1).op(W.I64_MUL).get(m).i64c(32, 0).op(W.I64_SHR_U).op(W.I64_ADD)
+  f.get(a0).get(b1).op(W.I64_MUL).get(m).i64c(-1, 0).op(W.I64_AND).op(W.I64_ADD).i64c(32, 0).op(W.I64_SHR_U).op(W.I64_ADD)
+}
+
+/** Signed from unsigned: subtract the other operand where one is negative. */
+function mulhSigned(f: Code, lib: Library, bothSigned: boolean): void {
+  f.get(0).get(1).call(lib.get('mulh.uu', [I64, I64], [I64], mulhUnsigned))
+  f.get(0).i64c(63, 0).op(W.I64_SHR_S).get(1).op(W.I64_AND).op(W.I64_SUB)
+  if (bothSigned) f.get(1).i64c(63, 0).op(W.I64_SHR_S).get(0).op(W.I64_AND).op(W.I64_SUB)
+}
