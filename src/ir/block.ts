@@ -9,6 +9,8 @@ export class Block {
   /** Bytes and instructions of guest code. */
   sizeBytes = 0
   insns = 0
+  /** Bits of the mode word that the block's code depends on, as far as the lifter keeps account (see Isa.sharedMode). */
+  modeUsed = 0
   n = 0
   op: Uint8Array
   a: Int32Array
@@ -34,6 +36,7 @@ export class Block {
     this.pcHi = pcHi | 0
     this.sizeBytes = 0
     this.insns = 0
+    this.modeUsed = 0
     this.n = 0
   }
 

@@ -191,6 +191,8 @@ export type Isa = {
   readonly registers: readonly RegisterSpec[]
   /** The number of distinct data-access modes (privilege levels as the MMU sees them). */
   readonly mmuModes: number
+  /** The mode word under which a block may be kept whose code does not depend on the bits it lacks (Block.modeUsed). */
+  sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */
   lift(g: Builder, code: Code, mode: number, limits: LiftLimits): void
 }

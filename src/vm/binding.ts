@@ -53,6 +53,8 @@ export type Bound = {
   /** A processor's own timer; rings the bell if it is earlier than what the I/O thread waits for. */
   setDeadline(cpu: number, ns: number): void
   deadline(cpu: number): number
+  /** Disarms a processor's timer if it is due; false if it is not, or was armed anew meanwhile. */
+  expire(cpu: number, nowNs: number): boolean
   /** What the I/O thread waits for, in guest time. */
   nextWake: number
   /** The guest's request to the host, taken. */
@@ -148,6 +150,11 @@ export function bindMachine(
       if (ns < views.f64[wakeAt]!) ring()
     },
     deadline: cpu => views.f64[(controls[cpu]! + Control.DEADLINE) >>> 3]!,
+    expire(cpu, nowNs) {
+      const at = (controls[cpu]! + Control.DEADLINE) >>> 3, bits = Atomics.load(views.u64, at)
+      number[0] = bits
+      return asFloat[0]! <= nowNs && Atomics.compareExchange(views.u64, at, bits, NEVER) === bits
+    },
     get nextWake() { return views.f64[wakeAt]! },
     set nextWake(ns) { views.f64[wakeAt] = ns },
     takeRequest() {
@@ -156,6 +163,10 @@ export function bindMachine(
     },
   }
 }
+
+const number = new BigUint64Array(1), asFloat = new Float64Array(number.buffer)
+/** Infinity's bits. */
+const NEVER = 0x7ff0000000000000n
 
 /** The UART that the debug console of the built-in SBI writes to. */
 const CONSOLE = 0x10000000

@@ -94,10 +94,7 @@ export class CpuLoop {
   }
 
   private expire(): void {
-    if (this.bound.clock.nowNs() >= this.bound.deadline(this.index)) {
-      this.bound.setDeadline(this.index, Infinity)
-      Atomics.or(this.i32, this.state >>> 2, ExitRequest.INTERRUPT)
-    }
+    if (this.bound.expire(this.index, this.bound.clock.nowNs())) Atomics.or(this.i32, this.state >>> 2, ExitRequest.INTERRUPT)
   }
 
   /** The life of a thread; returns when the machine ends. */

@@ -3,7 +3,7 @@
 import { VmError } from '../base/errors.ts'
 import { configureLog, type LogClass } from '../base/log.ts'
 import type { Host } from '../host/host.ts'
-import type { Cpu } from '../isa/isa.ts'
+import { type Cpu, ExitRequest } from '../isa/isa.ts'
 import { poke } from './arch.ts'
 import { Bell, bindMachine, type Bound, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
@@ -183,11 +183,8 @@ class Machine implements MachineControl {
       const now = bound.clock.nowNs()
       let next = bound.system.timers.nextDeadline()
       bound.cpus.forEach((c, i) => {
-        const at = bound.deadline(i)
-        if (at <= now) {
-          bound.setDeadline(i, Infinity)
-          poke(bound.views, c.state, 1)
-        } else next = Math.min(next, at)
+        if (bound.expire(i, now)) poke(bound.views, c.state, ExitRequest.INTERRUPT)
+        else next = Math.min(next, bound.deadline(i))
       })
       if (next <= now) continue
       bound.nextWake = next

@@ -92,7 +92,7 @@ export class Vcpu {
     this.i32 = o.views.i32
     this.u32 = o.views.u32
     this.w = o.plan.state >>> 2
-    this.heat = o.heat ?? 200
+    this.heat = o.heat ?? 2500
     this.limits = { maxInsns: o.maxInsns ?? 48 }
     this.recordEnd = o.plan.records
     this.tlb = new Tlb(o.views, o.plan.tlb, o.isa.mmuModes)
@@ -220,7 +220,7 @@ export class Vcpu {
         rec = 0
         continue
       }
-      const b = this.cache.find(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
+      const b = this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
       if (b === undefined) {
         this.cpu.deliver()
         rec = 0
@@ -238,6 +238,11 @@ export class Vcpu {
       }
       return b.code
     }
+  }
+
+  private cached(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
+    const shared = this.isa.sharedMode?.(mode) ?? mode, b = this.cache.find(host, pcLo, pcHi, shared)
+    return b || shared === mode ? b : this.cache.find(host, pcLo, pcHi, mode)
   }
 
   private u16(at: number): number { return this.views.u16[at >>> 1]! }
@@ -351,6 +356,8 @@ export class Vcpu {
     }
     if (second >= 0) this.claim(second)
     const record = this.recordEnd, number = this.blockCount++
+    const shared = this.isa.sharedMode?.(mode) ?? mode
+    if (block.modeUsed === 0) mode = shared
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
       number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record,

@@ -5,6 +5,9 @@ import { JumpKind } from '../../ir/ops.ts'
 import { patterns } from '../pattern.ts'
 import { F0, Mode, System } from './cpu.ts'
 
+/** Bits of the mode word that matter to floating-point instructions only. */
+export const FLOAT_MODE = Mode.FS | Mode.NEAREST | Mode.INEXACT
+
 export class Emit extends Builder {
   /** The mode word of the translation, and the current instruction. */
   mode = 0
@@ -19,7 +22,11 @@ export class Emit extends Builder {
   setF(n: number, v: Value): void { this.set(F0 + n, v) }
 
   get priv(): number { return this.mode & Mode.PRIV }
-  get fs(): number { return (this.mode & Mode.FS) >> Mode.FS_SHIFT }
+  /** Every floating-point instruction asks for this first, so that a block that never did is the same in all states. */
+  get fs(): number {
+    this.block.modeUsed |= FLOAT_MODE
+    return (this.mode & Mode.FS) >> Mode.FS_SHIFT
+  }
 
   illegal(): void { this.system(System.ILLEGAL, this.word) }
   /** The address of the instruction behind this one. */
