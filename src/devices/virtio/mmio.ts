@@ -48,7 +48,7 @@ export function virtioMmio(kind: AnyKind): AnyDevice {
     read: (s: any, io: any, offset, size) => read(kind, s, io, offset, size),
     write: (s: any, io: any, offset, value, size) => write(kind, s, io, offset, value, size),
     reset(s: any, io: any) {
-      s.offeredSelect = s.acceptedSelect = 0
+      s.offeredSelect = s.acceptedSelect = s.guestPageSize = 0
       reset(kind, s, io)
     },
     update(s: any, io: any) {
@@ -69,9 +69,9 @@ export const virtioMmioEmpty = virtioMmio({
   pci: { class: 0, transitionalId: 0, vectors: () => 0 },
 })
 
+/** The driver's reset; selectors and the page size stay, which it sets before. */
 function reset(kind: AnyKind, s: S, io: IO): void {
   resetDevice(kind, s, io)
-  s.guestPageSize = 0
   s.queueAlign.fill(0)
 }
 

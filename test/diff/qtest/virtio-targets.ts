@@ -73,6 +73,7 @@ function mmioOps(r: Random, legacy: boolean): Timeless[] {
         ? [write(base + 0x120, r.below(2), 1), read(base + 0x120, 1)]
         : [read(reg)]
     case 7: {
+      if (legacy && r.chance(50)) return [write(base + 0x40, VIRT.DRAM / 4096 + r.below(16)), read(base + 0x40)]
       if (legacy)
         return [
           write(base + 0x28, 4096), write(base + 0x40, VIRT.DRAM / 4096 + r.below(16)), read(base + 0x40),
