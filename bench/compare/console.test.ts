@@ -8,7 +8,11 @@ type Row = readonly [text: string, atMs: number, cpuMs: number]
 const heard = (rows: readonly Row[]) => rows.map(([text, atMs, cpuMs]) => {
   const said = understand(text)
   assert.ok(said, text)
-  return { said, line: { text, atMs, cpuMs } }
+  // Two threads, of which the second does most of the work and is kept waiting as long as it runs.
+  const threads = new Map([
+    ['1', { ranMs: cpuMs * 0.25, waitedMs: 0 }], ['2', { ranMs: cpuMs * 0.75, waitedMs: cpuMs * 0.75 }],
+  ])
+  return { said, line: { text, atMs, cpuMs }, threads }
 })
 
 test('the lines of the benchmark', () => {
@@ -32,16 +36,16 @@ test('everything else is not about the benchmark', () => {
 test('a run, with the processor time of each kernel', () => {
   const run = summarize(heard([
     ['BOOTED 1.50 nproc=1 riscv64', 2000, 1800],
-    ['B crc 30.0 000000005ceef2ff', 2030, 1870],
+    ['B crc 30.0 000000005ceef2ff', 2030, 1880],
     ['B fib 40.0 0000000000213d05', 2070, 1920],
-    ['T sha256 1.60 2.00 gzip 2.50 shloop 4.00', 4500, 4000],
-    ['HOLD', 4501, 4010],
+    ['T sha256 1.60 2.00 gzip 2.50 shloop 4.00', 4500, 3990],
+    ['HOLD', 4501, 4000],
   ]), 'ours')
   assert.deepEqual(run, {
-    bootedMs: 2000, uptimeMs: 1500, wallMs: 4501, cpuMs: 4010, parallel: [],
+    bootedMs: 2000, uptimeMs: 1500, wallMs: 4501, cpuMs: 4000, waitedMs: 3000, parallel: [],
     kernels: {
-      crc: { ms: 30, cpuMs: 70, checksum: '000000005ceef2ff' },
-      fib: { ms: 40, cpuMs: 50, checksum: '0000000000213d05' },
+      crc: { ms: 30, cpuMs: 80, threadMs: 60, checksum: '000000005ceef2ff' },
+      fib: { ms: 40, cpuMs: 40, threadMs: 30, checksum: '0000000000213d05' },
     },
     shellMs: { sha256: 400, gzip: 500, shloop: 1500 },
   })

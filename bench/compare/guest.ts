@@ -3,15 +3,17 @@ import { join } from 'node:path'
 import { UserError } from '../../scripts/guests/run.ts'
 import { type Said, type ShellPart, understand } from './console.ts'
 import type { Engine } from './engines.ts'
-import { type Memory, memoryOf, waitedMs } from './processes.ts'
+import { type Memory, memoryOf, type ThreadTime, threadTimes } from './processes.ts'
 import { type Line, runSession } from './session.ts'
 
 export const RAM_MIB = 512
 
 export interface Work {
   readonly ms: number
-  /** Of the emulator, all threads, on the host's clock; to 10 ms. */
+  /** Processor time of the emulator, all threads; to 10 ms. */
   readonly cpuMs: number
+  /** Of its busiest thread: about what `ms` would be if nobody else used the processors. */
+  readonly threadMs: number
   readonly checksum: string
 }
 
@@ -54,37 +56,47 @@ const arguments_ = ({ images, harts, words }: GuestOptions): string[] => [
 interface Heard {
   readonly said: Said
   readonly line: Line
+  /** Of the emulator, at that moment. */
+  readonly threads: ReadonlyMap<string, ThreadTime>
 }
+
+/** How long the thread ran that ran most from one moment to another. */
+function busiest(before: Heard['threads'] | undefined, now: Heard['threads']): number {
+  return Math.max(...[...now].map(([thread, { ranMs }]) => ranMs - (before?.get(thread)?.ranMs ?? 0)))
+}
+
+const waited = ({ threads }: Heard): number =>
+  [...threads.values()].reduce((sum, { waitedMs }) => sum + waitedMs, 0)
 
 export async function runGuest(engine: Engine, options: GuestOptions): Promise<GuestRun> {
   const heard: Heard[] = []
-  let waited = 0, memory: Memory | undefined
+  let memory: Memory | undefined
   await runSession([...engine.command, ...arguments_(options)], {
     timeoutSeconds: options.timeoutSeconds,
     onLine(line, { pid, send }) {
       const said = understand(line.text)
       if (!said) return
-      heard.push({ said, line })
+      heard.push({ said, line, threads: threadTimes(pid) })
       if (said.kind === 'shell') memory = memoryOf(pid, RAM_MIB << 20)
-      if (said.kind !== 'hold') return
-      waited = waitedMs(pid)
-      send('\n')
+      if (said.kind === 'hold') send('\n')
     },
   })
-  return { ...summarize(heard, engine.name), waitedMs: waited, ...(memory && { memory }) }
+  return { ...summarize(heard, engine.name), ...(memory && { memory }) }
 }
 
 /** Puts together what the guest said. Throws UserError when its clock is not the host's. */
-export function summarize(heard: readonly Heard[], engine: string): Omit<GuestRun, 'waitedMs'> {
+export function summarize(heard: readonly Heard[], engine: string): GuestRun {
   const kernels: Record<string, Work> = {}, parallel: Parallel[] = []
   let booted: { line: Line; uptimeMs: number } | undefined
   let shellMs: Readonly<Record<ShellPart, number>> | undefined
-  let checksums: string[] = [], before: Line | undefined, end: Line | undefined
-  for (const { said, line } of heard) {
+  let checksums: string[] = [], before: Heard | undefined, end: Heard | undefined
+  for (const each of heard) {
+    const { said, line, threads } = each
     if (said.kind === 'booted') booted = { line, uptimeMs: said.uptimeMs }
     if (said.kind === 'kernel') {
       const { name, ms, checksum } = said
-      kernels[name] = { ms, cpuMs: line.cpuMs - (before?.cpuMs ?? 0), checksum }
+      const cpuMs = line.cpuMs - (before?.line.cpuMs ?? 0)
+      kernels[name] = { ms, cpuMs, threadMs: busiest(before?.threads, threads), checksum }
       checksums.push(checksum)
     }
     if (said.kind === 'parallel') {
@@ -95,13 +107,13 @@ export function summarize(heard: readonly Heard[], engine: string): Omit<GuestRu
       shellMs = said.ms
       if (booted) compareClocks(engine, said.uptimeMs - booted.uptimeMs, line.atMs - booted.line.atMs)
     }
-    if (said.kind === 'hold') end = line
-    before = line
+    if (said.kind === 'hold') end = each
+    before = each
   }
   if (!booted || !end) throw new UserError(`${engine}: the guest ended without ${booted ? 'HOLD' : 'BOOTED'}`)
   return {
     bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs, kernels, parallel, ...(shellMs && { shellMs }),
-    wallMs: end.atMs, cpuMs: end.cpuMs,
+    wallMs: end.line.atMs, cpuMs: end.line.cpuMs, waitedMs: waited(end),
   }
 }
 

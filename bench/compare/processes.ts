@@ -14,12 +14,20 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 1000 / TICKS_PER_SECOND
 }
 
-/** How long the threads of a process were ready to run while others had the processors. */
-export function waitedMs(pid: number): number {
-  let ns = 0
-  for (const thread of readdirSync(`/proc/${pid}/task`))
-    ns += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[1])
-  return ns / 1e6
+/** A thread's time on a processor, and ready to run while others had the processors. */
+export interface ThreadTime {
+  readonly ranMs: number
+  readonly waitedMs: number
+}
+
+/** The living threads of a process by their number. */
+export function threadTimes(pid: number): Map<string, ThreadTime> {
+  const times = new Map<string, ThreadTime>()
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const [ran, waited] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')
+    times.set(thread, { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 })
+  }
+  return times
 }
 
 export interface Mapping {

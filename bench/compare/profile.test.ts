@@ -16,22 +16,28 @@ test('kinds of code', () => {
 })
 
 test('time belongs to the sample before it', () => {
-  const { categories } = timesOf({
-    nodes: [{ id: 1, callFrame: frame('(idle)') }, { id: 2, callFrame: frame('riscv64:0', 'wasm://wasm/1') }],
-    samples: [1, 2, 2, 1], timeDeltas: [500, 4000, 2000, 1000],
+  const { categories, files } = timesOf({
+    nodes: [
+      { id: 1, callFrame: frame('(idle)') }, { id: 2, callFrame: frame('riscv64:0', 'wasm://wasm/1') },
+      { id: 3, callFrame: frame('walk', 'file:///p/src/a.ts') },
+    ],
+    samples: [1, 2, 2, 3, 1], timeDeltas: [500, 4000, 2000, 1000, 250],
   })
-  assert.deepEqual([...categories], [['idle', 4], ['guest code', 3]])
+  assert.deepEqual([...categories], [['idle', 4], ['guest code', 3], ['TypeScript', 0.25]])
+  assert.deepEqual([...files], [['src/a.ts', 0.25]])
 })
 
 test('a summary over threads', () => {
   const times = (guest: number, idle: number) => ({
     categories: new Map([['idle', idle], ['guest code', guest]]),
+    files: new Map([['src/a.ts', guest / 2]]),
     functions: new Map([['idle: (idle)', idle], ['guest code: riscv64:0', guest]]),
   })
   const text = summarize([['thread 0', times(10, 90)], ['thread 1', times(30, 1)]])
   assert.match(text, /^\| guest code \| +10 \| +30 \| +40 \| +100\.0% \|$/m)
   assert.match(text, /^\| idle +\| +90 \| +1 \| +91 \| +\|$/m)
   assert.match(text, /^\| guest code: riscv64:0 \| +40 \| +100\.0% \|$/m)
+  assert.match(text, /^\| src\/a\.ts +\| +20 \| +50\.0% \|$/m)
   assert.doesNotMatch(text, /\(idle\)/)
 })
 

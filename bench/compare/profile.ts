@@ -7,7 +7,7 @@ import { type GuestOptions, runGuest } from './guest.ts'
 import { table } from './tables.ts'
 
 const FOLDER = join(ROOT, '.cache/prof')
-const TOP = 25
+const TOP_FILES = 12, TOP_FUNCTIONS = 25
 
 interface CallFrame { readonly functionName: string; readonly url: string }
 
@@ -30,14 +30,15 @@ export function categoryOf({ functionName, url }: CallFrame): string {
 }
 
 /** What a frame is called in the list of functions: those of ours with their file in the project. */
-export function frameName({ functionName, url }: CallFrame): string {
-  const at = url.indexOf('/src/')
-  return `${functionName || '(anonymous)'}${at >= 0 ? ` ${url.slice(at + 1)}` : ''}`
+export function frameName(frame: CallFrame): string {
+  return `${frame.functionName || '(anonymous)'} ${fileOf(frame) ?? ''}`.trimEnd()
 }
+const fileOf = ({ url }: CallFrame): string | undefined => /\/(src\/.*)/.exec(url)?.[1]
 
 export interface Times {
-  /** Milliseconds by category, and by function with its category in front. */
+  /** Milliseconds by category, by file of ours, and by function with its category in front. */
   readonly categories: Map<string, number>
+  readonly files: Map<string, number>
   readonly functions: Map<string, number>
 }
 
@@ -46,12 +47,14 @@ const add = (map: Map<string, number>, key: string, value: number): void =>
 
 export function timesOf({ nodes, samples, timeDeltas }: CpuProfile): Times {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
-  const times: Times = { categories: new Map(), functions: new Map() }
+  const times: Times = { categories: new Map(), files: new Map(), functions: new Map() }
   for (const [index, id] of samples.entries()) {
     const frame = frames.get(id)
     if (!frame) throw new Error(`the profile has no node ${id}`)
     // A delta is the time before its sample: what ran then is what the sample before saw.
     const ms = Math.max(0, timeDeltas[index + 1] ?? 0) / 1000
+    const file = fileOf(frame)
+    if (file) add(times.files, file, ms)
     add(times.categories, categoryOf(frame), ms)
     add(times.functions, `${categoryOf(frame)}: ${frameName(frame)}`, ms)
   }
@@ -70,15 +73,18 @@ export function summarize(threads: readonly (readonly [name: string, times: Time
   const busy = sum(rows.filter(({ name }) => name !== 'idle').flatMap(({ each }) => each))
   const share = (value: number) => `${(100 * value / busy).toFixed(1)}%`
 
-  const functions = new Map<string, number>()
-  for (const [, times] of threads) for (const [name, ms] of times.functions) add(functions, name, ms)
-  const top = [...functions].filter(([name]) => !name.startsWith('idle: '))
-    .toSorted(([, a], [, b]) => b - a).slice(0, TOP)
+  const top = (what: 'files' | 'functions', count: number): string[][] => {
+    const all = new Map<string, number>()
+    for (const [, times] of threads) for (const [name, ms] of times[what]) add(all, name, ms)
+    const most = [...all].filter(([name]) => !name.startsWith('idle: ')).toSorted(([, a], [, b]) => b - a)
+    return most.slice(0, count).map(([name, ms]) => [name, ms.toFixed(0), share(ms)])
+  }
   const byCategory = rows.map(({ name, each }) =>
     [name, ...each.map((ms) => ms.toFixed(0)), sum(each).toFixed(0), name === 'idle' ? '' : share(sum(each))])
   return [
     table(['ms', ...threads.map(([name]) => name), 'all', 'of busy'], byCategory),
-    table(['function', 'ms', 'of busy'], top.map(([name, ms]) => [name, ms.toFixed(0), share(ms)])),
+    table(['file', 'ms', 'of busy'], top('files', TOP_FILES)),
+    table(['function', 'ms', 'of busy'], top('functions', TOP_FUNCTIONS)),
   ].join('\n\n')
 }
 

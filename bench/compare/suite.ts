@@ -13,8 +13,10 @@ type Runs = Pair<readonly GuestRun[]>
 export interface Compared {
   readonly name: string
   readonly ms: Pair<number>
-  readonly cpuMs?: Pair<number>
   readonly ratio: number
+  /** Processor time of all threads, and of the busiest. */
+  readonly cpuMs?: Pair<number>
+  readonly threadMs?: Pair<number>
 }
 
 export interface Mean extends Judged {
@@ -64,10 +66,13 @@ export function checkWork(runs: Runs, names: readonly string[]): void {
 
 type Figure = (run: GuestRun) => number
 
-function compare(name: string, runs: Runs, ms: Figure, cpu?: Figure): Compared {
+function compare(name: string, runs: Runs, ms: Figure, cpu?: Figure, thread?: Figure): Compared {
   const of = (figure: Figure): Pair<number> => [best(runs[0].map(figure)), best(runs[1].map(figure))]
   const times = of(ms)
-  return { name, ms: times, ratio: times[0] / times[1], ...(cpu && { cpuMs: of(cpu) }) }
+  return {
+    name, ms: times, ratio: times[0] / times[1],
+    ...(cpu && { cpuMs: of(cpu) }), ...(thread && { threadMs: of(thread) }),
+  }
 }
 
 /** The judged figures whose kernels were all measured. */
@@ -81,8 +86,10 @@ export function meansOf(kernels: readonly Compared[], length: Length): Mean[] {
 
 export function compareRuns(runs: Runs, length: Length, names: readonly string[]): Comparison {
   checkWork(runs, names)
-  const kernels = names.map((name) =>
-    compare(name, runs, (run) => run.kernels[name]!.ms, (run) => run.kernels[name]!.cpuMs))
+  const kernels = names.map((name) => {
+    const figure = (key: 'ms' | 'cpuMs' | 'threadMs'): Figure => (run) => run.kernels[name]![key]
+    return compare(name, runs, figure('ms'), figure('cpuMs'), figure('threadMs'))
+  })
   const shell = (part: ShellPart) => compare(part, runs, (run) => run.shellMs![part])
   const [ours, peer] = runs.map((side) => side.at(-1)!) as unknown as Pair<GuestRun>
   return {

@@ -28,12 +28,13 @@ export function setting({ date, machine, load, commit, versions }: Setting): str
 
 type Names = Pair<string>
 
-const cpuRatio = ({ cpuMs }: Compared): string => cpuMs?.[1] ? times(cpuMs[0] / cpuMs[1]) : ''
+const ratio = (pair: Pair<number> | undefined): string => pair?.[1] ? times(pair[0] / pair[1]) : ''
 
 export function kernelTable([ours, peer]: Names, { kernels, shell }: Comparison): string {
   const row = (each: Compared) =>
-    [each.name, ms(each.ms[0]), ms(each.ms[1]), times(each.ratio), cpuRatio(each)]
-  return table(['kernel', `${ours} ms`, `${peer} ms`, 'ratio', 'CPU ratio'], [...kernels, ...shell].map(row))
+    [each.name, ...each.ms.map(ms), times(each.ratio), ratio(each.threadMs), ratio(each.cpuMs)]
+  const head = ['kernel', `${ours} ms`, `${peer} ms`, 'ratio', 'busiest thread', 'all threads']
+  return table(head, [...kernels, ...shell].map(row))
 }
 
 export function judgedTable({ means, uptime }: Comparison): string {
