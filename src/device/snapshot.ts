@@ -56,7 +56,7 @@ const windowsOf = (system: System, id: string) => system.windowSlots.filter(w =>
 
 /** Puts everything back, or throws VmError('snapshot.…') and leaves it as it was. */
 export function restoreSystem(system: System, saved: SavedSystem): void {
-  check(system, saved)
+  checkSystem(system, saved)
   system.clock.set(saved.clockNs)
   system.timers.reset()
   for (const i of system.instances) restoreDevice(system, i, saved.devices[i.id]!)
@@ -79,7 +79,8 @@ function restoreDevice(system: System, i: Instance, saved: SavedDevice): void {
   }
 }
 
-function check(system: System, saved: SavedSystem): void {
+/** Throws unless it fits. */
+export function checkSystem(system: System, saved: SavedSystem): void {
   const mismatch = (what: string) => {
     throw new VmError('snapshot.mismatch', what, {
       hint: 'start the machine with the options that it was saved with',
