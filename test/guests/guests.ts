@@ -30,6 +30,7 @@ export interface Guest {
 }
 
 const NET = ['-netdev', 'user,id=net0', '-device', 'virtio-net-device,netdev=net0']
+const disks = (device: string) => [dataDisk(device), filesDisk(device)]
 const OFF: Step = { expect: 'reboot: Power down' }
 
 /** A guest of the test RAM disk, which prints PASS and FAIL lines and powers off. */
@@ -61,10 +62,15 @@ export const GUESTS: readonly Guest[] = [
   checks('one-cpu', 'time', { cpus: 1, memoryMiB: 256 }),
   checks('smp', 'smp', { append: 'smp=2' }),
   checks('smp4', 'smp', { append: 'smp=4', cpus: 4 }),
-  checks('blk', 'blk', { resources: [dataDisk, filesDisk] }),
+  checks('blk', 'blk', { resources: disks('virtio-blk-device') }),
+  checks('blk-modern', 'blk', {
+    args: ['-global', 'virtio-mmio.force-legacy=false'], resources: disks('virtio-blk-device'),
+  }),
+  checks('blk-pci', 'blk', { resources: disks('virtio-blk-pci,packed=on') }),
   checks('net', 'net', { args: NET }),
   checks('http', 'http', { args: NET, resources: [httpServer] }),
   checks('rng', 'rng', { args: ['-device', 'virtio-rng-device'] }),
+  checks('rng-pci', 'rng', { args: ['-device', 'virtio-rng-pci'] }),
   checks('hvc', 'hvc', { args: ['-device', 'virtio-serial-device'], resources: [outputFile] }),
   checks('console', 'console', {
     resources: [burst],

@@ -22,24 +22,26 @@ const MIB = 1 << 20
 const sha256 = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex')
 
 /** A sparse raw image that starts with `head`, and the arguments that attach it as a virtio disk. */
-async function disk(scratch: string, serial: string, sizeBytes: number, head: Uint8Array): Promise<string[]> {
+async function disk(
+  scratch: string, device: string, serial: string, sizeBytes: number, head: Uint8Array,
+): Promise<string[]> {
   const file = await open(join(scratch, `${serial}.raw`), 'w')
   await file.truncate(sizeBytes)
   await file.write(head, 0, head.length, 0)
   await file.close()
   return [
     '-drive', `file=${join(scratch, `${serial}.raw`)},if=none,id=${serial},format=raw`,
-    '-device', `virtio-blk-device,drive=${serial},serial=${serial}`,
+    '-device', `${device},drive=${serial},serial=${serial}`,
   ]
 }
 
 /** First MiB: random bytes from the host. The guest writes the next 4 MiB and says what. */
-export const dataDisk: Resource = {
+export const dataDisk = (device: string): Resource => ({
   async prepare(scratch) {
     const size = 32 * MIB
     const head = randomBytes(MIB)
     return {
-      args: await disk(scratch, 'data', size, head),
+      args: await disk(scratch, device, 'data', size, head),
       append: [`size=${size}`, `sha256=${sha256(head)}`],
       async after(console) {
         const wrote = /^WROTE ([0-9a-f]{64})$/m.exec(console)?.[1]
@@ -49,11 +51,11 @@ export const dataDisk: Resource = {
       },
     }
   },
-}
+})
 
-export const filesDisk: Resource = {
-  prepare: async (scratch) => ({ args: await disk(scratch, 'files', 32 * MIB, new Uint8Array()) }),
-}
+export const filesDisk = (device: string): Resource => ({
+  prepare: async (scratch) => ({ args: await disk(scratch, device, 'files', 32 * MIB, new Uint8Array()) }),
+})
 
 /** A web server on the loopback interface, which a guest of a user-mode network finds at its gateway's address. */
 export const httpServer: Resource = {
