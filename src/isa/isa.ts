@@ -26,6 +26,8 @@ export const vcpuCore = {
   result: transient(u64()),
   helper: transient(u32()),
   arg: transient(u32()),
+  /** Single-threaded machines: polls for exit requests until the code leaves by itself. */
+  fuel: transient(u32()),
   /** Where the interpreter is: address of a record. */
   record: transient(u32()),
   /** Instructions retired, counted where `-icount` or a counter asks for it. */
@@ -191,6 +193,8 @@ export type Isa = {
   readonly registers: readonly RegisterSpec[]
   /** The number of distinct data-access modes (privilege levels as the MMU sees them). */
   readonly mmuModes: number
+  /** MMU modes in which nearly all pages are global, so that switching address spaces should keep them. */
+  readonly globalModes?: readonly number[]
   /** The mode word under which a block may be kept whose code does not depend on the bits it lacks (Block.modeUsed). */
   sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */

@@ -26,9 +26,12 @@ export const JUMP_MASK = JUMP_ENTRIES - 1
 export const jumpIndex = (pcLo: number): number => ((pcLo >>> 1) ^ (pcLo >>> 14)) & JUMP_MASK
 
 export const BANKS = 8
+/** One bank more holds the modes that are global (Isa.globalModes): whichever address space is current. */
+const SHARED = BANKS
+const ALL = BANKS + 1
 
 /** Bytes that a processor with `modes` MMU modes needs. */
-export const tlbAreaBytes = (modes: number): number => BANKS * (modes * TLB_BYTES + JUMP_BYTES)
+export const tlbAreaBytes = (modes: number): number => ALL * (modes * TLB_BYTES + JUMP_BYTES)
 
 /** What a fill says about a page. */
 export type Page = {
@@ -41,11 +44,17 @@ export type Page = {
   write: boolean
   /** log2 of the mapping's size: a flush of any address in a large one drops all of it. */
   pageBits: number
+  /** The same in every address space. */
+  global: boolean
 }
 
 /** Entries of the instruction side, which only the dispatcher asks. */
 const CODE_ENTRIES = 1024
-const JUMP_PAGES = 4096
+const JUMP_PAGES = 8192
+const JUMP_LIST = 1024
+const NO_JUMPS = -1, SEVERAL = -2
+/** A page's number, cut to 31 bits: two pages that share it are taken for one. */
+const pageId = (vaLo: number, vaHi: number): number => ((vaLo >>> PAGE_BITS) ^ (vaHi << 20)) & 0x7fffffff
 const jumpPage = (vaLo: number): number => ((vaLo >>> PAGE_BITS) ^ (vaLo >>> 24)) & (JUMP_PAGES - 1)
 
 export class Tlb {
@@ -57,31 +66,38 @@ export class Tlb {
   private readonly spaces = new Int32Array(BANKS).fill(-1)
   /** Which (bank, mode) tables and jump caches hold anything. */
   private readonly dirty: Uint8Array
-  private readonly jumpDirty = new Uint8Array(BANKS)
-  /** Which pages, by a hash, have had entries in each jump cache. */
-  private readonly jumpPages = new Uint8Array(BANKS * JUMP_PAGES)
+  /** Entries set in each jump cache since it was clear, and where, if they are few. */
+  private readonly jumpCount = new Int32Array(ALL)
+  private readonly jumpList = new Int32Array(ALL * JUMP_LIST)
+  /** Which pages have had entries in each jump cache, by a hash: a page's number, or SEVERAL. */
+  private readonly jumpPages = new Int32Array(ALL * JUMP_PAGES).fill(NO_JUMPS)
   /** Instruction side: page address (low, high) and host offset of each entry. */
   private readonly code: Int32Array
   /** The range of virtual pages that large mappings have covered in each bank, in pages as numbers. */
-  private readonly largeFrom = new Float64Array(BANKS).fill(Infinity)
-  private readonly largeTo = new Float64Array(BANKS).fill(-Infinity)
+  private readonly largeFrom = new Float64Array(ALL).fill(Infinity)
+  private readonly largeTo = new Float64Array(ALL).fill(-Infinity)
   private turn = 0
-  bank = 0
+  private bank = 0
+  private readonly isGlobal: readonly boolean[]
+  /** The shared bank holds pages that are not global after all: it is good for the current address space only. */
+  private sharedIsLocal = false
 
-  constructor(views: Views, base: number, modes: number) {
+  constructor(views: Views, base: number, modes: number, globalModes: readonly number[] = []) {
+    this.isGlobal = Array.from({ length: modes }, (_, m) => globalModes.includes(m))
     this.u32 = views.u32
     this.u8 = views.u8
     this.base = base
     this.modes = modes
-    this.dirty = new Uint8Array(BANKS * modes).fill(1)
-    this.code = new Int32Array(BANKS * modes * CODE_ENTRIES * 3)
-    this.jumpDirty.fill(1)
+    this.dirty = new Uint8Array(ALL * modes).fill(1)
+    this.code = new Int32Array(ALL * modes * CODE_ENTRIES * 3)
+    this.jumpCount.fill(JUMP_LIST + 1)
     this.flush()
   }
 
   /** Makes the bank of `space` current, taking over another one's if there is none. */
   select(space: number): void {
     if (this.spaces[this.bank] === space) return
+    if (this.sharedIsLocal) this.flushBank(SHARED)
     let b = this.spaces.indexOf(space)
     if (b < 0) {
       b = this.spaces.indexOf(-1)
@@ -92,12 +108,15 @@ export class Tlb {
     this.bank = b
   }
 
-  /** Address of the table of `mode` in the current bank, and of the current jump cache. */
-  tableAt(mode: number, bank = this.bank): number { return this.base + (bank * this.modes + mode) * TLB_BYTES }
-  jumpCacheAt(bank = this.bank): number { return this.base + BANKS * this.modes * TLB_BYTES + bank * JUMP_BYTES }
+  private bankOf(mode: number): number { return this.isGlobal[mode] ? SHARED : this.bank }
+  /** Address of the current table for data accesses in `mode`, and of the jump cache for code that runs in it. */
+  tableAt(mode: number): number { return this.tableIn(mode, this.bankOf(mode)) }
+  jumpCacheAt(mode: number): number { return this.jumpCacheIn(this.bankOf(mode)) }
+  private tableIn(mode: number, bank: number): number { return this.base + (bank * this.modes + mode) * TLB_BYTES }
+  private jumpCacheIn(bank: number): number { return this.base + ALL * this.modes * TLB_BYTES + bank * JUMP_BYTES }
 
-  private entry(mode: number, vaLo: number, bank = this.bank): number {
-    return (this.tableAt(mode, bank) + ((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) & TLB_MASK)) >>> 2
+  private entry(mode: number, vaLo: number, bank = this.bankOf(mode)): number {
+    return (this.tableIn(mode, bank) + ((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) & TLB_MASK)) >>> 2
   }
 
   /** Enters a page into the current bank. */
@@ -110,14 +129,21 @@ export class Tlb {
     tag(0, page.read, page.readDirect)
     tag(2, page.write, page.writeDirect)
     u32[e + (TlbEntry.ADDEND >> 2)] = page.host - lo
-    this.dirty[this.bank * this.modes + mode] = 1
-    if (page.pageBits > PAGE_BITS) this.noteLarge(vaLo, vaHi, page.pageBits)
+    this.note(mode, vaLo, vaHi, page)
   }
 
-  private noteLarge(vaLo: number, vaHi: number, pageBits: number): void {
+  /** What flushes must know about a page that was entered. */
+  private note(mode: number, vaLo: number, vaHi: number, page: Pick<Page, 'pageBits' | 'global'>): void {
+    const b = this.bankOf(mode)
+    this.dirty[b * this.modes + mode] = 1
+    if (b === SHARED && !page.global) this.sharedIsLocal = true
+    if (page.pageBits > PAGE_BITS) this.noteLarge(b, vaLo, vaHi, page.pageBits)
+  }
+
+  private noteLarge(b: number, vaLo: number, vaHi: number, pageBits: number): void {
     const size = 2 ** (pageBits - PAGE_BITS), first = Math.floor(pageNumber(vaLo, vaHi) / size) * size
-    if (first < this.largeFrom[this.bank]!) this.largeFrom[this.bank] = first
-    if (first + size > this.largeTo[this.bank]!) this.largeTo[this.bank] = first + size
+    if (first < this.largeFrom[b]!) this.largeFrom[b] = first
+    if (first + size > this.largeTo[b]!) this.largeTo[b] = first + size
   }
 
   private codeEntry(mode: number, vaLo: number, bank: number): number {
@@ -125,18 +151,17 @@ export class Tlb {
   }
 
   /** Enters a page of instructions; `host` is its byte offset in the memory. */
-  fillCode(mode: number, vaLo: number, vaHi: number, host: number, pageBits: number): void {
-    if (pageBits > PAGE_BITS) this.noteLarge(vaLo, vaHi, pageBits)
-    const e = this.codeEntry(mode, vaLo, this.bank), lo = vaLo & -PAGE
+  fillCode(mode: number, vaLo: number, vaHi: number, host: number, page: Pick<Page, 'pageBits' | 'global'>): void {
+    this.note(mode, vaLo, vaHi, page)
+    const e = this.codeEntry(mode, vaLo, this.bankOf(mode)), lo = vaLo & -PAGE
     this.code[e] = lo
     this.code[e + 1] = vaHi
     this.code[e + 2] = host
-    this.dirty[this.bank * this.modes + mode] = 1
   }
 
   /** Host byte offset of the instruction at a virtual address; -1 if its page is not entered. */
   lookupCode(mode: number, vaLo: number, vaHi: number): number {
-    const e = this.codeEntry(mode, vaLo, this.bank)
+    const e = this.codeEntry(mode, vaLo, this.bankOf(mode))
     if (this.code[e] !== (vaLo & -PAGE) || this.code[e + 1] !== (vaHi | 0)) return -1
     return this.code[e + 2]! + (vaLo & (PAGE - 1))
   }
@@ -148,29 +173,32 @@ export class Tlb {
     return (vaLo + this.u32[e + (TlbEntry.ADDEND >> 2)]!) >>> 0
   }
 
-  /** Sets a jump-cache entry of the current bank. */
-  setJump(pcLo: number, pcHi: number, mode: number, code: number): void {
-    const e = (this.jumpCacheAt() + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
+  /** Sets an entry of the jump cache for code that runs in MMU mode `fetchMode`; its page is entered. */
+  setJump(fetchMode: number, pcLo: number, pcHi: number, mode: number, code: number): void {
+    const bank = this.bankOf(fetchMode), e = (this.jumpCacheIn(bank) + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
     this.u32[e] = pcLo
     this.u32[e + 1] = pcHi
     this.u32[e + 2] = mode
     this.u32[e + 3] = code
-    this.jumpDirty[this.bank] = 1
-    this.jumpPages[this.bank * JUMP_PAGES + jumpPage(pcLo)] = 1
+    if (this.jumpCount[bank]! < JUMP_LIST) this.jumpList[bank * JUMP_LIST + this.jumpCount[bank]!] = e
+    this.jumpCount[bank]!++
+    const slot = bank * JUMP_PAGES + jumpPage(pcLo), page = pageId(pcLo, pcHi)
+    if (this.jumpPages[slot] !== page) this.jumpPages[slot] = this.jumpPages[slot] === NO_JUMPS ? page : SEVERAL
   }
 
   /** Changes the code of a pc in every jump cache that has it. */
   changeJump(pcLo: number, pcHi: number, mode: number, code: number): void {
-    for (let b = 0; b < BANKS; b++) {
-      const e = (this.jumpCacheAt(b) + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
+    for (let b = 0; b < ALL; b++) {
+      const e = (this.jumpCacheIn(b) + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
       if (this.u32[e] === pcLo >>> 0 && this.u32[e + 1] === pcHi >>> 0 && this.u32[e + 2] === mode) this.u32[e + 3] = code
     }
   }
 
   /** Drops everything; or one address space's pages; or one page, of one space or of all. */
   flush(space = -1, vaLo?: number, vaHi?: number): void {
-    for (let b = 0; b < BANKS; b++) {
-      if (space >= 0 && this.spaces[b] !== space) continue
+    for (let b = 0; b < ALL; b++) {
+      // Of one address space: global pages stay, but not what passes for global.
+      if (space >= 0 && (b === SHARED ? vaLo === undefined && !this.sharedIsLocal : this.spaces[b] !== space)) continue
       if (vaLo === undefined) this.flushBank(b)
       else this.flushPage(b, vaLo, vaHi!)
     }
@@ -179,7 +207,7 @@ export class Tlb {
   private flushBank(b: number): void {
     for (let m = 0; m < this.modes; m++) {
       if (!this.dirty[b * this.modes + m]) continue
-      const at = this.tableAt(m, b)
+      const at = this.tableIn(m, b)
       this.u8.fill(0xff, at, at + TLB_BYTES)
       const code = (b * this.modes + m) * CODE_ENTRIES * 3
       this.code.fill(NO_PAGE, code, code + CODE_ENTRIES * 3)
@@ -187,6 +215,7 @@ export class Tlb {
     }
     this.largeFrom[b] = Infinity
     this.largeTo[b] = -Infinity
+    if (b === SHARED) this.sharedIsLocal = false
     this.dropJumps(b)
   }
 
@@ -194,7 +223,8 @@ export class Tlb {
     const page = pageNumber(vaLo, vaHi)
     if (page >= this.largeFrom[b]! && page < this.largeTo[b]!) return this.flushBank(b)
     const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
-    if (this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]) this.dropJumpsOf(b, lo, hi)
+    const seen = this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]
+    if (seen === pageId(vaLo, vaHi) || seen === SEVERAL) this.dropJumpsOf(b, lo, hi)
     for (let m = 0; m < this.modes; m++) {
       const e = this.entry(m, vaLo, b)
       const c = this.codeEntry(m, vaLo, b)
@@ -209,28 +239,30 @@ export class Tlb {
 
   /** Clears the entries of one page in a jump cache. */
   private dropJumpsOf(b: number, pageLo: number, pageHi: number): void {
-    const first = this.jumpCacheAt(b) >>> 2, words = 1 << (JumpEntry.BITS - 2), { u32 } = this
+    const first = this.jumpCacheIn(b) >>> 2, words = 1 << (JumpEntry.BITS - 2), { u32 } = this
     for (let e = first; e < first + JUMP_ENTRIES * words; e += words)
       if ((u32[e]! & -PAGE) >>> 0 === pageLo && u32[e + 1] === pageHi) u32[e] = u32[e + 1] = NONE
   }
 
   /** Clears jump caches: translated code went away or can no longer be reached at its address. */
   dropJumps(bank = -1): void {
-    for (let b = 0; b < BANKS; b++) {
-      if ((bank >= 0 && b !== bank) || !this.jumpDirty[b]) continue
-      const at = this.jumpCacheAt(b)
-      this.u8.fill(0xff, at, at + JUMP_BYTES)
-      this.jumpDirty[b] = 0
-      this.jumpPages.fill(0, b * JUMP_PAGES, (b + 1) * JUMP_PAGES)
+    for (let b = 0; b < ALL; b++) {
+      const count = this.jumpCount[b]!
+      if ((bank >= 0 && b !== bank) || count === 0) continue
+      const at = this.jumpCacheIn(b)
+      if (count > JUMP_LIST) this.u8.fill(0xff, at, at + JUMP_BYTES)
+      else for (let i = 0; i < count; i++) this.u32[this.jumpList[b * JUMP_LIST + i]!] = this.u32[this.jumpList[b * JUMP_LIST + i]! + 1] = NONE
+      this.jumpCount[b] = 0
+      this.jumpPages.fill(NO_JUMPS, b * JUMP_PAGES, (b + 1) * JUMP_PAGES)
     }
   }
 
   /** Takes direct writing away from the page at host offset `host`, wherever it is mapped. */
   protect(host: number): void {
-    for (let b = 0; b < BANKS; b++)
+    for (let b = 0; b < ALL; b++)
       for (let m = 0; m < this.modes; m++) {
         if (!this.dirty[b * this.modes + m]) continue
-        const first = this.tableAt(m, b) >>> 2, end = first + (TLB_BYTES >>> 2)
+        const first = this.tableIn(m, b) >>> 2, end = first + (TLB_BYTES >>> 2)
         for (let e = first; e < end; e += 8) {
           const tag = this.u32[e + 2]!
           if (tag !== NONE && !(tag & TLB_SLOW) && ((this.u32[e + (TlbEntry.ADDEND >> 2)]! + tag) >>> 0) === host) this.u32[e + 2] = tag | TLB_SLOW

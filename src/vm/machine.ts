@@ -1,9 +1,11 @@
 // A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
 // the I/O thread too: it owns back ends and timers, and never blocks.
 import { VmError } from '../base/errors.ts'
+import { soon } from '../base/soon.ts'
 import { configureLog, type LogClass } from '../base/log.ts'
 import type { Host } from '../host/host.ts'
-import { type Cpu, ExitRequest } from '../isa/isa.ts'
+import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
+import { layoutOf } from '../state/layout.ts'
 import { poke } from './arch.ts'
 import { Bell, bindMachine, type Bound, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
@@ -11,10 +13,10 @@ import type {
   Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, RunState, ShutdownCause,
 } from './control.ts'
 import { chooseAccel } from './choose.ts'
-import { debugTarget } from './debug.ts'
+import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
-import { type Runner, slicedRunner, threadedRunner } from './runner.ts'
+import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
 
 export { catalogue }
@@ -23,6 +25,9 @@ export type { Catalogue }
 const PAGE_64K = 65536
 /** How long output of character devices gathers. */
 const LAZY_MS = 2
+/** How often timers are looked at while processors run. */
+const TICK_NS = 2e6
+const HALTED = layoutOf(vcpuCore).offsets.halted
 
 export async function createMachine(config: MachineConfig, host: Host): Promise<MachineControl> {
   const accel = chooseAccel(config, host)
@@ -73,6 +78,8 @@ class Machine implements MachineControl {
   private readonly closers: (() => Promise<void>)[] = []
   private timer: ReturnType<typeof setTimeout> | undefined
   private closed = false
+  /** While a snapshot is made or restored, nothing of the host reaches devices. */
+  private frozen = false
 
   constructor(
     config: MachineConfig, host: Host, plan: MachinePlan, shape: MachineShape, memory: WebAssembly.Memory,
@@ -149,11 +156,14 @@ class Machine implements MachineControl {
     this.service()
     while (!this.closed) {
       const rung = Atomics.load(views.i32, bell)
-      if (rung & Bell.URGENT) await new Promise(resolve => setImmediate(resolve))
+      if (rung & Bell.URGENT) await new Promise<void>(resolve => soon(resolve))
       else if (views.shared) {
         const wait = Atomics.waitAsync(views.i32, bell, rung, rung ? LAZY_MS : Infinity)
         if (wait.async) await wait.value
-      } else await new Promise(resolve => setTimeout(resolve, 1))
+      } else await new Promise<void>(resolve => {
+        this.bound.waker.rung = resolve
+        if (rung) setTimeout(resolve, LAZY_MS)
+      })
       if (this.closed) return
       if (rung === Atomics.load(views.i32, bell) || Atomics.load(views.i32, bell) & Bell.URGENT) {
         Atomics.store(views.i32, bell, 0)
@@ -164,8 +174,10 @@ class Machine implements MachineControl {
 
   private service(): void {
     const { bound } = this
+    if (this.frozen) return
     const request = bound.takeRequest()
     if (request.kind !== 'none') void this.obey(request.kind, request.exitCode).catch(error => this.failed(error))
+    if (this.state === 'running' && bound.anyStopped()) void this.stop('debug').catch(error => this.failed(error))
     bound.system.serve()
     bound.system.pollChars()
     for (const listener of this.charListeners) listener()
@@ -183,10 +195,14 @@ class Machine implements MachineControl {
       const now = bound.clock.nowNs()
       let next = bound.system.timers.nextDeadline()
       bound.cpus.forEach((c, i) => {
-        if (bound.expire(i, now)) poke(bound.views, c.state, ExitRequest.INTERRUPT)
-        else next = Math.min(next, bound.deadline(i))
+        if (bound.expire(i, now)) {
+          poke(bound.views, c.state, ExitRequest.INTERRUPT)
+          bound.waker.woken()
+        } else next = Math.min(next, bound.deadline(i))
       })
       if (next <= now) continue
+      // Running processors arm timers all the time: a look now and then is cheaper than a call for each.
+      if (this.busy()) next = Math.min(next, now + TICK_NS)
       bound.nextWake = next
       if (next < Infinity) {
         const timer = (this.timer = setTimeout(() => this.runTimers(), Math.min((next - now) / 1e6, 0x7fffffff)))
@@ -194,6 +210,11 @@ class Machine implements MachineControl {
       }
       return
     }
+  }
+
+  private busy(): boolean {
+    const { bound } = this
+    return bound.cpus.some(c => !bound.views.i32[(c.state + HALTED) >>> 2])
   }
 
   private async obey(kind: 'shutdown' | 'reset' | 'panic', exitCode: number): Promise<void> {
@@ -213,12 +234,21 @@ class Machine implements MachineControl {
   // Control.
 
   async resume(): Promise<void> {
+    return this.run()
+  }
+
+  /** Runs all processors, or those named. */
+  async run(actions?: RunActions): Promise<void> {
     if (this.state === 'running' || this.state === 'internal-error') return
     this.state = 'running'
     this.bound.clock.resume()
     this.runTimers()
-    this.runner.resume()
     this.emit('resume', {})
+    const stop = this.bound.takeStop() // one that stopped together with the one told of
+    if (stop) {
+      await this.stopped('debug')
+      this.emit('debug', debugStop(stop.cpu, stop.hit))
+    } else this.runner.resume(actions)
   }
 
   async pause(): Promise<void> {
@@ -230,10 +260,17 @@ class Machine implements MachineControl {
     if (was === 'running') {
       this.state = state
       await this.runner.pause()
-      this.bound.clock.stop()
-      clearTimeout(this.timer)
-      this.emit('stop', { state })
+      const stop = state === 'debug' || state === 'paused' ? this.bound.takeStop() : undefined
+      await this.stopped(stop ? 'debug' : state === 'debug' ? 'paused' : state)
+      if (stop) this.emit('debug', debugStop(stop.cpu, stop.hit))
     } else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
+  }
+
+  private async stopped(state: RunState): Promise<void> {
+    this.state = state
+    this.bound.clock.stop()
+    clearTimeout(this.timer)
+    this.emit('stop', { state })
   }
 
   async reset(): Promise<void> {
@@ -247,6 +284,7 @@ class Machine implements MachineControl {
       this.bound.clock.stop()
     }
     await this.bound.system.drain()
+    while (this.bound.takeStop()) continue // of the machine's life before
     this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {
@@ -296,12 +334,12 @@ class Machine implements MachineControl {
       device, chardev,
       take: () => {
         const bytes = chr.take()
-        if (bytes.length > 0) this.bound.system.pollChars()
+        if (bytes.length > 0 && !this.frozen) this.bound.system.pollChars()
         return bytes
       },
       give: input => {
         const n = chr.give(input)
-        this.bound.system.pollChars()
+        if (!this.frozen) this.bound.system.pollChars()
         return n
       },
       connect: connected => chr.connect(connected),
@@ -322,14 +360,31 @@ class Machine implements MachineControl {
     return n
   }
 
-  snapshot(): AsyncIterable<Uint8Array> {
-    return snapshotMachine(this)
+  async *snapshot(): AsyncIterable<Uint8Array> {
+    this.frozen = true
+    try {
+      yield* snapshotMachine(this)
+    } finally {
+      this.thaw()
+    }
   }
 
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    await restoreMachine(this, chunks)
-    for (const cpu of this.cpuObjects) cpu.refresh()
-    this.runner.refresh()
+    this.frozen = true
+    try {
+      await restoreMachine(this, chunks)
+      if (this.state === 'shutdown' || this.state === 'guest-panicked') this.state = 'paused'
+    } finally {
+      // Also after a failure: memory may have changed.
+      for (const cpu of this.cpuObjects) cpu.refresh()
+      this.runner.refresh()
+      this.thaw()
+    }
+  }
+
+  private thaw(): void {
+    this.frozen = false
+    this.bound.ring()
   }
 
   describe(topic: Parameters<MachineControl['describe']>[0], options: Parameters<MachineControl['describe']>[1] = {}) {

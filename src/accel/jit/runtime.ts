@@ -10,7 +10,7 @@ import { emitHandler } from './tier0/handlers.ts'
 import { Record, recordOps } from './tier0/records.ts'
 
 /** Byte offsets of the core fields (isa.ts, vcpuCore). */
-export type CoreOffsets = { readonly [N in 'exitRequest' | 'pc' | 'mode' | 'tlb' | 'jumpCache' | 'args' | 'result']: number }
+export type CoreOffsets = { readonly [N in 'exitRequest' | 'pc' | 'mode' | 'tlb' | 'jumpCache' | 'args' | 'result' | 'fuel']: number }
 
 /** What the interpreter and compiled code call; `rec` is a record's address, `desc` a slow access (code.ts). */
 export type RuntimeImports = {
@@ -38,6 +38,7 @@ const importTypes: { [N in keyof RuntimeImports]: [params: number, results: numb
   slowAccess: [1, 1], fpCompiled: [2, 0], callCompiled: [1, 0],
 }
 
+/** `shared`: with a thread per processor. Otherwise all of them run on one thread, and their code needs fuel. */
 export type MemoryShape = { readonly min: number; readonly max: number; readonly shared: boolean }
 
 export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memory: MemoryShape): Uint8Array<ArrayBuffer> {
@@ -68,7 +69,7 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   f.get(rec).load(W.I32_LOAD16_U, Record.OP).brTable(labels, labels[0]!)
   for (const r of recordOps) {
     f.end()
-    emitHandler({ f, lib, features, cpu, rec, next, dispatch, compiled, code, imports, exit, offsets }, r)
+    emitHandler({ f, lib, features, cpu, rec, next, dispatch, compiled, code, imports, exit, offsets, memory }, r)
   }
   f.end() // next
   f.unreachable()

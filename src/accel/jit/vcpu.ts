@@ -10,6 +10,7 @@ import type { Views } from '../../state/views.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
 import { CodeCache, type CodeBlock } from './cache.ts'
 import { AccessKind } from './code.ts'
+import { VcpuDebug } from './debug.ts'
 import { softFloat } from './float.ts'
 import { Mail, type Mailbox } from './mailbox.ts'
 import { awaitLetter, CodePages } from './pages.ts'
@@ -32,6 +33,8 @@ export type VcpuOptions = {
   readonly codePages: CodePages
   readonly services: Pick<CpuServices, 'nowNs' | 'armTimer' | 'countsInstructions'>
   makeCpu(services: CpuServices): Cpu
+  /** Nobody can interrupt this thread: its code leaves when the state's `fuel` is used up. */
+  readonly fueled?: boolean
   /** Executions after which a block counts as hot. */
   readonly heat?: number
   readonly maxInsns?: number
@@ -59,6 +62,7 @@ export class Vcpu {
   readonly memory: WebAssembly.Memory
   readonly exports: WebAssembly.Exports & RuntimeExports
   readonly codePages: CodePages
+  readonly debug = new VcpuDebug()
   onHot: HotHandler = () => {}
   /** Takes compiled regions that have arrived; called between runs. */
   onMessage: () => void = () => {}
@@ -71,6 +75,7 @@ export class Vcpu {
   private readonly builder = new Builder()
   private readonly assembler: Assembler
   private readonly heat: number
+  private readonly fueled: boolean
   private readonly limits: { maxInsns: number }
   private recordEnd: number
   private blockCount = 0
@@ -92,10 +97,11 @@ export class Vcpu {
     this.i32 = o.views.i32
     this.u32 = o.views.u32
     this.w = o.plan.state >>> 2
-    this.heat = o.heat ?? 2500
+    this.heat = o.heat ?? 1500
+    this.fueled = o.fueled ?? false
     this.limits = { maxInsns: o.maxInsns ?? 48 }
     this.recordEnd = o.plan.records
-    this.tlb = new Tlb(o.views, o.plan.tlb, o.isa.mmuModes)
+    this.tlb = new Tlb(o.views, o.plan.tlb, o.isa.mmuModes, o.isa.globalModes)
     this.assembler = new Assembler(o.views, o.isa.registers, core.temps, vcpuCore.temps.count, core.zero)
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 << 16, maximum: 1 << 16 })
     this.cpu = o.makeCpu(this.cpuServices(o.services))
@@ -108,7 +114,7 @@ export class Vcpu {
       fp: rec => this.floatRecord(rec),
       lookup: rec => this.lookup(rec),
       hot: rec => this.hot(rec),
-      deliver: () => this.cpu.deliver(),
+      deliver: () => this.deliver(),
       systemPending: () => this.system(this.i32[this.w + (core.helper >>> 2)]!, this.i32[this.w + (core.arg >>> 2)]!),
       slowAccess: desc => this.slowCompiled(desc),
       fpCompiled: (row, env) => this.floatCompiled(row, env),
@@ -135,7 +141,7 @@ export class Vcpu {
         this.dataMode = mode
         this.fetchMode = fetchMode
         this.i32[this.w + (core.tlb >>> 2)] = tlb.tableAt(mode)
-        this.i32[this.w + (core.jumpCache >>> 2)] = tlb.jumpCacheAt()
+        this.i32[this.w + (core.jumpCache >>> 2)] = tlb.jumpCacheAt(fetchMode)
       },
       flushCode: () => this.readMail(),
     }
@@ -170,15 +176,68 @@ export class Vcpu {
         }
         if (request & (ExitRequest.STOP | ExitRequest.DEBUG)) break
       }
-      if (this.i32[this.w + (core.halted >>> 2)]) break
+      if (this.i32[this.w + (core.halted >>> 2)] || this.debug.hit) break
+      if (this.debug.held) {
+        this.stepOver()
+        continue
+      }
+      if (this.fueled && this.i32[this.w + (core.fuel >>> 2)] === 0) break
       this.stats.runs++
       const at = this.exports.run(this.plan.state, 0)
       if (at) {
         const b = this.blockOf(at)
         this.setPc(b.pcLo, b.pcHi)
+        // Let pass a breakpoint, but interrupted before its instruction ran: let it pass again.
+        if (this.debug.at(b.pcLo, b.pcHi) !== undefined) this.debug.pass(b.pcLo, b.pcHi)
       }
     }
     this.mailbox.park(true)
+  }
+
+  /** Executes one instruction, or takes its fault, without taking interrupts. False if a stop was asked for first. */
+  step(): boolean {
+    this.mailbox.park(false)
+    this.readMail()
+    const done = this.stepOver()
+    this.mailbox.park(true)
+    return done
+  }
+
+  private stepOver(): boolean {
+    const { debug, i32, w, recordEnd, blockCount } = this, flushes = this.stats.recordFlushes
+    let interrupt = 0
+    debug.held = debug.handedOut = false
+    debug.stepping = true
+    this.tlb.dropJumps()
+    for (;;) {
+      if (this.fueled) i32[w + (core.fuel >>> 2)] = 1000
+      const request = Atomics.and(i32, w, ExitRequest.STOP | ExitRequest.DEBUG)
+      interrupt |= request & ExitRequest.INTERRUPT
+      if (request & ExitRequest.MESSAGE) {
+        this.readMail()
+        this.onMessage()
+      }
+      if (debug.handedOut || request & (ExitRequest.STOP | ExitRequest.DEBUG)) break
+      const at = this.exports.run(this.plan.state, 0)
+      if (at) {
+        const b = this.blockOf(at)
+        this.setPc(b.pcLo, b.pcHi)
+        debug.handedOut = false
+      }
+    }
+    debug.stepping = false
+    if (interrupt) Atomics.or(i32, w, interrupt)
+    if (this.stats.recordFlushes === flushes) {
+      this.recordEnd = recordEnd
+      this.blockCount = blockCount
+    }
+    return debug.handedOut
+  }
+
+  /** Takes a noted fault; but an access that was kept from happening is none. */
+  private deliver(): void {
+    if (this.debug.held) this.tlb.dropJumps() // so that the lookup comes next, and leaves
+    else this.cpu.deliver()
   }
 
   /** Handles what other processors asked for. */
@@ -210,10 +269,12 @@ export class Vcpu {
   /** Code number for the pc in the state; 0 if the thread should look after something first. */
   private lookup(rec: number): number {
     this.stats.lookups++
-    const epoch = this.stats.recordFlushes
+    const epoch = this.stats.recordFlushes, { debug } = this
     for (;;) {
-      if (this.exitRequest || this.i32[this.w + (core.halted >>> 2)]) return 0
+      if (this.exitRequest || this.i32[this.w + (core.halted >>> 2)] || debug.held) return 0
       const pcLo = this.pcLo, pcHi = this.pcHi, mode = this.i32[this.w + (core.mode >>> 2)]!
+      if (debug.stepping) return this.lookupStep(pcLo, pcHi, mode)
+      if (debug.breaking && debug.stopsAt(pcLo, pcHi)) return 0
       const host = this.fetchAt(pcLo, pcHi)
       if (host < 0) {
         this.cpu.deliver()
@@ -230,14 +291,25 @@ export class Vcpu {
         this.cache.dropPage(b.host)
         continue
       }
+      if (debug.breaking && debug.at(pcLo, pcHi) !== undefined) return b.code
       if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
       // Blocks that continue on another page are looked up each time: that page's mapping may change alone.
-      if (b.secondPage < 0) {
+      if (b.secondPage < 0 && this.tlb.lookupCode(this.fetchMode, pcLo, pcHi) >= 0) {
         b.entered = true
-        this.tlb.setJump(pcLo, pcHi, mode, b.code)
+        this.tlb.setJump(this.fetchMode, pcLo, pcHi, mode, b.code)
       }
       return b.code
     }
+  }
+
+  /** The instruction at pc as a block of its own, once; then 0. */
+  private lookupStep(pcLo: number, pcHi: number, mode: number): number {
+    if (this.debug.handedOut) return 0
+    this.debug.handedOut = true
+    const host = this.fetchAt(pcLo, pcHi), b = host < 0 ? undefined : this.translate(host, pcLo, pcHi, mode, ONE)
+    if (b) return b.code
+    this.cpu.deliver()
+    return 0
   }
 
   private cached(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
@@ -258,7 +330,7 @@ export class Vcpu {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, Access.EXECUTE)
       return -1
     }
-    if (t.whole) this.tlb.fillCode(this.fetchMode, vaLo, vaHi, host & -PAGE, t.pageBits)
+    if (t.whole) this.tlb.fillCode(this.fetchMode, vaLo, vaHi, host & -PAGE, t)
     return host
   }
 
@@ -295,7 +367,9 @@ export class Vcpu {
     this.setPc(sum | 0, sum > 0xffffffff ? b.pcHi + 1 : b.pcHi)
   }
 
-  private translate(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
+  private translate(
+    host: number, pcLo: number, pcHi: number, mode: number, within: LiftLimits = this.limits,
+  ): CodeBlock | undefined {
     const { u16, u8 } = this.views, end = (host | (PAGE - 1)) + 1
     let second = -1, fault = false
     const nextPage = (): number => {
@@ -326,7 +400,9 @@ export class Vcpu {
       },
     }
     this.claim(host)
-    let limits: LiftLimits = this.limits
+    let limits = within
+    const room = this.debug.breaking ? this.debug.room(pcLo, pcHi) : undefined
+    if (room !== undefined) limits = { ...limits, endOffset: room }
     for (;;) {
       this.builder.begin(pcLo, pcHi)
       this.isa.lift(this.builder, code, mode, limits)
@@ -335,10 +411,10 @@ export class Vcpu {
         return undefined
       }
       try {
-        return this.install(host, pcLo, pcHi, mode, second)
+        return this.install(host, pcLo, pcHi, mode, second, within !== ONE)
       } catch (e) {
         if (!(e instanceof TooManyValues) || limits.maxInsns === 1) throw e
-        limits = { maxInsns: limits.maxInsns >> 1 }
+        limits = { ...limits, maxInsns: limits.maxInsns >> 1 }
       }
     }
   }
@@ -348,7 +424,7 @@ export class Vcpu {
     if (this.codePages.claim(host, this.index, () => this.readMail())) this.tlb.protect(host & -PAGE)
   }
 
-  private install(host: number, pcLo: number, pcHi: number, mode: number, second: number): CodeBlock {
+  private install(host: number, pcLo: number, pcHi: number, mode: number, second: number, keep: boolean): CodeBlock {
     const block = this.builder.block
     if (this.recordEnd + Assembler.bound(block) > this.plan.records + this.plan.recordBytes) {
       this.dropAllCode()
@@ -363,7 +439,8 @@ export class Vcpu {
       number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record,
       offsets: Uint16Array.from(this.assembler.offsets), entered: false, code: record, valid: true,
     }
-    this.cache.add(b)
+    if (keep) this.cache.add(b)
+    else this.cache.blocks[number] = b
     this.stats.blocks++
     this.stats.insns += block.insns
     return b
@@ -405,7 +482,10 @@ export class Vcpu {
 
   private system(helper: number, arg: number): void {
     this.stats.systems++
+    const { debug } = this, pcLo = this.pcLo, pcHi = this.pcHi
     this.cpu.system(helper, arg)
+    // What a step was to execute may only have been prepared, to run again.
+    if (debug.stepping && pcLo === this.pcLo && pcHi === this.pcHi) debug.handedOut = false
   }
 
   private slot(rec: number, field: number): number {
@@ -455,7 +535,7 @@ export class Vcpu {
     if (kind === AccessKind.CAS) this.copy(this.slot(rec, Record.IMM), args + 4)
     if (this.slowAccess(desc)) {
       this.pcOf(rec)
-      this.cpu.deliver()
+      this.deliver()
       return 1
     }
     if (kind !== AccessKind.STORE) this.copy(this.w + (core.result >>> 2), this.slot(rec, Record.DST))
@@ -474,6 +554,24 @@ export class Vcpu {
   /** An access that missed: address in args[0], operands in args[1] and [2], result to `result`. 1 on a fault (noted). */
   private slowAccess(desc: number): number {
     this.stats.slow++
+    return this.debug.watching ? this.watchedAccess(desc) : this.plainAccess(desc)
+  }
+
+  /** A watched access happens only while its instruction is stepped over: the processor stops behind that. */
+  private watchedAccess(desc: number): number {
+    const { debug, i32 } = this, args = this.w + (core.args >>> 2), kind = desc & AccessKind.MASK
+    const lo = i32[args]!, hi = i32[args + 1]!
+    const hit = debug.watchFor(lo, hi, 1 << (desc & MemOp.SIZE), kind !== AccessKind.STORE, kind !== AccessKind.LOAD)
+    if (hit && !debug.stepping) {
+      debug.held = true
+      return 1
+    }
+    const fault = this.plainAccess(desc)
+    if (hit && !fault) debug.hit = hit
+    return fault
+  }
+
+  private plainAccess(desc: number): number {
     const { i32, u32 } = this, args = this.w + (core.args >>> 2), result = this.w + (core.result >>> 2)
     const vaLo = u32[args]!, vaHi = i32[args + 1]!, size = 1 << (desc & MemOp.SIZE), kind = desc & AccessKind.MASK
     const access = kind === AccessKind.LOAD ? Access.READ : Access.WRITE
@@ -512,9 +610,10 @@ export class Vcpu {
     if (host < 0) return DEVICE
     if (t.whole) {
       this.stats.fills++
-      const page = host & -PAGE
+      const page = host & -PAGE, watched = this.debug.watchedPage(vaLo, vaHi)
       this.tlb.fill(this.dataMode, vaLo, vaHi, {
-        host: page, readDirect: true, writeDirect: !this.codePages.has(page), read: t.read, write: t.write && ram >= 0, pageBits: t.pageBits,
+        host: page, readDirect: !watched, writeDirect: !watched && !this.codePages.has(page), read: t.read, write: t.write && ram >= 0,
+        pageBits: t.pageBits, global: t.global,
       })
     }
     return host
@@ -624,6 +723,8 @@ export class Vcpu {
 }
 
 const FAULT = -1, DEVICE = -2
+/** Limits of a block that is stepped over. */
+const ONE: LiftLimits = { maxInsns: 1 }
 
 function amoValue(kind: number, old: bigint, v: bigint, bits: number): bigint {
   const u = (x: bigint) => BigInt.asUintN(bits, x)

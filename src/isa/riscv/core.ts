@@ -176,8 +176,9 @@ export function selectTlb(c: Core): void {
   const satpHi = i32[w + W.satp + 1]!
   const paged = satpHi >>> 28 === 0 ? BARE_SPACE : (satpHi >>> 12) & 0xffff
   const fetchSpace = priv === Priv.MACHINE ? BARE_SPACE : paged
-  const fetchMode = mmuModeOf(priv, status)
-  let space = fetchSpace, mmuMode = fetchMode
+  // SUM is about data: no mode lets a supervisor fetch from user pages.
+  const fetchMode = mmuModeOf(priv, 0)
+  let space = fetchSpace, mmuMode = mmuModeOf(priv, status)
   if (status & Status.MPRV) {
     const as = (status >> Status.MPP_SHIFT) & 3
     space = as === Priv.MACHINE ? BARE_SPACE : paged

@@ -9,6 +9,8 @@ import { conditionFirst, emitPure, type Library } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'
 import type { MemOp as WasmMemOp } from '../../../wasm/table.ts'
 import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitStore } from '../access.ts'
+import { emitPoll } from '../poll.ts'
+import type { CoreOffsets, MemoryShape } from '../runtime.ts'
 import { Record, type RecordOp } from './records.ts'
 
 export type HandlerContext = {
@@ -27,7 +29,8 @@ export type HandlerContext = {
   readonly imports: { [K in 'slow' | 'system' | 'call' | 'fp' | 'hot']: FuncIndex }
   /** Leave with the record as the place to go on. */
   readonly exit: Label
-  readonly offsets: { exitRequest: number; pc: number; tlb: number }
+  readonly offsets: CoreOffsets
+  readonly memory: MemoryShape
 }
 
 const slotLoad: { [T in Type]: WasmMemOp } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD }
@@ -166,7 +169,7 @@ function controlHandler(c: HandlerContext, name: string): void {
   switch (name) {
     case 'enter': {
       const count = f.temp(I32)
-      f.get(c.cpu).load(W.I32_LOAD, c.offsets.exitRequest).brIf(c.exit)
+      emitPoll(f, c.cpu, c.offsets, c.memory).brIf(c.exit)
       f.get(c.rec).get(c.rec).load(W.I32_LOAD, Record.IMM).i32c(1).op(W.I32_SUB).tee(count).store(W.I32_STORE, Record.IMM)
       f.get(count).op(W.I32_EQZ).if()
       f.get(c.rec).call(c.imports.hot).end()
@@ -174,7 +177,7 @@ function controlHandler(c: HandlerContext, name: string): void {
       return advance(c)
     }
     case 'entry':
-      f.get(c.cpu).load(W.I32_LOAD, c.offsets.exitRequest).brIf(c.exit)
+      emitPoll(f, c.cpu, c.offsets, c.memory).brIf(c.exit)
       f.get(c.rec).load(W.I32_LOAD, Record.IMM).set(c.code).br(c.compiled)
       return
     case 'stale':

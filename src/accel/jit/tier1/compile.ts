@@ -10,6 +10,7 @@ import * as W from '../../../wasm/opcodes.ts'
 import { structure, type Terminator } from '../../../wasm/structure.ts'
 import { Answer, SLOT_BITS } from '../code.ts'
 import { type CoreOffsets, jumpEntry, type MemoryShape } from '../runtime.ts'
+import { emitPoll } from '../poll.ts'
 import { BlockLowering, type LowerContext, type SlowName } from './lower.ts'
 import { type Region, registersOf } from './region.ts'
 
@@ -146,7 +147,7 @@ function emitRegion(
     },
     backEdge(_from, to) {
       const b = region.blocks[to]!.block // an exit node is on no cycle
-      f.get(cpu).load(W.I32_LOAD, offsets.exitRequest)
+      emitPoll(f, cpu, offsets, c.memory)
       f.if()
       f.i64c(b.pcLo | 0, b.pcHi).set(pc).i32c(Answer.EXIT).set(answer).br(leave)
       f.end()
@@ -168,7 +169,7 @@ function emitRegion(
   f.end() // chain
   spill()
   f.get(cpu).get(pc).store(W.I64_STORE, offsets.pc)
-  f.get(cpu).load(W.I32_LOAD, offsets.exitRequest)
+  emitPoll(f, cpu, offsets, c.memory)
   f.if()
   f.i32c(Answer.EXIT).return()
   f.end()

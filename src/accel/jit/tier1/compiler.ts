@@ -18,6 +18,8 @@ export class Compiler {
   private readonly u8: Uint8Array
   private readonly tables: { readonly at: number; readonly bytes: number }
   private tableEnd = 0
+  /** Told of each module that is made: its bytes and regions. */
+  onModule: ((bytes: Uint8Array, regions: readonly Region[]) => void) | undefined
   stats = { regions: 0, insns: 0, bytes: 0, modules: 0 }
 
   constructor(isa: Isa, views: Views, features: WasmFeatures, memory: MemoryShape, tables: { at: number; bytes: number }) {
@@ -42,6 +44,7 @@ export class Compiler {
     }
     if (regions.length === 0) return { bytes: 0, regions: done }
     const bytes = compileRegions(this.context, regions, places)
+    this.onModule?.(bytes, regions)
     this.stats.modules++
     this.stats.regions += regions.length
     this.stats.bytes += bytes.length

@@ -32,7 +32,7 @@ export class Tier1 {
   }
 
   private request(b: CodeBlock): void {
-    if (b.secondPage >= 0 || b.pcLo & 1) return
+    if (b.secondPage >= 0 || b.pcLo & 1 || this.v.debug.inPage(b.pcLo, b.pcHi)) return
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)

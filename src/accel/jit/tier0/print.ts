@@ -1,0 +1,32 @@
+// Interpreter records as text, for tests and for people.
+import { AmoKind, MemOp, opNames } from '../../../ir/ops.ts'
+import type { RegisterSpec } from '../../../isa/isa.ts'
+import type { Views } from '../../../state/views.ts'
+import type { CodeBlock } from '../cache.ts'
+import { Record, type RecordOp, recordOps } from './records.ts'
+
+const amoName = (kind: number) => Object.keys(AmoKind).find(k => AmoKind[k as keyof typeof AmoKind] === kind)?.toLowerCase()
+
+function nameOf(r: RecordOp): string {
+  switch (r.kind) {
+    case 'pure': return `${opNames[r.row]}${r.immediate ? ' imm' : ''}`
+    case 'branch': return `branch ${opNames[r.row]}${r.immediate ? ' imm' : ''}`
+    case 'memory': return `${opNames[r.row]} ${8 << (r.memop & MemOp.SIZE)}${r.memop & MemOp.SIGNED ? ' signed' : ''}`
+    case 'atomic': return `${opNames[r.row]} ${opNames[r.row] === 'amo' ? amoName(r.amo) : ''} ${8 << (r.memop & MemOp.SIZE)}`
+    case 'float': return `${opNames[r.row]} rne nx`
+    case 'control': return r.name
+  }
+}
+
+/** The records of a block: address, operation, destination and operands as slots (registers by name), imm, aux. */
+export function records(views: Views, b: CodeBlock, registers: readonly RegisterSpec[]): string {
+  const names = new Map(registers.map(r => [r.offset, r.name])), { u16, i32 } = views
+  const slot = (offset: number) => (offset === 0 ? '-' : names.get(offset) ?? `@${offset}`)
+  const lines = [`records of block ${b.number} at ${b.pcHi}:${b.pcLo.toString(16)}`]
+  for (let k = 0; k < b.offsets.length; k++) {
+    const at = b.record + k * Record.BYTES, h = at >>> 1, w = at >>> 2
+    lines.push(`  ${at} +${b.offsets[k]}: ${nameOf(recordOps[u16[h]!]!)}  ${slot(u16[h + 1]!)}, ${slot(u16[h + 2]!)}, ${
+      slot(u16[h + 3]!)}  imm ${i32[w + 2]} aux ${i32[w + 3]}`)
+  }
+  return `${lines.join('\n')}\n`
+}
