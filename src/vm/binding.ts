@@ -2,6 +2,7 @@
 // addresses. The first binder resets; the others find the state there.
 import { CLOCK_BYTES, type Clock, hostClock } from '../base/clock.ts'
 import { instantiate, type System } from '../device/board.ts'
+import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel/jit/debug.ts'
 import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
 import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailbox.ts'
 import { type CpuPlan, planCpu } from '../accel/jit/plan.ts'
@@ -23,9 +24,12 @@ export type MachineShape = {
   readonly wallClockOffsetMs: number
 }
 
-/** Words of control between threads, per processor. */
-export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, BYTES: 24 } as const
+/** Words of control between threads, per processor. STEP: execute one instruction, then stop. STOP: why it stopped by itself
+ * (StopKind), 0 when that has been told; ADDRESS goes with it. */
+export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32, BYTES: 40 } as const
 export const Command = { PAUSE: 0, RUN: 1, END: 2 } as const
+/** In the STOP word: the breakpoint at pc has not been told, the processor does not pass it. */
+export const MEET_AGAIN = -1
 export const CpuState = { PAUSED: 0, RUNNING: 1 } as const
 /** Words of control of the whole machine: the doorbell of the I/O thread, requests of the guest. */
 const Global = { BELL: 0, REQUEST: 4, EXIT_CODE: 8, NEXT_WAKE: 16, BYTES: 24 } as const
@@ -50,6 +54,15 @@ export type Bound = {
   /** Word index of the doorbell. */
   readonly bell: number
   ring(): void
+  readonly breakpoints: DebugTable
+  /** On a processor's thread: it stopped by itself, and stays so until it is told to run. */
+  stopped(cpu: number, hit: DebugHit): void
+  /** The first processor that stopped by itself. Others that met a breakpoint meet it again when they run. */
+  takeStop(): { readonly cpu: number; readonly hit: DebugHit } | undefined
+  anyStopped(): boolean
+  /** On a machine of one thread, where nobody can sleep on a word: called when the bell rings, and when a processor is
+   * woken. */
+  readonly waker: { rung(): void; woken(): void }
   /** A processor's own timer; rings the bell if it is earlier than what the I/O thread waits for. */
   setDeadline(cpu: number, ns: number): void
   deadline(cpu: number): number
@@ -68,7 +81,7 @@ export function measure(spec: BoardSpec): number {
   const { isa } = archSupport(spec.arch)
   for (let i = 0; i < spec.harts; i++) planCpu(isa, probe)
   const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + DEVICE_BYTES)
-  const total = PAGE_64K + probe.used + TABLE_BYTES + DEVICE_BYTES + pages + spec.harts * (MAILBOX_BYTES + 256)
+  const total = PAGE_64K + probe.used + TABLE_BYTES + DEVICE_BYTES + pages + spec.harts * (MAILBOX_BYTES + 256) + DEBUG_TABLE_BYTES
   return Math.ceil(total / (2 << 20)) * (2 << 20)
 }
 const DEVICE_BYTES = 8 << 20
@@ -86,11 +99,18 @@ export function bindMachine(
   const mailboxes = cpus.map(c => mailboxAt(views, c.mailbox, c.state))
   const codePages = new CodePages(views, alloc.alloc(codePagesBytes(m.ramAt + guestBytesOf(m.spec)), 64), mailboxes)
   const tables = { at: alloc.alloc(TABLE_BYTES, 64), bytes: TABLE_BYTES }
+  const breakpoints = new DebugTable(views, alloc.alloc(DEBUG_TABLE_BYTES, 64))
+  const waker = { rung() {}, woken() {} }
   const bell = (global + Global.BELL) >>> 2, wakeAt = (global + Global.NEXT_WAKE) >>> 3
   const ring = (bit: number = Bell.URGENT) => {
-    if ((Atomics.or(views.i32, bell, bit) & bit) === 0 && views.shared) Atomics.notify(views.i32, bell)
+    if ((Atomics.or(views.i32, bell, bit) & bit) !== 0) return
+    if (views.shared) Atomics.notify(views.i32, bell)
+    else waker.rung()
   }
-  const kick = (cpu: number) => poke(views, cpus[cpu]!.state, ExitRequest.INTERRUPT)
+  const kick = (cpu: number) => {
+    poke(views, cpus[cpu]!.state, ExitRequest.INTERRUPT)
+    if (!views.shared) waker.woken()
+  }
   const request = (kind: (typeof REQUESTS)[number], exitCode: number) => {
     views.i32[(global + Global.EXIT_CODE) >>> 2] = exitCode
     Atomics.compareExchange(views.i32, (global + Global.REQUEST) >>> 2, 0, REQUESTS.indexOf(kind))
@@ -144,7 +164,31 @@ export function bindMachine(
     },
   }
   return {
-    arch, views, clock, system, cpus, controls, mailboxes, codePages, tables, surroundings, bell, ring,
+    arch, views, clock, system, cpus, controls, mailboxes, codePages, tables, surroundings, bell, ring, breakpoints, waker,
+    stopped(cpu, hit) {
+      const w = controls[cpu]! >>> 2, { i32 } = views
+      i32[w + (Control.ADDRESS >> 2)] = hit.lo
+      i32[w + (Control.ADDRESS >> 2) + 1] = hit.hi
+      i32[w + (Control.STEP >> 2)] = 0
+      Atomics.store(i32, w + (Control.STOP >> 2), hit.kind)
+      Atomics.compareExchange(i32, w + (Control.COMMAND >> 2), Command.RUN, Command.PAUSE)
+      ring()
+    },
+    anyStopped: () => controls.some(c => Atomics.load(views.i32, (c + Control.STOP) >>> 2) > 0),
+    takeStop() {
+      for (let cpu = 0; cpu < n; cpu++) {
+        const w = controls[cpu]! >>> 2, { i32 } = views
+        const kind = i32[w + (Control.STOP >> 2)]!
+        if (kind <= 0) continue
+        i32[w + (Control.STOP >> 2)] = 0
+        for (let other = cpu + 1; other < n; other++) {
+          const at = (controls[other]! + Control.STOP) >>> 2
+          if (i32[at]! > 0 && i32[at]! < StopKind.WRITE) i32[at] = MEET_AGAIN
+        }
+        return { cpu, hit: { kind, lo: i32[w + (Control.ADDRESS >> 2)]! >>> 0, hi: i32[w + (Control.ADDRESS >> 2) + 1]! } }
+      }
+      return undefined
+    },
     setDeadline(cpu, ns) {
       views.f64[(controls[cpu]! + Control.DEADLINE) >>> 3] = ns
       if (ns < views.f64[wakeAt]!) ring()

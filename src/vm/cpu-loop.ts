@@ -6,7 +6,8 @@ import { Vcpu } from '../accel/jit/vcpu.ts'
 import { ExitRequest, vcpuCore } from '../isa/isa.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
 import { layoutOf } from '../state/layout.ts'
-import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
+import { StopKind } from '../accel/jit/debug.ts'
+import { type Bound, Command, Control, CpuState, type MachineShape, MEET_AGAIN } from './binding.ts'
 
 const core = layoutOf(vcpuCore).offsets
 
@@ -27,6 +28,9 @@ export class CpuLoop {
   private readonly i32: Int32Array
   private readonly state: number
   private readonly control: number
+  /** On a machine of one thread: word index of the state's fuel, and what a millisecond burns. */
+  private readonly fuel: number
+  private rate = 10_000
 
   constructor(bound: Bound, o: CpuLoopOptions) {
     this.bound = bound
@@ -34,6 +38,7 @@ export class CpuLoop {
     this.i32 = bound.views.i32
     this.state = bound.cpus[o.index]!.state
     this.control = bound.controls[o.index]!
+    this.fuel = bound.views.shared ? -1 : (this.state + core.fuel) >>> 2
     this.vcpu = new Vcpu({
       index: o.index,
       isa: bound.arch.isa,
@@ -45,9 +50,13 @@ export class CpuLoop {
       features: o.features,
       mailboxes: bound.mailboxes,
       codePages: bound.codePages,
+      fueled: this.fuel >= 0,
       services: {
         nowNs: () => bound.clock.nowNs(),
-        armTimer: ns => bound.setDeadline(o.index, ns),
+        armTimer: ns => {
+          bound.setDeadline(o.index, ns)
+          if (this.fuel >= 0) this.leaveBefore(ns)
+        },
       },
       makeCpu: services => bound.arch.makeCpu(this.state, services, bound.surroundings, o.shape.boot),
     })
@@ -57,29 +66,93 @@ export class CpuLoop {
 
   private word(at: number): number { return (this.control + at) >>> 2 }
 
-  /** Runs until the processor sleeps or is asked to stop. */
-  slice(): 'halted' | 'stopped' {
-    const { i32 } = this
+  /** Begins to run after a pause: a breakpoint at pc has been told. */
+  resumed(): void {
+    const { pc } = core, { i32, state } = this
+    if (Atomics.compareExchange(i32, this.word(Control.STOP), MEET_AGAIN, 0) === MEET_AGAIN) this.vcpu.debug.noPass()
+    else this.vcpu.debug.pass(i32[(state + pc) >>> 2]!, i32[((state + pc) >>> 2) + 1]!)
+  }
+
+  /** Runs until the processor sleeps or is asked to stop; or steps over one instruction, if that is asked for. */
+  slice(): 'halted' | 'stopped' | 'unfinished' {
+    const { i32, vcpu } = this
     if (Atomics.exchange(i32, this.word(Control.REFRESH), 0)) {
-      this.vcpu.tlb.flush()
-      this.vcpu.dropAllCode()
+      vcpu.debug.load(this.bound.breakpoints.entries())
+      vcpu.tlb.flush()
+      vcpu.dropAllCode()
       this.tier1.reset()
-      this.vcpu.cpu.refresh()
+      vcpu.cpu.refresh()
     }
     Atomics.store(i32, this.word(Control.STATE), CpuState.RUNNING)
-    const halted = (this.state + core.halted) >>> 2, wake = (this.state + core.wake) >>> 2
+    return Atomics.load(i32, this.word(Control.STEP)) ? this.step() : this.run()
+  }
+
+  private run(): 'halted' | 'stopped' | 'unfinished' {
+    const { i32, vcpu } = this, halted = (this.state + core.halted) >>> 2
     for (;;) {
-      this.vcpu.run()
-      const request = this.vcpu.exitRequest
-      if (request & (ExitRequest.STOP | ExitRequest.DEBUG)) {
-        this.vcpu.clearExit(ExitRequest.STOP | ExitRequest.DEBUG)
+      vcpu.run()
+      const { hit } = vcpu.debug
+      if (hit) {
+        vcpu.debug.hit = undefined
+        this.bound.stopped(this.index, hit)
         return 'stopped'
       }
-      if (!i32[halted]) continue
-      Atomics.store(i32, wake, 0)
-      if (this.vcpu.cpu.wakes()) i32[halted] = 0
-      else if (!this.vcpu.exitRequest) return 'halted'
+      if (this.stopAsked()) return 'stopped'
+      if (i32[halted]) {
+        if (!this.wake() && !vcpu.exitRequest) return 'halted'
+      } else if (this.fuel >= 0 && i32[this.fuel] === 0) return 'unfinished'
     }
+  }
+
+  private step(): 'halted' | 'stopped' {
+    const { vcpu } = this
+    let done = false
+    if (this.i32[(this.state + core.halted) >>> 2]) {
+      if (!this.wake() && !(vcpu.exitRequest & ExitRequest.STOP)) return 'halted'
+      // What wakes it may move it elsewhere: that is the step then.
+      done = vcpu.cpu.interrupt()
+    }
+    if (!done) done = vcpu.step()
+    if (done) this.bound.stopped(this.index, vcpu.debug.hit ?? { kind: StopKind.STEP, lo: 0, hi: 0 })
+    vcpu.debug.hit = undefined
+    this.stopAsked()
+    return 'stopped'
+  }
+
+  private stopAsked(): boolean {
+    const bits = ExitRequest.STOP | ExitRequest.DEBUG
+    if (!(this.vcpu.exitRequest & bits)) return false
+    this.vcpu.clearExit(bits)
+    return true
+  }
+
+  /** Ends the processor's wait if there is a reason to. */
+  private wake(): boolean {
+    const { i32 } = this
+    Atomics.store(i32, (this.state + core.wake) >>> 2, 0)
+    if (!this.vcpu.cpu.wakes()) return false
+    i32[(this.state + core.halted) >>> 2] = 0
+    return true
+  }
+
+  /** On a machine of one thread: runs for about some milliseconds. In pieces, because fuel measures time badly: a poll takes
+   * a nanosecond in a compiled loop, and microseconds where code is new. */
+  turn(ms: number): 'halted' | 'stopped' | 'unfinished' {
+    const { i32, fuel, bound } = this, start = bound.clock.nowNs(), end = start + ms * 1e6
+    for (let now = start;;) {
+      if (bound.deadline(this.index) <= now) this.expire()
+      i32[fuel] = MAX_FUEL
+      this.leaveBefore(Math.min(bound.deadline(this.index), end))
+      const given = i32[fuel]!, result = this.slice(), burnt = given - i32[fuel]!, then = bound.clock.nowNs()
+      if (burnt >= MIN_FUEL) this.rate = Math.min(Math.max((this.rate + (burnt * 1e6) / Math.max(then - now, 1000)) / 2, 100), MAX_RATE)
+      now = then
+      if (result !== 'unfinished' || now >= end) return result
+    }
+  }
+
+  private leaveBefore(ns: number): void {
+    const { i32, fuel } = this, ms = (ns - this.bound.clock.nowNs()) / 1e6
+    i32[fuel] = Math.min(i32[fuel]!, Math.max(MIN_FUEL, Math.floor(this.rate * ms)))
   }
 
   /** Sleeps until something happens or the processor's own timer is due. Blocks the thread. */
@@ -108,12 +181,16 @@ export class CpuLoop {
         Atomics.notify(i32, this.word(Control.STATE))
         this.bound.ring()
         Atomics.wait(i32, this.word(Control.COMMAND), Command.PAUSE)
+        this.resumed()
         continue
       }
       if (this.slice() === 'halted') this.sleep()
     }
   }
 }
+
+/** The least and the most fuel of a piece, and the most that a millisecond can burn. */
+const MIN_FUEL = 500, MAX_FUEL = 20_000, MAX_RATE = 1_000_000
 
 /** Writes by devices, through this thread's view of physical memory, drop translated code as the guest's own do. */
 export function watchWrites(bound: Bound, cpu: number, drop: (page: number) => void): void {

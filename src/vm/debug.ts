@@ -1,14 +1,35 @@
 // The debugger's view of a machine that stands still: registers and memory through processors bound on this thread.
-import type { DebugTarget } from './control.ts'
+import { type DebugEntry, type DebugHit, DebugKind, StopKind } from '../accel/jit/debug.ts'
+import type { BreakpointKind, DebugStop, DebugTarget } from './control.ts'
 import type { Machine } from './machine.ts'
 
 const PAGE = 4096
 const halves = (va: bigint): [number, number] => [Number(BigInt.asUintN(32, va)), Number(BigInt.asIntN(32, va >> 32n))]
 
+const kinds: { readonly [K in BreakpointKind]: DebugKind } = {
+  software: DebugKind.SOFTWARE, hardware: DebugKind.HARDWARE, write: DebugKind.WRITE, read: DebugKind.READ, access: DebugKind.ACCESS,
+}
+
+const entry = (kind: BreakpointKind, va: bigint, length: number): DebugEntry => {
+  const [lo, hi] = halves(va), data = kinds[kind] >= DebugKind.WRITE
+  return { kind: kinds[kind], lo, hi, length: data ? Math.max(length, 1) : 0 }
+}
+
+/** What a processor's stop is to a debugger. */
+export function debugStop(cpu: number, hit: DebugHit): DebugStop {
+  if (hit.kind === StopKind.STEP) return { cpu, reason: 'step' }
+  const address = BigInt.asUintN(64, (BigInt(hit.hi) << 32n) | BigInt(hit.lo >>> 0))
+  if (hit.kind >= StopKind.WRITE) {
+    const watch = hit.kind === StopKind.WRITE ? 'write' : hit.kind === StopKind.READ ? 'read' : 'access'
+    return { cpu, reason: 'watchpoint', watch, address }
+  }
+  return { cpu, reason: 'breakpoint', address, hardware: hit.kind === StopKind.HARDWARE }
+}
+
 /** `changed` is called after state was written from outside. */
 export function debugTarget(m: Machine, changed: () => void): DebugTarget {
   const first = m.cpuObjects[0]!.debug
-  const { memory } = m.bound.system
+  const { memory } = m.bound.system, table = m.bound.breakpoints
   const translate = (cpu: number, va: bigint): number => m.cpuObjects[cpu]!.probe(...halves(va))
 
   /** Calls back for each run of bytes within a page; stops where nothing is mapped. */
@@ -49,12 +70,20 @@ export function debugTarget(m: Machine, changed: () => void): DebugTarget {
       const pa = translate(cpu, va)
       return pa < 0 ? undefined : BigInt(pa)
     },
-    setBreakpoint: () => false,
-    clearBreakpoint: () => false,
-    clearBreakpoints() {},
-    async run(actions) {
-      if ([...actions.values()].some(a => a === 'step')) throw new Error('not implemented: single step')
-      await m.resume()
+    setBreakpoint(kind, va, length) {
+      if (!table.set(entry(kind, va, length))) return false
+      changed()
+      return true
     },
+    clearBreakpoint(kind, va, length) {
+      table.clear(entry(kind, va, length))
+      changed()
+      return true
+    },
+    clearBreakpoints() {
+      table.clearAll()
+      changed()
+    },
+    run: actions => m.run(actions),
   }
 }

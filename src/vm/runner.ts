@@ -3,6 +3,7 @@
 import { buildRuntime } from '../accel/jit/runtime.ts'
 import { Compiler } from '../accel/jit/tier1/compiler.ts'
 import { coreOffsets } from '../accel/jit/vcpu.ts'
+import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
 import { wasmFeatures } from '../wasm/features.ts'
@@ -11,12 +12,14 @@ import { type Bound, Command, Control, CpuState, type MachineShape } from './bin
 import { CpuLoop } from './cpu-loop.ts'
 import { type CompileThreadData, compilerHere, type CpuThreadData } from './threads.ts'
 
+export type RunActions = ReadonlyMap<number, 'continue' | 'step'>
+
 export type Runner = {
-  /** Lets all processors run. */
-  resume(): void
+  /** Lets processors run: all of them, or those named, freely or for one instruction. */
+  resume(actions?: RunActions): void
   /** Resolves when all stand still with their state in memory. */
   pause(): Promise<void>
-  /** State was changed from outside: every processor derives again what it caches, before it runs. */
+  /** State or breakpoints were changed from outside: every processor derives again what it caches, before it runs on. */
   refresh(): void
   end(): Promise<void>
 }
@@ -40,6 +43,18 @@ function setAll(o: RunnerOptions, at: number, value: number): void {
   }
 }
 
+/** Commands to the processors; those that are not named stand still. */
+function command(o: RunnerOptions, actions: RunActions | undefined): void {
+  const { views: { i32, shared }, controls } = o.bound
+  controls.forEach((c, cpu) => {
+    const action = actions ? actions.get(cpu) : 'continue'
+    if (action === undefined) return
+    Atomics.store(i32, (c + Control.STEP) >>> 2, action === 'step' ? 1 : 0)
+    Atomics.store(i32, (c + Control.COMMAND) >>> 2, Command.RUN)
+    if (shared) Atomics.notify(i32, (c + Control.COMMAND) >>> 2)
+  })
+}
+
 export function threadedRunner(o: RunnerOptions): Runner {
   const { bound, host } = o, { views, cpus, controls } = bound
   const threads = host.threads!
@@ -58,7 +73,7 @@ export function threadedRunner(o: RunnerOptions): Runner {
   for (const t of all) t.onError(error => { if (!ending) o.failed(error) })
 
   return {
-    resume: () => setAll(o, Control.COMMAND, Command.RUN),
+    resume: actions => command(o, actions),
     async pause() {
       setAll(o, Control.COMMAND, Command.PAUSE)
       for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
@@ -66,7 +81,10 @@ export function threadedRunner(o: RunnerOptions): Runner {
         while (Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED)
           await Atomics.waitAsync(views.i32, (c + Control.STATE) >>> 2, CpuState.RUNNING, 100).value
     },
-    refresh: () => setAll(o, Control.REFRESH, 1),
+    refresh() {
+      setAll(o, Control.REFRESH, 1)
+      for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
+    },
     async end() {
       ending = true
       setAll(o, Control.COMMAND, Command.END)
@@ -83,34 +101,60 @@ export function slicedRunner(o: RunnerOptions): Runner {
   const loops = cpus.map((c, index) => new CpuLoop(bound, {
     index, shape: o.shape, memory: o.memory, runtime, features, compiler: compilerHere(compiler, views, c.state),
   }))
-  let running = false
+  // No thread of its own: between turns each counts as asleep, and reads its mail before it goes on.
+  for (const m of bound.mailboxes) m.park(true)
+  let running = false, scheduled = false
+  // The guest alone keeps the program alive.
+  const alive = setInterval(() => {}, 0x7fffffff)
+  const schedule = () => {
+    if (!running || scheduled) return
+    scheduled = true
+    soon(turn)
+  }
+  const word = (cpu: number, at: number) => (controls[cpu]! + at) >>> 2
   const turn = () => {
+    scheduled = false
     if (!running) return
     let busy = false
     try {
-      for (const loop of loops) if (loop.slice() === 'stopped') busy = true
+      loops.forEach((loop, cpu) => {
+        if (views.i32[word(cpu, Control.COMMAND)] === Command.RUN && loop.turn(TURN_MS / cpus.length) !== 'halted') busy = true
+      })
     } catch (error) {
       running = false
       return o.failed(error)
     }
-    // Asleep, a processor is woken by an event of this thread; a short timer stands for its own.
-    if (busy) setImmediate(turn)
-    else setTimeout(turn, 1)
+    // Asleep, a processor is woken by an event of this thread. One that is due before a timer could ring is waited for.
+    const now = bound.clock.nowNs()
+    if (busy || cpus.some((_, cpu) => bound.deadline(cpu) < now + TIMER_NS)) schedule()
   }
+  bound.waker.woken = schedule
   return {
-    resume() {
-      if (running) return
+    resume(actions) {
+      const stood = cpus.map((_, cpu) => views.i32[word(cpu, Control.COMMAND)] !== Command.RUN)
+      command(o, actions)
+      loops.forEach((loop, cpu) => {
+        if (!stood[cpu] || views.i32[word(cpu, Control.COMMAND)] !== Command.RUN) return
+        views.i32[word(cpu, Control.STATE)] = CpuState.RUNNING
+        loop.resumed()
+      })
       running = true
-      setAll(o, Control.STATE, CpuState.RUNNING)
-      setImmediate(turn)
+      schedule()
     },
     async pause() {
       running = false
-      for (const c of controls) views.i32[(c + Control.STATE) >>> 2] = CpuState.PAUSED
+      setAll(o, Control.COMMAND, Command.PAUSE)
+      setAll(o, Control.STATE, CpuState.PAUSED)
     },
     refresh: () => setAll(o, Control.REFRESH, 1),
     async end() {
       running = false
+      clearInterval(alive)
     },
   }
 }
+
+/** All processors together run this long between looks at the event loop. */
+const TURN_MS = 8
+/** The shortest time that a timer waits. */
+const TIMER_NS = 1.2e6
