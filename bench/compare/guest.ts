@@ -103,11 +103,11 @@ export function summarize(heard: readonly Heard[], engine: string): GuestRun {
       parallel.push({ copies: said.copies, ms: said.ms, checksums })
       checksums = []
     }
-    if (said.kind === 'shell') {
-      shellMs = said.ms
+    if (said.kind === 'shell') shellMs = said.ms
+    if (said.kind === 'hold') {
+      end = each
       if (booted) compareClocks(engine, said.uptimeMs - booted.uptimeMs, line.atMs - booted.line.atMs)
     }
-    if (said.kind === 'hold') end = each
     before = each
   }
   if (!booted || !end) throw new UserError(`${engine}: the guest ended without ${booted ? 'HOLD' : 'BOOTED'}`)
