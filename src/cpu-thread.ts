@@ -1,7 +1,7 @@
 // Entry point of a processor's thread on Node.
 import { setThreadNumber } from './base/lock.ts'
-import { nowNs, threadData } from './host/node/threads.ts'
-import { bindMachine } from './vm/binding.ts'
+import { nameThread, nowNs, threadData } from './host/node/threads.ts'
+import { bindMachine, Control } from './vm/binding.ts'
 import { CpuLoop } from './vm/cpu-loop.ts'
 import type { CpuThreadData } from './vm/threads.ts'
 import { compilerPort } from './vm/threads.ts'
@@ -9,8 +9,10 @@ import { wasmFeatures } from './wasm/features.ts'
 
 const { data, ports: [compiler] } = threadData<CpuThreadData>()
 setThreadNumber(data.index + 2)
+const thread = nameThread(`CPU ${data.index}/JIT`)
 let loop: CpuLoop | undefined
 const bound = bindMachine(data.shape, data.memory, nowNs, () => loop?.vcpu.readMail())
 loop = new CpuLoop(bound, { ...data, features: wasmFeatures(), compiler: compilerPort(compiler!) })
+bound.views.i32[(bound.controls[data.index]! + Control.THREAD) >>> 2] = thread ?? 0
 loop.live()
 compiler!.post(null) // lets the compiler's side know that nobody asks any more

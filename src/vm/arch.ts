@@ -4,6 +4,8 @@ import { bind } from '../state/bind.ts'
 import type { Views } from '../state/views.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa, vcpuCore } from '../isa/isa.ts'
 import { hartLayout, HsmState } from '../isa/riscv/cpu.ts'
+import { lengthOf } from '../isa/riscv/decode.ts'
+import { disassemble } from '../isa/riscv/disassemble.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
 import { riscv64 } from '../isa/riscv/riscv64.ts'
 import type { RemoteFence } from '../isa/riscv/sbi/platform.ts'
@@ -28,6 +30,8 @@ export type ArchSupport = {
   makeCpu(at: number, services: CpuServices, around: Surroundings, boot: Boot): Cpu
   /** Sets an interrupt input by the name that boards use. Any thread. */
   setLine(views: Views, at: number, line: string, level: boolean): void
+  /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
+  disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
   /** After a reset: where processor `index` begins. */
   start(views: Views, at: number, index: number, boot: Boot): void
 }
@@ -49,6 +53,12 @@ const riscv: ArchSupport = {
     if (level) Atomics.or(views.i32, word, bit)
     else Atomics.and(views.i32, word, ~bit)
   },
+  disassemble(bytes, pc) {
+    const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))
+    const word = length === 2 ? half(0) : (half(0) | (half(2) << 16)) >>> 0
+    const data = length === 2 ? '.half' : '.word'
+    return { text: disassemble(word, pc) ?? `${data} 0x${word.toString(16)}`, length }
+  },
   start(views, at, index, boot) {
     const s = bind(hartLayout, views, at)
     if (boot.kind === 'reset') {
@@ -58,6 +68,7 @@ const riscv: ArchSupport = {
     s.hsm = HsmState.STOPPED
     s.halted = 1
     if (index !== 0) return
+    s.pc = BigInt(boot.entry) // for whoever looks before it starts
     s.hsmAddress = BigInt(boot.entry)
     s.hsmOpaque = BigInt(boot.deviceTree)
     s.hsm = HsmState.START_PENDING

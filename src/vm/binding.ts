@@ -11,6 +11,7 @@ import { ExitRequest } from '../isa/isa.ts'
 import { bumpAllocator } from '../state/alloc.ts'
 import { type Views, viewsOf } from '../state/views.ts'
 import { archSupport, type ArchSupport, poke, type Surroundings } from './arch.ts'
+import { STATS_BYTES } from './stats.ts'
 import { type Boot, boardOf, type BoardSpec, guestBytesOf } from './plan/plan.ts'
 
 /** Plain data: what a thread needs to bind the machine. */
@@ -25,8 +26,9 @@ export type MachineShape = {
 }
 
 /** Words of control between threads, per processor. STEP: execute one instruction, then stop. STOP: why it stopped by itself
- * (StopKind), 0 when that has been told; ADDRESS goes with it. */
-export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32, BYTES: 40 } as const
+ * (StopKind), 0 when that has been told; ADDRESS goes with it. THREAD: the host's number of its thread, 0 if it has none. */
+export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32,
+  THREAD: 40, STATS: 48, BYTES: 48 + STATS_BYTES } as const
 export const Command = { PAUSE: 0, RUN: 1, END: 2 } as const
 /** In the STOP word: the breakpoint at pc has not been told, the processor does not pass it. */
 export const MEET_AGAIN = -1

@@ -8,6 +8,7 @@ import type { WasmFeatures } from '../wasm/features.ts'
 import { layoutOf } from '../state/layout.ts'
 import { StopKind } from '../accel/jit/debug.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape, MEET_AGAIN } from './binding.ts'
+import { publishStats } from './stats.ts'
 
 const core = layoutOf(vcpuCore).offsets
 
@@ -91,6 +92,7 @@ export class CpuLoop {
     const { i32, vcpu } = this, halted = (this.state + core.halted) >>> 2
     for (;;) {
       vcpu.run()
+      publishStats(this.bound.views, this.control + Control.STATS, vcpu, this.tier1)
       const { hit } = vcpu.debug
       if (hit) {
         vcpu.debug.hit = undefined

@@ -7,7 +7,7 @@ import type { Host } from '../host/host.ts'
 import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
 import { poke } from './arch.ts'
-import { Bell, bindMachine, type Bound, type MachineShape, measure } from './binding.ts'
+import { Bell, bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
 import type {
   Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, RunState, ShutdownCause,
@@ -105,8 +105,11 @@ class Machine implements MachineControl {
     this.blocks = plan.blocks
     this.cpus = this.cpuObjects.map((cpu, index) => ({
       index,
-      get state() { return 'running' as const },
-      threadId: undefined,
+      get state() {
+        if (!Atomics.load(bound.views.i32, (bound.controls[index]! + Control.STATE) >>> 2)) return 'stopped' as const
+        return bound.views.i32[(bound.cpus[index]!.state + HALTED) >>> 2] ? 'halted' as const : 'running' as const
+      },
+      get threadId() { return bound.views.i32[(bound.controls[index]! + Control.THREAD) >>> 2] || undefined },
       pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
     }))
     this.debug = debugTarget(this, () => this.runner.refresh())

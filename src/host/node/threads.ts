@@ -1,5 +1,6 @@
 // Worker threads on Node. A thread's entry point is a file of the package's root (cpu-thread.ts, compile-thread.ts), which
 // calls `threadData` for what it was started with.
+import { readlinkSync, writeFileSync } from 'node:fs'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
 import type { HostThread, HostThreads, ThreadEntry, ThreadPort } from '../host.ts'
 
@@ -48,6 +49,18 @@ export const nodeThreads: HostThreads = {
     const { port1, port2 } = new MessageChannel()
     return [wrap(port1), wrap(port2)]
   },
+}
+
+/** In a thread: gives it a name that `top -H` shows, and tells its number; undefined where the system has no /proc. */
+export function nameThread(name: string): number | undefined {
+  try {
+    const self = readlinkSync('/proc/thread-self') // PID/task/TID
+    writeFileSync('/proc/thread-self/comm', name)
+    return Number(self.slice(self.lastIndexOf('/') + 1))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) return undefined
+    throw error
+  }
 }
 
 /** In a thread: what `spawn` was given. */
