@@ -6,6 +6,8 @@ import { alternate, type Pair } from './suite.ts'
 import { best } from './statistics.ts'
 
 const KERNEL = 'crc', SCALE = 8, HARTS = 2
+/** Copies, in turns: the first turn also translates, on either hart. The better of each counts. */
+const COPIES = [1, 2, 1, 2]
 
 export interface Scaling {
   readonly kernel: string
@@ -16,10 +18,10 @@ export interface Scaling {
 }
 
 function times({ parallel }: GuestRun): { one: number; two: number } {
-  const one = parallel.find(({ copies }) => copies === 1), two = parallel.find(({ copies }) => copies === 2)
-  if (one?.checksums.length !== 1 || two?.checksums.length !== 2) throw new UserError('a run lacks copies')
-  if (new Set([...one.checksums, ...two.checksums]).size > 1) throw new UserError('the copies do not agree')
-  return { one: one.ms, two: two.ms }
+  if (`${parallel.map(({ copies }) => copies)}` !== `${COPIES}`) throw new UserError('a run lacks copies')
+  if (parallel.some(({ copies, checksums }) => checksums.length !== copies)) throw new UserError('a copy is lost')
+  const of = (wanted: number) => best(parallel.filter(({ copies }) => copies === wanted).map(({ ms }) => ms))
+  return { one: of(1), two: of(2) }
 }
 
 export function scalingOf(runs: Pair<readonly GuestRun[]>): Scaling {
@@ -35,7 +37,7 @@ export function scalingOf(runs: Pair<readonly GuestRun[]>): Scaling {
 export async function runScaling(
   engines: Pair<Engine>, images: string, repeat: number, timeoutSeconds: number, note: (text: string) => void,
 ): Promise<Scaling> {
-  const words = [`benchpar=${KERNEL}:1:${SCALE}`, `benchpar=${KERNEL}:${HARTS}:${SCALE}`]
+  const words = COPIES.map((copies) => `benchpar=${KERNEL}:${copies}:${SCALE}`)
   const guest = { images, harts: HARTS, words, timeoutSeconds }
   const runs = await alternate(
     engines, repeat, (engine) => runGuest(engine, guest), (text) => note(`two harts: ${text}`))

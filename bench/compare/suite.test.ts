@@ -82,12 +82,15 @@ test('tables', () => {
 })
 
 test('two harts', () => {
-  const copies = (one: number, two: number): GuestRun => ({
+  const copies = (one: number, two: number, sum = '7'): GuestRun => ({
     ...runOf(1),
-    parallel: [{ copies: 1, ms: one, checksums: ['7'] }, { copies: 2, ms: two, checksums: ['7', '7'] }],
+    parallel: [2, 1].flatMap((slow) => [
+      { copies: 1, ms: slow * one, checksums: ['7'] }, { copies: 2, ms: slow * two, checksums: ['7', sum] },
+    ]),
   })
   assert.deepEqual(scalingOf([[copies(100, 120), copies(110, 115)], [copies(50, 60)]]).ratio, [1.15, 1.2])
   assert.throws(() => scalingOf([[runOf(1)], [copies(1, 1)]]), /lacks copies/)
+  assert.throws(() => scalingOf([[copies(1, 1, '8')], [copies(1, 1)]]), /do not agree: 7, 8/)
 })
 
 test('what the guest is told to do', () => {
