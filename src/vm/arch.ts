@@ -5,6 +5,7 @@ import type { Views } from '../state/views.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa, vcpuCore } from '../isa/isa.ts'
 import { hartLayout, HsmState } from '../isa/riscv/cpu.ts'
 import { lengthOf } from '../isa/riscv/decode.ts'
+import { describeInterrupts, describeMemory } from '../isa/riscv/describe.ts'
 import { disassemble } from '../isa/riscv/disassemble.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
 import { riscv64 } from '../isa/riscv/riscv64.ts'
@@ -32,6 +33,9 @@ export type ArchSupport = {
   setLine(views: Views, at: number, line: string, level: boolean): void
   /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
   disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
+  /** The current address space of the processor at `at`, and its interrupts, as text. */
+  describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
+  describeInterrupts(views: Views, at: number): string
   /** After a reset: where processor `index` begins. */
   start(views: Views, at: number, index: number, boot: Boot): void
 }
@@ -53,6 +57,8 @@ const riscv: ArchSupport = {
     if (level) Atomics.or(views.i32, word, bit)
     else Atomics.and(views.i32, word, ~bit)
   },
+  describeMemory,
+  describeInterrupts,
   disassemble(bytes, pc) {
     const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))
     const word = length === 2 ? half(0) : (half(0) | (half(2) << 16)) >>> 0

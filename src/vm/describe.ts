@@ -1,18 +1,45 @@
 // Text for the monitor's `info`.
+import { mtree, qtree } from '../device/qtree.ts'
+import { inspectState } from '../state/inspect.ts'
+import { Control } from './binding.ts'
 import type { Topic } from './control.ts'
 import type { Machine } from './machine.ts'
+import { statLines } from './stats.ts'
 
 type Options = { cpu?: number; all?: boolean; filter?: string }
 
 const hex = (n: bigint | number, digits: number) => n.toString(16).padStart(digits, '0')
 
+/** Undefined: this machine has nothing of the kind. */
 export function describe(m: Machine, topic: Topic, o: Options): string | undefined {
+  const { system } = m.bound, cpu = o.cpu ?? 0
   switch (topic) {
     case 'registers':
-      return (o.all ? m.cpuObjects.map((_, i) => i) : [o.cpu ?? 0]).map(i => registers(m, i)).join('\n')
+      return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => registers(m, i)).join('\n')
     case 'mtree':
-      return m.bound.system.memory.ranges
-        .map(r => `${hex(r.start, 16)}-${hex(r.end - 1, 16)} (${r.region.kind}): ${r.region.name}`).join('\n')
+      return mtree(system.memory.ranges)
+    case 'qtree':
+      return qtree(system)
+    case 'mem':
+      return m.bound.arch.describeMemory(m.bound.views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
+    case 'irq':
+      return m.bound.cpus.map((c, i) => `CPU#${i}\n${m.bound.arch.describeInterrupts(m.bound.views, c.state)}`).join('\n')
+    case 'pic':
+      return states(m, name => name.includes('plic') || name.includes('clint'))
+    case 'lines':
+      return lines(m)
+    case 'virtio':
+      return states(m, name => name.startsWith('virtio'))
+    case 'pci':
+      return states(m, name => name.includes('-pci') || name.startsWith('pci') || name.startsWith('gpex'))
+    case 'network':
+      return states(m, name => name.includes('net'))
+    case 'jit':
+      return m.bound.controls.map((c, i) =>
+        [`CPU#${i}`, ...statLines(m.bound.views, c + Control.STATS)].join('\n')).join('\n')
+    case 'roms':
+      return m.plan.images.map(i =>
+        `addr=${hex(i.pa, 16)} size=0x${hex(i.bytes.length, 6)} name="${i.name}"`).join('\n') || undefined
     case 'accel':
       return m.info.accelReason ?? m.info.accel
     default:
@@ -20,10 +47,26 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
   }
 }
 
+/** The state of devices by kind, each field a line. */
+function states(m: Machine, wanted: (name: string) => boolean): string | undefined {
+  const { system } = m.bound, found = system.instances.filter(i => wanted(i.device.name))
+  return found.map(i =>
+    [`${i.id}: ${i.device.name}`, ...inspectState(i.plan.layout, system.views, i.stateAt).map(l => `  ${l}`)].join('\n'))
+    .join('\n') || undefined
+}
+
+/** Pins that are high now. */
+function lines(m: Machine): string {
+  const high = m.bound.system.instances.flatMap(i =>
+    i.plan.outputs.flatMap((pin, k) => (i.levels[k] ? [`${i.id}: ${pin.name}[${pin.index}] is high`] : [])))
+  return high.join('\n') || 'All lines are low.'
+}
+
 function registers(m: Machine, cpu: number): string {
   const { debug } = m.cpuObjects[cpu]!
-  const cells = debug.registers.filter(r => r.number < 65).map(r => `${r.name.padEnd(5)} ${hex(debug.read(r.number) ?? 0n, r.bits / 4)}`)
-  const lines = [`CPU#${cpu}`]
-  for (let i = 0; i < cells.length; i += 4) lines.push(cells.slice(i, i + 4).join('  '))
-  return lines.join('\n')
+  const cells = debug.registers.filter(r => r.number < 65)
+    .map(r => `${r.name.padEnd(5)} ${hex(debug.read(r.number) ?? 0n, r.bits / 4)}`)
+  const rows = [`CPU#${cpu}`]
+  for (let i = 0; i < cells.length; i += 4) rows.push(cells.slice(i, i + 4).join('  '))
+  return rows.join('\n')
 }

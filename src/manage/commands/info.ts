@@ -18,7 +18,7 @@ const described: readonly { topic: Topic; help: string }[] = [
   { topic: 'qtree', help: 'devices, their wiring, properties and state' },
   { topic: 'jit', help: 'the recompiler: translated code and its costs' },
   { topic: 'opcount', help: 'the recompiler: operations by frequency' },
-  { topic: 'irq', help: 'interrupts taken, by line' },
+  { topic: 'irq', help: 'interrupts of each processor: enabled, pending, the last trap' },
   { topic: 'pic', help: 'state of the interrupt controllers' },
   { topic: 'lines', help: 'levels of interrupt lines' },
   { topic: 'network', help: 'network back ends and cards' },

@@ -1,0 +1,76 @@
+// A hart's page tables and interrupts as text, for a monitor.
+import { bind } from '../../state/bind.ts'
+import type { Views } from '../../state/views.ts'
+import { hartLayout } from './cpu.ts'
+import { Pte } from './mmu.ts'
+
+const hex = (n: bigint, digits = 16) => BigInt.asUintN(64, n).toString(16).padStart(digits, '0')
+const LEAF = BigInt(Pte.R | Pte.W | Pte.X)
+/** Levels of the tables by satp's mode. */
+const LEVELS: { readonly [mode: string]: number } = { 8: 3, 9: 4 }
+const FLAGS = ['r', 'w', 'x', 'u', 'g', 'a', 'd']
+
+type Mapping = { va: bigint; pa: bigint; size: bigint; flags: bigint }
+
+/** Mapped ranges of the current address space, neighbours with the same rights and adjoining addresses in one line. */
+export function describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string {
+  const { satp } = bind(hartLayout, views, at), levels = LEVELS[Number(satp >> 60n)]
+  if (levels === undefined) return 'No translation or protection'
+  const lines = ['vaddr            paddr            size             attr', `${'-'.repeat(16)} ${'-'.repeat(16)} ${'-'.repeat(16)} -------`]
+  let last: Mapping | undefined
+  const flush = () => {
+    if (!last) return
+    const rights = FLAGS.map((f, i) => (last!.flags >> BigInt(i + 1) & 1n ? f : '-')).join('')
+    lines.push(`${hex(last.va)} ${hex(last.pa)} ${hex(last.size)} ${rights}`)
+  }
+  for (const leaf of leaves(views, ramAt, (satp & 0xfffffffffffn) << 12n, levels)) {
+    if (last && last.flags === leaf.flags && last.va + last.size === leaf.va && last.pa + last.size === leaf.pa)
+      last.size += leaf.size
+    else {
+      flush()
+      last = { ...leaf }
+    }
+  }
+  flush()
+  return lines.join('\n')
+}
+
+/** Tables that point at each other could make as many mappings as there are addresses. */
+const MAX_TABLES = 1 << 17
+
+function* leaves(views: Views, ramAt: (pa: number) => number, root: bigint, levels: number): Iterable<Mapping> {
+  const top = BigInt(12 + 9 * levels)
+  let tables = 0
+  yield* walk(root, levels - 1, 0n)
+
+  function* walk(table: bigint, level: number, base: bigint): Iterable<Mapping> {
+    const host = ramAt(Number(table))
+    if (host < 0 || ++tables > MAX_TABLES) return
+    const shift = BigInt(12 + 9 * level)
+    for (let i = 0; i < 512; i++) {
+      const pte = views.u64[(host >>> 3) + i]!
+      if (!(pte & BigInt(Pte.V))) continue
+      const va = base | (BigInt(i) << shift), pa = ((pte >> 10n) & 0xfffffffffffn) << 12n
+      if (pte & LEAF) yield { va: BigInt.asIntN(Number(top), va), pa, size: 1n << shift, flags: pte & 0xfen }
+      else if (level > 0) yield* walk(pa, level - 1, va)
+    }
+  }
+}
+
+const CAUSES = ['', 'supervisor software', '', 'machine software', '', 'supervisor timer', '', 'machine timer', '',
+  'supervisor external', '', 'machine external']
+
+/** What is enabled and pending: a line per interrupt that is either, and the last trap of each level. */
+export function describeInterrupts(views: Views, at: number): string {
+  const h = bind(hartLayout, views, at), pending = h.mip | BigInt(h.lines | h.timerPending)
+  const out: string[] = []
+  CAUSES.forEach((name, n) => {
+    const bit = 1n << BigInt(n), is = (x: bigint) => (x & bit) !== 0n
+    if (name && (is(h.mie) || is(pending)))
+      out.push(`  ${String(n).padStart(2)} ${name.padEnd(20)} ${is(h.mie) ? 'enabled ' : 'disabled'}` +
+        `${is(pending) ? ' pending' : ''}${is(h.mideleg) ? ' (delegated)' : ''}`)
+  })
+  out.push(`  scause ${hex(h.scause)} sepc ${hex(h.sepc)} stval ${hex(h.stval)}`)
+  out.push(`  mcause ${hex(h.mcause)} mepc ${hex(h.mepc)} mtval ${hex(h.mtval)}`)
+  return out.join('\n')
+}
