@@ -84,7 +84,6 @@ export class CpuLoop {
       this.tier1.reset()
       vcpu.cpu.refresh()
     }
-    Atomics.store(i32, this.word(Control.STATE), CpuState.RUNNING)
     return Atomics.load(i32, this.word(Control.STEP)) ? this.step() : this.run()
   }
 
@@ -183,7 +182,7 @@ export class CpuLoop {
         Atomics.notify(i32, this.word(Control.STATE))
         this.bound.ring()
         Atomics.wait(i32, this.word(Control.COMMAND), Command.PAUSE)
-        this.resumed()
+        if (Atomics.load(i32, this.word(Control.COMMAND)) === Command.RUN) this.resumed()
         continue
       }
       if (this.slice() === 'halted') this.sleep()

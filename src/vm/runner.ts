@@ -50,6 +50,8 @@ function command(o: RunnerOptions, actions: RunActions | undefined): void {
     const action = actions ? actions.get(cpu) : 'continue'
     if (action === undefined) return
     Atomics.store(i32, (c + Control.STEP) >>> 2, action === 'step' ? 1 : 0)
+    // By us, not by the processor: a pause that follows at once must wait for it.
+    Atomics.store(i32, (c + Control.STATE) >>> 2, CpuState.RUNNING)
     Atomics.store(i32, (c + Control.COMMAND) >>> 2, Command.RUN)
     if (shared) Atomics.notify(i32, (c + Control.COMMAND) >>> 2)
   })
@@ -58,6 +60,8 @@ function command(o: RunnerOptions, actions: RunActions | undefined): void {
 export function threadedRunner(o: RunnerOptions): Runner {
   const { bound, host } = o, { views, cpus, controls } = bound
   const threads = host.threads!
+  // Who has never run waits for no letter.
+  for (const m of bound.mailboxes) m.park(true)
   const runtime = compileRuntime(o)
   const all: HostThread[] = []
   const channels = cpus.map(() => threads.channel())
@@ -78,8 +82,11 @@ export function threadedRunner(o: RunnerOptions): Runner {
       setAll(o, Control.COMMAND, Command.PAUSE)
       for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
       for (const c of controls)
-        while (Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED)
-          await Atomics.waitAsync(views.i32, (c + Control.STATE) >>> 2, CpuState.RUNNING, 100).value
+        while (Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
+          // It may have gone to sleep on a command that came and went.
+          Atomics.notify(views.i32, (c + Control.COMMAND) >>> 2)
+          await Atomics.waitAsync(views.i32, (c + Control.STATE) >>> 2, CpuState.RUNNING, 20).value
+        }
     },
     refresh() {
       setAll(o, Control.REFRESH, 1)
@@ -135,7 +142,6 @@ export function slicedRunner(o: RunnerOptions): Runner {
       command(o, actions)
       loops.forEach((loop, cpu) => {
         if (!stood[cpu] || views.i32[word(cpu, Control.COMMAND)] !== Command.RUN) return
-        views.i32[word(cpu, Control.STATE)] = CpuState.RUNNING
         loop.resumed()
       })
       running = true

@@ -1,0 +1,121 @@
+// Two harts count in a loop; a debugger stops, watches and steps them. With a thread for each, and with one for all.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nodeHost } from '../host/node/host.ts'
+import type { DebugStop, MachineControl } from './control.ts'
+import { createMachine } from './machine.ts'
+
+const program = Uint32Array.of(
+  0xf1402573, // 00  csrr a0, mhartid
+  0x00001297, // 04  auipc t0, 1
+  0x00651593, // 08  slli a1, a0, 6
+  0x00b282b3, // 0c  add t0, t0, a1
+  0x00130313, // 10  addi t1, t1, 1
+  0x0062a023, // 14  sw t1, 0(t0)
+  0x0002a383, // 18  lw t2, 0(t0)
+  0xff5ff06f, // 1c  j 10
+)
+const START = 0x8000_0000n, LOOP = START + 0x10n, COUNTER = START + 0x1004n, T1 = 6, PC = 32
+
+type Debugged = MachineControl & { stopOf(start: () => Promise<unknown>): Promise<DebugStop> }
+
+async function machine(thread: 'multi' | 'single'): Promise<Debugged> {
+  const m = await createMachine({
+    arch: 'riscv64', bios: 'none', kernel: new Uint8Array(program.buffer), memoryBytes: 32 << 20, smp: { cpus: 2 },
+    accels: [{ name: 'jit', properties: { thread } }],
+  }, nodeHost)
+  return Object.assign(m, {
+    stopOf: async (start: () => Promise<unknown>) => {
+      const { promise, resolve, reject } = Promise.withResolvers<DebugStop>()
+      const off = [m.on('debug', resolve), m.on('error', e => reject(new Error(e.message)))]
+      await start()
+      return promise.finally(() => off.forEach(f => f()))
+    },
+  })
+}
+const register = async (m: MachineControl, cpu: number, n: number) => (await m.debug.readRegister(cpu, n))!
+const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
+
+for (const thread of ['multi', 'single'] as const) {
+  test(`steps and breakpoints, thread=${thread}`, { timeout: 120_000 }, async () => {
+    const m = await machine(thread), { debug } = m
+    try {
+      let pc = await register(m, 0, PC)
+      for (let n = 0; pc !== START; n++) {
+        assert.ok(n < 20, `still at ${pc.toString(16)}`)
+        assert.deepEqual(await m.stopOf(() => debug.run(new Map([[0, 'step']]))), { cpu: 0, reason: 'step' })
+        const now = await register(m, 0, PC)
+        if (now !== START) assert.equal(now, pc + 4n)
+        pc = now
+      }
+      assert.equal(await register(m, 1, PC), 0x1000n, 'who is not mentioned stands still')
+
+      assert.equal(await debug.setBreakpoint('software', LOOP, 4), true)
+      const counts = [0n, 0n]
+      for (let n = 0; n < 6; n++) {
+        const { cpu, ...stop } = await m.stopOf(() => m.resume())
+        assert.deepEqual(stop, { reason: 'breakpoint', address: LOOP, hardware: false })
+        assert.equal(await register(m, cpu, PC), LOOP)
+        assert.equal(await register(m, cpu, T1), counts[cpu]!)
+        counts[cpu]!++
+        assert.equal(m.state, 'debug')
+      }
+      await debug.clearBreakpoints()
+
+      // Compiled code, and a breakpoint set while it runs.
+      await m.resume()
+      await sleep(100)
+      assert.equal(m.state, 'running')
+      const stop = await m.stopOf(async () => debug.setBreakpoint('hardware', START + 0x18n, 4))
+      assert.equal(await register(m, stop.cpu, PC), START + 0x18n)
+      assert.equal(stop.hardware, true)
+      await debug.clearBreakpoints()
+
+      const other = await register(m, 1 - stop.cpu, T1)
+      assert.equal((await m.stopOf(() => debug.run(new Map([[stop.cpu, 'step']])))).reason, 'step')
+      assert.equal(await register(m, stop.cpu, PC), START + 0x1cn)
+      assert.equal(await register(m, 1 - stop.cpu, T1), other)
+      // One steps while the other runs.
+      const mixed = await m.stopOf(() => debug.run(new Map([[stop.cpu, 'step'], [1 - stop.cpu, 'continue']])))
+      assert.deepEqual(mixed, { cpu: stop.cpu, reason: 'step' })
+      assert.equal(await register(m, stop.cpu, PC), LOOP)
+    } finally {
+      await m.close()
+    }
+  })
+
+  test(`watchpoints, thread=${thread}`, { timeout: 120_000 }, async () => {
+    const m = await machine(thread), { debug } = m
+    try {
+      await m.resume()
+      await sleep(50)
+      await m.pause()
+      const watched = COUNTER + 64n // of hart 1
+      await debug.setBreakpoint('write', watched, 4)
+      for (let n = 0; n < 3; n++) {
+        assert.deepEqual(await m.stopOf(() => m.resume()), { cpu: 1, reason: 'watchpoint', watch: 'write', address: watched })
+        assert.equal(await register(m, 1, PC), START + 0x18n, 'behind the store')
+        const stored = await debug.readMemory(1, watched, 4)
+        assert.equal(new DataView(stored.buffer).getUint32(0, true), Number((await register(m, 1, T1)) & 0xffffffffn))
+      }
+      await debug.clearBreakpoint('write', watched, 4)
+      await debug.setBreakpoint('read', watched + 3n, 8)
+      const { address, ...stop } = await m.stopOf(() => m.resume())
+      assert.deepEqual(stop, { cpu: 1, reason: 'watchpoint', watch: 'read' })
+      assert.equal(address, watched + 3n)
+      assert.equal(await register(m, 1, PC), START + 0x1cn, 'behind the load')
+      await debug.clearBreakpoints()
+
+      // Its neighbours in the page are nobody's business.
+      await debug.setBreakpoint('access', watched + 4n, 4)
+      const before = await register(m, 1, T1)
+      await m.resume()
+      await sleep(50)
+      await m.pause()
+      assert.equal(m.state, 'paused')
+      assert.ok(await register(m, 1, T1) > before)
+    } finally {
+      await m.close()
+    }
+  })
+}
