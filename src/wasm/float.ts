@@ -165,12 +165,16 @@ function fromInteger(f: Code, row: number, base: string, width: 's' | 'd', a: nu
   if (d && !wide) return void f.get(a).op(convert)
   if (!nearest) return slow(f)
   if (free) return void f.get(a).op(convert)
-  // Exact if the magnitude fits the significand: (a + 2^n) as unsigned is at most 2^(n+1).
+  // Exact if the magnitude is at most 2^n: signed, if a + 2^n as unsigned is at most 2^(n+1).
   const n = d ? 53 : 24
+  f.get(a)
   if (wide) {
     const bit = (k: number): [number, number] => (k < 32 ? [1 << k, 0] : [0, 1 << (k - 32)])
-    f.get(a).i64c(...bit(n)).op(W.I64_ADD).i64c(...bit(n + 1)).op(W.I64_LE_U)
-  } else f.get(a).i32c(1 << n).op(W.I32_ADD).i32c(1 << (n + 1)).op(W.I32_LE_U)
+    if (signed) f.i64c(...bit(n)).op(W.I64_ADD).i64c(...bit(n + 1))
+    else f.i64c(...bit(n))
+    f.op(W.I64_LE_U)
+  } else if (signed) f.i32c(1 << n).op(W.I32_ADD).i32c(1 << (n + 1)).op(W.I32_LE_U)
+  else f.i32c(1 << n).op(W.I32_LE_U)
   choose(f, row, () => f.get(a).op(convert), slow)
 }
 

@@ -82,7 +82,8 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   f.call(imports.deliver).end()
   f.get(code).i32c(Answer.SYSTEM).op(W.I32_EQ).if()
   f.call(imports.systemPending).end()
-  f.get(code).i32c(Answer.EXIT).op(W.I32_EQ).if()
+  // A trap may lead straight back into compiled code, which polls at its back edges only.
+  f.get(code).i32c(Answer.EXIT).op(W.I32_EQ).get(cpu).load(W.I32_LOAD, offsets.exitRequest).op(W.I32_OR).if()
   f.i32c(0).return().end()
   f.end() // dispatch: by the pc in the state
   f.get(cpu).load(W.I64_LOAD, offsets.pc).set(pc)

@@ -65,7 +65,9 @@ rows.forEach((r, row) => {
 /** Record operations of memory rows by memop (SIZE and SIGNED bits). */
 export const memoryRecord = new Map<number, number>()
 export const memoryKey = (row: number, memop: number, amo = 0): number => {
-  const signed = memop & MemOp.SIGNED && (memop & MemOp.SIZE) !== 3 && resultType[row] !== ''
+  // Sign extension means nothing where the access fills the value.
+  const full = resultType[row] === 'l' ? 3 : 2
+  const signed = memop & MemOp.SIGNED && (memop & MemOp.SIZE) < full && resultType[row] !== ''
   return (row << 16) | (amo << 8) | (memop & MemOp.SIZE) | (signed ? MemOp.SIGNED : 0)
 }
 
