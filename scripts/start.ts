@@ -20,7 +20,7 @@ await runMain('start', async () => {
     '-M', 'virt', '-smp', '2', '-m', '512', '-nographic',
     '-kernel', join(images, 'Image'), '-initrd', join(images, 'initrd-shell.gz'), '-append', 'console=ttyS0 quiet',
     '-drive', `file=${disk},if=none,id=hd0,format=raw`, '-device', 'virtio-blk-device,drive=hd0',
-    '-netdev', 'user,id=net0', '-device', 'virtio-net-device,netdev=net0', '-device', 'virtio-rng-device',
+    '-netdev', 'null,id=net0', '-device', 'virtio-net-device,netdev=net0', '-device', 'virtio-rng-device',
   ]
   const child = spawn(process.execPath, [PROGRAM, ...args, ...process.argv.slice(2)], { stdio: 'inherit' })
   process.on('SIGINT', () => {}) // the terminal sends it to the emulator too, which decides

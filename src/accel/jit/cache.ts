@@ -12,9 +12,9 @@ export type CodeBlock = {
   readonly host: number
   readonly secondPage: number
   readonly sizeBytes: number
-  /** Address of its first record, and for each record the offset of the instruction it belongs to. */
+  /** Address of its first record, and behind its last. */
   readonly record: number
-  readonly offsets: Uint16Array
+  readonly recordEnd: number
   /** Entered other than by a link: what a compiled region must offer as an entry. */
   entered: boolean
   /** What runs it: its first record, or an entry of a compiled region. */

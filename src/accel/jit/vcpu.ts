@@ -17,7 +17,7 @@ import { awaitLetter, CodePages } from './pages.ts'
 import type { CpuPlan } from './plan.ts'
 import type { CoreOffsets, RuntimeExports, RuntimeImports } from './runtime.ts'
 import { Assembler, TooManyValues } from './tier0/assemble.ts'
-import { branches, control, Record } from './tier0/records.ts'
+import { branches, control, instructionOf, Record } from './tier0/records.ts'
 
 export type VcpuOptions = {
   readonly index: number
@@ -363,7 +363,7 @@ export class Vcpu {
 
   /** Sets pc to the instruction that a record belongs to. */
   private pcOf(rec: number): void {
-    const b = this.blockOf(rec), sum = b.pcLo + b.offsets[(rec - b.record) / Record.BYTES]!
+    const b = this.blockOf(rec), sum = b.pcLo + instructionOf(this.views, rec)
     this.setPc(sum | 0, sum > 0xffffffff ? b.pcHi + 1 : b.pcHi)
   }
 
@@ -436,8 +436,8 @@ export class Vcpu {
     if (block.modeUsed === 0) mode = shared
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
-      number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record,
-      offsets: Uint16Array.from(this.assembler.offsets), entered: false, code: record, valid: true,
+      number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
+      entered: false, code: record, valid: true,
     }
     if (keep) this.cache.add(b)
     else this.cache.blocks[number] = b

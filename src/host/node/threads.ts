@@ -35,6 +35,8 @@ export const nodeThreads: HostThreads = {
     const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
       workerData: { data, ports: transfer }, transferList: transfer, stdout: false, stderr: false,
+      // Garbage is short-lived: a small young generation keeps the resident memory small.
+      resourceLimits: { maxYoungGenerationSizeMb: 12 },
     })
     return {
       onError(listener) {

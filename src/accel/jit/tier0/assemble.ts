@@ -5,7 +5,8 @@ import { arity, effects, FpEnv, type OpName, op, opNames, rows } from '../../../
 import type { RegisterSpec } from '../../../isa/isa.ts'
 import { AccessKind } from '../code.ts'
 import {
-  branchImmediate, branchRecord, control, floatRecord, memoryKey, memoryRecord, pureImmediate, pureRecord, Record,
+  branchImmediate, branchRecord, control, floatRecord, insnField, memoryKey, memoryRecord, noteInstruction, pureImmediate, pureRecord,
+  Record,
 } from './records.ts'
 
 const OP = op
@@ -35,9 +36,6 @@ export class Assembler {
   private free: number[] = []
   private at = 0
   private insn = 0
-  /** Offset of the instruction that each record belongs to, from the block's start. */
-  offsets: number[] = []
-
   constructor(target: AssembleTarget, registers: readonly RegisterSpec[], temps: number, tempCount: number, zero: number) {
     this.target = target
     this.registers = registers
@@ -60,7 +58,6 @@ export class Assembler {
     }
     this.at = at
     this.insn = 0
-    this.offsets = []
     this.free = []
     for (let i = this.tempCount - 1; i >= 0; i--) this.free.push(this.temps + 8 * i)
     this.analyse(b)
@@ -106,7 +103,7 @@ export class Assembler {
     i32[w + 2] = imm
     i32[w + 3] = aux
     this.at += Record.BYTES
-    this.offsets.push(this.insn)
+    if (insnField[operation]) noteInstruction(this.target, this.at - Record.BYTES, this.insn)
   }
 
   private temp(): number {

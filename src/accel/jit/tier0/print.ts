@@ -3,7 +3,7 @@ import { AmoKind, MemOp, opNames } from '../../../ir/ops.ts'
 import type { RegisterSpec } from '../../../isa/isa.ts'
 import type { Views } from '../../../state/views.ts'
 import type { CodeBlock } from '../cache.ts'
-import { Record, type RecordOp, recordOps } from './records.ts'
+import { insnField, instructionOf, Record, type RecordOp, recordOps } from './records.ts'
 
 const amoName = (kind: number) => Object.keys(AmoKind).find(k => AmoKind[k as keyof typeof AmoKind] === kind)?.toLowerCase()
 
@@ -23,9 +23,9 @@ export function records(views: Views, b: CodeBlock, registers: readonly Register
   const names = new Map(registers.map(r => [r.offset, r.name])), { u16, i32 } = views
   const slot = (offset: number) => (offset === 0 ? '-' : names.get(offset) ?? `@${offset}`)
   const lines = [`records of block ${b.number} at ${b.pcHi}:${b.pcLo.toString(16)}`]
-  for (let k = 0; k < b.offsets.length; k++) {
-    const at = b.record + k * Record.BYTES, h = at >>> 1, w = at >>> 2
-    lines.push(`  ${at} +${b.offsets[k]}: ${nameOf(recordOps[u16[h]!]!)}  ${slot(u16[h + 1]!)}, ${slot(u16[h + 2]!)}, ${
+  for (let at = b.record; at < b.recordEnd; at += Record.BYTES) {
+    const h = at >>> 1, w = at >>> 2, insn = insnField[u16[h]!] ? ` +${instructionOf(views, at)}` : ''
+    lines.push(`  ${at}${insn}: ${nameOf(recordOps[u16[h]!]!)}  ${slot(u16[h + 1]!)}, ${slot(u16[h + 2]!)}, ${
       slot(u16[h + 3]!)}  imm ${i32[w + 2]} aux ${i32[w + 3]}`)
   }
   return `${lines.join('\n')}\n`

@@ -95,3 +95,16 @@ for (const memop of [2, 3, 6]) {
 /** Record operations that branch to the record at imm. */
 export const branches: ReadonlySet<number> = new Set(recordOps.flatMap((r, i) =>
   r.kind === 'branch' || (r.kind === 'control' && r.name === 'branch') ? [i] : []))
+
+/** Where a record that may leave the block says which instruction it belongs to, as an offset from the block's start: a
+ * 16-bit field that its operation has no other use for; 0 if it never leaves. */
+export const insnField = Uint8Array.from(recordOps, r =>
+  r.kind === 'memory' ? (resultType[r.row] ? Record.B : Record.DST)
+  : r.kind === 'atomic' ? Record.IMM + 2
+  : r.kind === 'control' && (r.name === 'system' || r.name === 'leaveif') ? Record.DST : 0)
+
+type Words = { readonly u16: Uint16Array }
+export function noteInstruction({ u16 }: Words, record: number, offset: number): void {
+  u16[(record + insnField[u16[record >>> 1]!]!) >>> 1] = offset
+}
+export const instructionOf = ({ u16 }: Words, record: number): number => u16[(record + insnField[u16[record >>> 1]!]!) >>> 1]!
