@@ -54,7 +54,7 @@ function options() {
 /** What a comparison says, under its heading in the page. */
 function comparisonText(names: Pair<string>, comparison: Comparison): string {
   const parts = [
-    comparison.repeat > 1 ? `Best of ${comparison.repeat} runs.` : 'One run.',
+    tables.sharesText(names, comparison),
     tables.kernelTable(names, comparison),
     tables.judgedTable(comparison),
     tables.totalsTable(names, comparison),

@@ -42,7 +42,8 @@ test('a run, with the processor time of each kernel', () => {
     ['HOLD 4.00', 4501, 4000],
   ]), 'ours')
   assert.deepEqual(run, {
-    bootedMs: 2000, uptimeMs: 1500, wallMs: 4501, cpuMs: 4000, waitedMs: 3000, parallel: [],
+    bootedMs: 2000, uptimeMs: 1500, bootedThreadMs: 1350,
+    wallMs: 4501, cpuMs: 4000, waitedMs: 3000, parallel: [],
     kernels: {
       crc: { ms: 30, cpuMs: 80, threadMs: 60, checksum: '000000005ceef2ff' },
       fib: { ms: 40, cpuMs: 40, threadMs: 30, checksum: '0000000000213d05' },

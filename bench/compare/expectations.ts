@@ -43,8 +43,7 @@ export const JUDGED: Readonly<Record<Length, readonly Judged[]>> = {
   ],
 }
 
-/** From the kernel's start to the first user program. */
-export const BOOT: Expectation = { bar: 3, aim: 1 }
+export const BOOT = { what: 'kernel start to first user program', bar: 3, aim: 1 } as const
 
 /** Nothing where there is no bar. */
 export function verdict(ratio: number, { bar, aim }: Expectation): '' | 'miss' | 'PASS' | 'PASS, aim' {

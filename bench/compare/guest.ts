@@ -28,6 +28,8 @@ export interface GuestRun {
   /** From the command to the first user program's first line, and what the guest's clock says then. */
   readonly bootedMs: number
   readonly uptimeMs: number
+  /** What the busiest thread ran until then. */
+  readonly bootedThreadMs: number
   readonly kernels: Readonly<Record<string, Work>>
   readonly parallel: readonly Parallel[]
   readonly shellMs?: Readonly<Record<ShellPart, number>>
@@ -87,12 +89,12 @@ export async function runGuest(engine: Engine, options: GuestOptions): Promise<G
 /** Puts together what the guest said. Throws UserError when its clock is not the host's. */
 export function summarize(heard: readonly Heard[], engine: string): GuestRun {
   const kernels: Record<string, Work> = {}, parallel: Parallel[] = []
-  let booted: { line: Line; uptimeMs: number } | undefined
+  let booted: (Heard & { uptimeMs: number }) | undefined
   let shellMs: Readonly<Record<ShellPart, number>> | undefined
   let checksums: string[] = [], before: Heard | undefined, end: Heard | undefined
   for (const each of heard) {
     const { said, line, threads } = each
-    if (said.kind === 'booted') booted = { line, uptimeMs: said.uptimeMs }
+    if (said.kind === 'booted') booted = { ...each, uptimeMs: said.uptimeMs }
     if (said.kind === 'kernel') {
       const { name, ms, checksum } = said
       const cpuMs = line.cpuMs - (before?.line.cpuMs ?? 0)
@@ -112,7 +114,8 @@ export function summarize(heard: readonly Heard[], engine: string): GuestRun {
   }
   if (!booted || !end) throw new UserError(`${engine}: the guest ended without ${booted ? 'HOLD' : 'BOOTED'}`)
   return {
-    bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs, kernels, parallel, ...(shellMs && { shellMs }),
+    bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs, bootedThreadMs: busiest(undefined, booted.threads),
+    kernels, parallel, ...(shellMs && { shellMs }),
     wallMs: end.line.atMs, cpuMs: end.line.cpuMs, waitedMs: waited(end),
   }
 }

@@ -15,11 +15,14 @@ export interface Scaling {
   readonly twoMs: Pair<number>
   /** Time for two copies on two harts to that of one copy: 1 is perfect, 2 is no gain. */
   readonly ratio: Pair<number>
+  /** In the whole run; much of it means that the ratios are those of a busy machine. */
+  readonly waitedMs: Pair<number>
 }
 
 function times({ parallel }: GuestRun): { one: number; two: number } {
   if (`${parallel.map(({ copies }) => copies)}` !== `${COPIES}`) throw new UserError('a run lacks copies')
-  if (parallel.some(({ copies, checksums }) => checksums.length !== copies)) throw new UserError('a copy is lost')
+  const lost = parallel.some(({ copies, checksums }) => checksums.length !== copies)
+  if (lost) throw new UserError('a copy is lost')
   const of = (wanted: number) => best(parallel.filter(({ copies }) => copies === wanted).map(({ ms }) => ms))
   return { one: of(1), two: of(2) }
 }
@@ -31,7 +34,11 @@ export function scalingOf(runs: Pair<readonly GuestRun[]>): Scaling {
   const [ours, peer] = runs.map((side) => side.map(times)) as unknown as Pair<ReturnType<typeof times>[]>
   const oneMs: Pair<number> = [best(ours.map(({ one }) => one)), best(peer.map(({ one }) => one))]
   const twoMs: Pair<number> = [best(ours.map(({ two }) => two)), best(peer.map(({ two }) => two))]
-  return { kernel: KERNEL, oneMs, twoMs, ratio: [twoMs[0] / oneMs[0], twoMs[1] / oneMs[1]] }
+  const waited = (side: 0 | 1) => best(runs[side].map(({ waitedMs }) => waitedMs))
+  return {
+    kernel: KERNEL, oneMs, twoMs, ratio: [twoMs[0] / oneMs[0], twoMs[1] / oneMs[1]],
+    waitedMs: [waited(0), waited(1)],
+  }
 }
 
 export async function runScaling(

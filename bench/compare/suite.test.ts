@@ -5,14 +5,15 @@ import type { GuestRun } from './guest.ts'
 import { scalingOf } from './parallel.ts'
 import { best, geometricMean, median } from './statistics.ts'
 import { alternate, compareRuns, type Pair, words } from './suite.ts'
-import { judgedTable, kernelTable } from './tables.ts'
+import { judgedTable, kernelTable, sharesText } from './tables.ts'
 
 /** A run in which every kernel took `ms`, or what `special` says. */
-function runOf(ms: number, special: Record<string, number> = {}, checksum = '1'): GuestRun {
-  const cost = { cpuMs: 2 * ms, threadMs: 1.5 * ms }
+function runOf(ms: number, special: Record<string, number> = {}, checksum = '1', share = 1): GuestRun {
+  const cost = { cpuMs: 2 * ms, threadMs: share * ms }
   const kernels = KERNELS.map((name) => [name, { ms: special[name] ?? ms, ...cost, checksum }] as const)
   return {
-    bootedMs: 3 * ms, uptimeMs: 2 * ms, kernels: Object.fromEntries(kernels), parallel: [],
+    bootedMs: 3 * ms, uptimeMs: 2 * ms, bootedThreadMs: 2 * ms,
+    kernels: Object.fromEntries(kernels), parallel: [],
     shellMs: { sha256: ms, gzip: ms, shloop: ms }, wallMs: 9 * ms, cpuMs: 8 * ms, waitedMs: 0,
   }
 }
@@ -75,10 +76,21 @@ test('tables', () => {
   const kernels = kernelTable(['ours', 'peer'], comparison).split('\n')
   assert.equal(kernels.length, 2 + KERNELS.length + 3)
   assert.equal(kernels[2], '| crc      |     9.3 |      10 |  0.93 |           0.93 |        0.93 |')
-  const judged = judgedTable(comparison)
-  assert.match(judged, /^\| all, geometric mean +\| +0\.93 \| 1\.3 \| 0\.7 \| +PASS \|$/m)
-  assert.match(judged, /^\| floating point, geometric mean +\| +0\.93 \| 0\.7 \| 0\.3 \| +miss \|$/m)
-  assert.match(judged, /^\| kernel start to first user program +\| +0\.93 \| 3\.0 \| 1\.0 \| PASS, aim \|$/m)
+  // Without the spaces that align the columns.
+  const judged = judgedTable(comparison).replace(/ +/g, ' ')
+  assert.match(judged, /^\| all, geometric mean \| 0\.93 \| 0\.93 \| 1\.3 \| 0\.7 \| PASS \|$/m)
+  assert.match(judged, /^\| floating point, geometric mean \| 0\.93 \| 0\.93 \| 0\.7 \| 0\.3 \| miss \|$/m)
+  assert.match(judged, /^\| kernel start to first user program \| 0\.93 \| 0\.93 \| 3\.0 \| 1\.0 \| PASS, aim \|$/m)
+})
+
+test('of a disturbed run the worse ratio is judged', () => {
+  const quiet = compareRuns([[runOf(10, {}, '1', 0.95)], [runOf(20)]], 'sustained', KERNELS)
+  assert.deepEqual([quiet.share, quiet.disturbed], [[0.95, 1], false])
+  const comparison = compareRuns([[runOf(10)], [runOf(20, {}, '1', 0.25)]], 'sustained', KERNELS)
+  assert.deepEqual([comparison.share, comparison.disturbed], [[1, 0.25], true])
+  const judged = judgedTable(comparison).replace(/ +/g, ' ')
+  assert.match(judged, /^\| all, geometric mean \| 0\.50 \| 2\.00 \| 1\.3 \| 0\.7 \| miss \|$/m)
+  assert.match(sharesText(['ours', 'peer'], comparison), /100 % .* ours, 25 % on peer: disturbed/)
 })
 
 test('two harts', () => {

@@ -2,7 +2,7 @@
 import { UserError } from '../../scripts/guests/run.ts'
 import { SHELL_PARTS, type ShellPart } from './console.ts'
 import type { Engine } from './engines.ts'
-import { type Judged, JUDGED, KERNELS, type Length, SCALE } from './expectations.ts'
+import { BOOT, type Judged, JUDGED, KERNELS, type Length, SCALE, SYSTEM } from './expectations.ts'
 import { type GuestRun, runGuest } from './guest.ts'
 import type { Memory } from './processes.ts'
 import { best, geometricMean } from './statistics.ts'
@@ -21,6 +21,8 @@ export interface Compared {
 
 export interface Mean extends Judged {
   readonly ratio: number
+  /** The same of the busiest threads' processor time. */
+  readonly threadRatio: number
 }
 
 export interface Comparison {
@@ -29,6 +31,10 @@ export interface Comparison {
   readonly kernels: readonly Compared[]
   readonly shell: readonly Compared[]
   readonly means: readonly Mean[]
+  /** For how much of the computing the busiest thread had a processor: 1 on a machine of one's own. */
+  readonly share: Pair<number>
+  /** Other programs took so much that times alone prove nothing. */
+  readonly disturbed: boolean
   /** Guest's uptime at the first user program, and time from the command. */
   readonly uptime: Compared
   readonly booted: Compared
@@ -77,11 +83,27 @@ function compare(name: string, runs: Runs, ms: Figure, cpu?: Figure, thread?: Fi
 
 /** The judged figures whose kernels were all measured. */
 export function meansOf(kernels: readonly Compared[], length: Length): Mean[] {
-  const ratios = new Map(kernels.map(({ name, ratio }) => [name, ratio]))
-  return JUDGED[length].filter(({ of }) => of.every((name) => ratios.has(name))).map((judged) => {
-    const values = judged.of.map((name) => ratios.get(name)!)
-    return { ...judged, ratio: judged.how === 'mean' ? geometricMean(values) : Math.max(...values) }
+  const byName = new Map(kernels.map((each) => [each.name, each]))
+  return JUDGED[length].filter(({ of }) => of.every((name) => byName.has(name))).map((judged) => {
+    const all = judged.of.map((name) => byName.get(name)!)
+    const sum = judged.how === 'mean' ? geometricMean : (values: readonly number[]) => Math.max(...values)
+    return { ...judged, ratio: sum(all.map(({ ratio }) => ratio)), threadRatio: sum(all.map(threadRatio)) }
   })
+}
+
+const threadRatio = ({ threadMs: [ours, peer] = [NaN, NaN] }: Compared): number => ours / peer
+
+/** Less is not the clocks' grain nor a moment's sleep. */
+const SHARE_EXPECTED = 0.9
+
+/** Of the kernels that only compute; 1 where none of them was measured. */
+function shareOf(kernels: readonly Compared[]): Pair<number> {
+  const computing = kernels.filter(({ name }) => !SYSTEM.includes(name))
+  const of = (side: 0 | 1): number => {
+    const sum = (times: (each: Compared) => number) => computing.reduce((all, each) => all + times(each), 0)
+    return computing.length ? sum(({ threadMs }) => threadMs![side]) / sum(({ ms }) => ms[side]) : 1
+  }
+  return [of(0), of(1)]
 }
 
 export function compareRuns(runs: Runs, length: Length, names: readonly string[]): Comparison {
@@ -92,10 +114,11 @@ export function compareRuns(runs: Runs, length: Length, names: readonly string[]
   })
   const shell = (part: ShellPart) => compare(part, runs, (run) => run.shellMs![part])
   const [ours, peer] = runs.map((side) => side.at(-1)!) as unknown as Pair<GuestRun>
+  const share = shareOf(kernels), means = meansOf(kernels, length)
   return {
-    length, repeat: runs[0].length, kernels, means: meansOf(kernels, length),
+    length, repeat: runs[0].length, kernels, means, share, disturbed: Math.min(...share) < SHARE_EXPECTED,
     shell: runs.flat().every(({ shellMs }) => shellMs) ? SHELL_PARTS.map(shell) : [],
-    uptime: compare('kernel start to first user program', runs, (run) => run.uptimeMs),
+    uptime: compare(BOOT.what, runs, (run) => run.uptimeMs, undefined, (run) => run.bootedThreadMs),
     booted: compare('command to first user program', runs, (run) => run.bootedMs),
     total: compare('whole run', runs, (run) => run.wallMs, (run) => run.cpuMs),
     waitedMs: [best(runs[0].map((run) => run.waitedMs)), best(runs[1].map((run) => run.waitedMs))],

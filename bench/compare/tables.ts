@@ -19,8 +19,6 @@ const ms = (value: number): string => value < 10 ? value.toFixed(1) : value.toFi
 const seconds = (value: number): string => (value / 1000).toFixed(1)
 const times = (value: number): string => value.toFixed(2)
 const limit = (value: number | undefined): string => value === undefined ? '' : value.toFixed(1)
-const judged = (ratio: number, expected: Expectation): string[] =>
-  [times(ratio), limit(expected.bar), limit(expected.aim), verdict(ratio, expected)]
 
 export function setting({ date, machine, load, commit, versions }: Setting): string {
   return `${date}, commit ${commit}, ${machine}, load before ${load.toFixed(1)}.\n${versions.join('; ')}.`
@@ -37,12 +35,28 @@ export function kernelTable([ours, peer]: Names, { kernels, shell }: Comparison)
   return table(head, [...kernels, ...shell].map(row))
 }
 
-export function judgedTable({ means, uptime }: Comparison): string {
+/** Of a disturbed run the worse of both ratios counts. */
+export function judgedTable({ means, uptime, disturbed }: Comparison): string {
   const name = ({ what, how, of }: Comparison['means'][number]) =>
     how === 'worst' ? `${what}, the worst` : of.length > 1 ? `${what}, geometric mean` : what
-  const rows = means.map((mean) => [name(mean), ...judged(mean.ratio, mean)])
-  rows.push([uptime.name, ...judged(uptime.ratio, BOOT)])
-  return table(['ratio of', 'ratio', 'bar', 'aim', ''], rows)
+  const row = (what: string, elapsed: number, thread: number, expected: Expectation): string[] => {
+    const counts = disturbed ? Math.max(elapsed, thread) : elapsed
+    const { bar, aim } = expected
+    return [what, times(elapsed), times(thread), limit(bar), limit(aim), verdict(counts, expected)]
+  }
+  const rows = means.map((mean) => row(name(mean), mean.ratio, mean.threadRatio, mean))
+  const [ours, peer] = uptime.threadMs!
+  rows.push(row(uptime.name, uptime.ratio, ours / peer, BOOT))
+  return table(['ratio of', 'ratio', 'busiest thread', 'bar', 'aim', ''], rows)
+}
+
+/** How much other programs took part. */
+export function sharesText([ours, peer]: Names, { share, disturbed, repeat }: Comparison): string {
+  const percent = (value: number) => `${Math.round(100 * Math.min(1, value))} %`
+  const runs = repeat > 1 ? `Best of ${repeat} runs` : 'One run'
+  const had = `${percent(share[0])} of its time on ${ours}, ${percent(share[1])} on ${peer}`
+  const so = disturbed ? ': disturbed, so the worse of both ratios is judged' : ''
+  return `${runs}; computing had a processor for ${had}${so}.`
 }
 
 export function totalsTable([ours, peer]: Names, { uptime, booted, total, waitedMs }: Comparison): string {
@@ -64,11 +78,13 @@ export function memoryTable([ours, peer]: Names, memory: NonNullable<Comparison[
   ])
 }
 
-export function scalingTable([ours, peer]: Names, { kernel, oneMs, twoMs, ratio }: Scaling): string {
+export function scalingTable([ours, peer]: Names, scaling: Scaling): string {
+  const { kernel, oneMs, twoMs, ratio, waitedMs } = scaling
   return table(['ms', ours, peer], [
     [`one copy of ${kernel}`, ...oneMs.map(ms)],
     ['two copies at the same time', ...twoMs.map(ms)],
     ['ratio (1: two harts are twice one)', ...ratio.map(times)],
+    ['threads kept waiting by others, whole run', ...waitedMs.map(ms)],
   ])
 }
 
