@@ -12,7 +12,7 @@ const hex = (n: bigint | number, digits: number) => n.toString(16).padStart(digi
 
 /** Undefined: this machine has nothing of the kind. */
 export function describe(m: Machine, topic: Topic, o: Options): string | undefined {
-  const { system } = m.bound, cpu = o.cpu ?? 0
+  const { system, arch, views } = m.bound, cpu = o.cpu ?? 0
   switch (topic) {
     case 'registers':
       return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => registers(m, i)).join('\n')
@@ -21,9 +21,9 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
     case 'qtree':
       return qtree(system)
     case 'mem':
-      return m.bound.arch.describeMemory(m.bound.views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
+      return arch.describeMemory(views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
     case 'irq':
-      return m.bound.cpus.map((c, i) => `CPU#${i}\n${m.bound.arch.describeInterrupts(m.bound.views, c.state)}`).join('\n')
+      return m.bound.cpus.map((c, i) => `CPU#${i}\n${arch.describeInterrupts(views, c.state)}`).join('\n')
     case 'pic':
       return states(m, name => name.includes('plic') || name.includes('clint'))
     case 'lines':
@@ -50,9 +50,10 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
 /** The state of devices by kind, each field a line. */
 function states(m: Machine, wanted: (name: string) => boolean): string | undefined {
   const { system } = m.bound, found = system.instances.filter(i => wanted(i.device.name))
-  return found.map(i =>
-    [`${i.id}: ${i.device.name}`, ...inspectState(i.plan.layout, system.views, i.stateAt).map(l => `  ${l}`)].join('\n'))
-    .join('\n') || undefined
+  const lines = found.flatMap(i => [
+    `${i.id}: ${i.device.name}`, ...inspectState(i.plan.layout, system.views, i.stateAt).map(l => `  ${l}`),
+  ])
+  return lines.join('\n') || undefined
 }
 
 /** Pins that are high now. */

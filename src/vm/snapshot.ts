@@ -1,5 +1,5 @@
-// All guest-visible state of a machine as a stream, and back. What hosts own stays out: contents of disks, bytes on their
-// way through character back ends, connections.
+// All guest-visible state of a machine as a stream, and back. What hosts own stays out: contents of disks,
+// bytes on their way through character back ends, connections.
 //
 //   magic (8 bytes), version (u32), then a gzip stream of records; all numbers little-endian
 //   record: tag u8, area u8, count u16, value u32
@@ -20,14 +20,19 @@ const PAGE = 4096, PAGES_PER_RECORD = 64
 /** No machine's registers take more; a damaged length must not take the host's memory. */
 const STATE_LIMIT = 256 << 20
 
-type Area = { readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number }
+type Area = {
+  readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number
+}
 type Fact = { readonly [name: string]: string | number }
-type Saved = { readonly machine: Fact; readonly processors: readonly SavedState[]; readonly system: SavedSystem }
+type Saved = {
+  readonly machine: Fact; readonly processors: readonly SavedState[]; readonly system: SavedSystem
+}
 
 const malformed = (what: string, cause?: unknown): VmError =>
   new VmError('snapshot.malformed', `not a whole snapshot: ${what}`, { cause })
 
-const areasOf = (m: Machine): Area[] => m.bound.system.board.memory.flatMap(a => (a.kind === 'space' ? [] : [a]))
+const areasOf = (m: Machine): Area[] =>
+  m.bound.system.board.memory.flatMap(a => (a.kind === 'space' ? [] : [a]))
 const processorLayout = (m: Machine): Layout => layoutOf(m.bound.arch.isa.state)
 
 /** What must be the same here and there, in the order in which differences are told. */
@@ -36,7 +41,8 @@ const shapeOf = (m: Machine): Fact => ({
   'machine type': m.info.machine,
   'processor model': m.info.cpuModel,
   processors: m.cpuObjects.length,
-  ...Object.fromEntries(areasOf(m).flatMap(a => [[`address of ${a.name}`, a.at], [`bytes of ${a.name}`, a.sizeBytes]])),
+  ...Object.fromEntries(areasOf(m).flatMap(a =>
+    [[`address of ${a.name}`, a.at], [`bytes of ${a.name}`, a.sizeBytes]])),
 })
 
 // Saving.
@@ -71,7 +77,8 @@ function* recordsOf(m: Machine): Iterable<Uint8Array<ArrayBuffer>> {
     for (const run of usedRuns(views.i32, area)) {
       const from = area.hostOffset + run.page * PAGE
       yield record(Tag.PAGES, index, run.count, run.page)
-      yield new Uint8Array(views.u8.subarray(from, from + run.count * PAGE)) // a copy: streams take no shared memory
+      // A copy: streams take no shared memory.
+      yield new Uint8Array(views.u8.subarray(from, from + run.count * PAGE))
     }
   yield record(Tag.END, 0, 0, 0)
 }
@@ -122,8 +129,8 @@ function streamOf(
 
 // Restoring.
 
-/** Checks before it writes; but memory is written as it comes, so that a snapshot which turns out to be damaged leaves
- * some of its memory behind. Registers and devices are then as they were. */
+/** Checks before it writes; but memory is written as it comes, so that a snapshot which turns out damaged
+ * leaves some of its memory behind. Registers and devices are then as they were. */
 export async function restoreMachine(m: Machine, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   if (m.state === 'running') throw new Error('internal error: a running machine cannot be restored')
   await m.bound.system.drain()
@@ -156,7 +163,8 @@ async function openSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<Input> {
   if (String.fromCharCode(...first.subarray(0, 8)) !== MAGIC) throw malformed('it does not begin like one')
   const version = new DataView(first.buffer, first.byteOffset).getUint32(8, true)
   if (version !== VERSION)
-    throw new VmError('snapshot.mismatch', `the snapshot has format ${version}; this program reads ${VERSION}`)
+    throw new VmError('snapshot.mismatch',
+      `the snapshot has format ${version}; this program reads ${VERSION}`)
   async function* rest() {
     yield new Uint8Array(first.subarray(HEAD_BYTES))
     for (let next = await from.next(); !next.done; next = await from.next()) yield new Uint8Array(next.value)
@@ -209,7 +217,9 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-async function readRecord(input: Input): Promise<{ tag: number; area: number; count: number; value: number }> {
+type Record = { readonly tag: number; readonly area: number; readonly count: number; readonly value: number }
+
+async function readRecord(input: Input): Promise<Record> {
   const bytes = await input.take(RECORD_BYTES), v = new DataView(bytes.buffer, bytes.byteOffset)
   return { tag: v.getUint8(0), area: v.getUint8(1), count: v.getUint16(2, true), value: v.getUint32(4, true) }
 }
@@ -219,7 +229,8 @@ const isObject = (x: unknown): x is { readonly [name: string]: unknown } =>
 
 async function readState(m: Machine, input: Input): Promise<Saved> {
   const { tag, value } = await readRecord(input)
-  if (tag !== Tag.STATE || value > STATE_LIMIT) throw malformed('it does not begin with the state of the machine')
+  if (tag !== Tag.STATE || value > STATE_LIMIT)
+    throw malformed('it does not begin with the state of the machine')
   const text = new TextDecoder().decode(await input.take(value))
   let saved: unknown
   try {
@@ -227,10 +238,12 @@ async function readState(m: Machine, input: Input): Promise<Saved> {
   } catch (cause) {
     throw malformed('the state of the machine cannot be read', cause)
   }
-  if (!isObject(saved) || !isObject(saved.machine) || !Array.isArray(saved.processors) || !isObject(saved.system) ||
-    !isObject(saved.system.devices)) throw malformed('a part of the state of the machine is missing')
+  if (!isObject(saved) || !isObject(saved.machine) || !Array.isArray(saved.processors) ||
+    !isObject(saved.system) || !isObject(saved.system.devices))
+    throw malformed('a part of the state of the machine is missing')
   compare(shapeOf(m), saved.machine)
-  if (saved.processors.length !== m.cpuObjects.length) throw malformed('its processors are not as many as it says')
+  if (saved.processors.length !== m.cpuObjects.length)
+    throw malformed('its processors are not as many as it says')
   const fitting = saved as unknown as Saved
   fitting.processors.forEach((p, i) => checkState(processorLayout(m), p, `cpu${i}`))
   checkSystem(m.bound.system, fitting.system)
@@ -249,7 +262,7 @@ const show = (x: unknown): string => (x === undefined ? 'none' : String(x))
 async function readMemory(m: Machine, input: Input): Promise<void> {
   const { views } = m.bound, areas = areasOf(m)
   let index = 0, page = 0 // all before is done
-  /** Zeroes pages up to there. Pages that are zero are not written: the host may never have had to give them. */
+  /** Zeroes pages up to there. Pages that are zero are not written: the host may never have given them. */
   const clearTo = (area: number, end: number) => {
     while (index < area || (index === area && page < end)) {
       const { hostOffset, sizeBytes } = areas[index]!, to = index === area ? end : sizeBytes / PAGE

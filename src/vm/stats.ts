@@ -1,4 +1,5 @@
-// What the recompiler has done on each processor, counted on its thread and published in shared memory for `info jit`.
+// What the recompiler has done on each processor, counted on its thread and published in shared memory for
+// `info jit`.
 import type { Tier1 } from '../accel/jit/tier1/install.ts'
 import type { Vcpu } from '../accel/jit/vcpu.ts'
 import type { Views } from '../state/views.ts'

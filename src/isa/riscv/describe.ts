@@ -12,11 +12,12 @@ const FLAGS = ['r', 'w', 'x', 'u', 'g', 'a', 'd']
 
 type Mapping = { va: bigint; pa: bigint; size: bigint; flags: bigint }
 
-/** Mapped ranges of the current address space, neighbours with the same rights and adjoining addresses in one line. */
+/** Mapped ranges of the current address space; what adjoins and has the same rights is one. */
 export function describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string {
   const { satp } = bind(hartLayout, views, at), levels = LEVELS[Number(satp >> 60n)]
   if (levels === undefined) return 'No translation or protection'
-  const lines = ['vaddr            paddr            size             attr', `${'-'.repeat(16)} ${'-'.repeat(16)} ${'-'.repeat(16)} -------`]
+  const rule = '-'.repeat(16)
+  const lines = ['vaddr            paddr            size             attr', `${rule} ${rule} ${rule} -------`]
   let last: Mapping | undefined
   const flush = () => {
     if (!last) return
@@ -24,7 +25,8 @@ export function describeMemory(views: Views, at: number, ramAt: (pa: number) => 
     lines.push(`${hex(last.va)} ${hex(last.pa)} ${hex(last.size)} ${rights}`)
   }
   for (const leaf of leaves(views, ramAt, (satp & 0xfffffffffffn) << 12n, levels)) {
-    if (last && last.flags === leaf.flags && last.va + last.size === leaf.va && last.pa + last.size === leaf.pa)
+    const adjoins = last?.flags === leaf.flags && last.va + last.size === leaf.va && last.pa + last.size === leaf.pa
+    if (last && adjoins)
       last.size += leaf.size
     else {
       flush()
@@ -38,7 +40,9 @@ export function describeMemory(views: Views, at: number, ramAt: (pa: number) => 
 /** Tables that point at each other could make as many mappings as there are addresses. */
 const MAX_TABLES = 1 << 17
 
-function* leaves(views: Views, ramAt: (pa: number) => number, root: bigint, levels: number): Iterable<Mapping> {
+function* leaves(
+  views: Views, ramAt: (pa: number) => number, root: bigint, levels: number,
+): Iterable<Mapping> {
   const top = BigInt(12 + 9 * levels)
   let tables = 0
   yield* walk(root, levels - 1, 0n)
@@ -57,8 +61,8 @@ function* leaves(views: Views, ramAt: (pa: number) => number, root: bigint, leve
   }
 }
 
-const CAUSES = ['', 'supervisor software', '', 'machine software', '', 'supervisor timer', '', 'machine timer', '',
-  'supervisor external', '', 'machine external']
+const CAUSES = ['', 'supervisor software', '', 'machine software', '', 'supervisor timer', '', 'machine timer',
+  '', 'supervisor external', '', 'machine external']
 
 /** What is enabled and pending: a line per interrupt that is either, and the last trap of each level. */
 export function describeInterrupts(views: Views, at: number): string {
