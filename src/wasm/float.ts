@@ -135,8 +135,8 @@ function arithmetic(f: Code, base: string, width: 's' | 'd', v: readonly number[
       return true
     }
     if (!features.relaxedMaddFused || base === 'fma') return false
-    // r's exponent is high enough for the error term to be representable.
-    f.get(r).op(d ? W.F64_ABS : W.F32_ABS)
+    // The exponent of the product (of a square root: its operand) is high enough for the error to be representable.
+    f.get(base === 'fsqrt' ? a : r).op(d ? W.F64_ABS : W.F32_ABS)
     if (d) f.f64c(2 ** -900).op(W.F64_GT).op(W.I32_AND)
     else f.f32c(2 ** -90).op(W.F32_GT).op(W.I32_AND)
     if (base === 'fmul') madd(f, width, get(a), get(b), neg(r))

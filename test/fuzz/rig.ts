@@ -113,11 +113,13 @@ export class Rig {
     this.vcpu.run()
   }
 
-  /** Compiles a region around the block at `pc`, as if it had become hot; false if it was never translated. */
+  /** Compiles a region around the block at `pc`, as if it had become hot; false if it was never
+   * translated. Of several modes the one that was translated last. */
   compile(pc: bigint): boolean {
     const blocks = this.vcpu.cache.blocks, lo = Number(BigInt.asUintN(32, pc)), hi = Number(BigInt.asIntN(32, pc >> 32n))
-    const b = blocks.find(b => b?.valid && b.pcLo === lo && b.pcHi === hi)
+    const b = blocks.findLast(b => b?.valid && b.pcLo === lo && b.pcHi === hi)
     if (!b) return false
+    if (b.code !== b.record) return true
     this.vcpu.onHot(b)
     this.vcpu.onMessage()
     return true

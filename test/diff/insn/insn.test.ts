@@ -4,11 +4,18 @@ import { evalEngine } from './eval.ts'
 import { illegalCases, rows } from './generate.ts'
 import { unavailable } from './machine.ts'
 import { compare } from './run.ts'
+import { tierEngine } from './tiers.ts'
 
 test('every row does what it does in QEMU, a few times', { skip: unavailable() ?? false }, async () => {
   const summary = await compare(evalEngine(), 16 * rows.length, 5)
   assert.deepEqual([...summary.differences.keys()], [])
 })
+
+for (const name of ['interp', 'jit'] as const)
+  test(`every row does in ${name} what it does in QEMU`, { skip: unavailable() ?? false }, async () => {
+    const summary = await compare(tierEngine(name), 8 * rows.length, 9)
+    assert.deepEqual([...summary.differences.keys()], [])
+  })
 
 test('a wrong engine is found out', { skip: unavailable() ?? false }, async () => {
   const engine = evalEngine()

@@ -1,5 +1,6 @@
 // Every instruction row against QEMU:
-// `node test/diff/insn/run.ts [--cases N] [--seed S] [--row NAME] [--engine eval]`.
+// `node test/diff/insn/run.ts [--cases N] [--seed S] [--row NAME] [--engine eval|interp|jit]`.
+// All three engines if none is named.
 // Prints the first difference of each row, made as small as possible.
 import { parseArgs } from 'node:util'
 import { Builder } from '../../../src/ir/build.ts'
@@ -12,6 +13,7 @@ import { cases, rows } from './generate.ts'
 import {
   type Case, codeFrom, differences, type Engine, reference, type Result, runner, START, unavailable,
 } from './machine.ts'
+import { tierEngine } from './tiers.ts'
 
 /** Where the reference is wrong, by row. */
 const referenceFaults: { readonly [row: string]: { readonly reason: string; applies(c: Case): boolean } } = {
@@ -22,7 +24,9 @@ const referenceFaults: { readonly [row: string]: { readonly reason: string; appl
   },
 }
 
-const engines: { readonly [name: string]: () => Engine } = { eval: evalEngine }
+const engines: { readonly [name: string]: () => Engine } = {
+  eval: evalEngine, interp: () => tierEngine('interp'), jit: () => tierEngine('jit'),
+}
 const BATCH = 4096
 
 export type Summary = {
@@ -101,14 +105,22 @@ function describe(c: Case, expected: Result, actual: Result): string {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: {
     cases: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' },
-    row: { type: 'string' }, engine: { type: 'string', default: 'eval' },
+    row: { type: 'string' }, engine: { type: 'string' },
   } })
   const why = unavailable()
   if (why) throw new Error(why)
-  const make = engines[values.engine], only = values.row ? rows.filter(r => r.name === values.row) : rows
-  if (!make) throw new Error(`no engine '${values.engine}': ${Object.keys(engines).join(', ')}`)
+  const only = values.row ? rows.filter(r => r.name === values.row) : rows
   if (only.length === 0) throw new Error(`no row '${values.row}'`)
-  const engine = make(), summary = await compare(engine, Number(values.cases), Number(values.seed), only)
+  for (const name of values.engine ? [values.engine] : Object.keys(engines)) {
+    const make = engines[name]
+    if (!make) throw new Error(`no engine '${name}': ${Object.keys(engines).join(', ')}`)
+    if (!await report(make(), Number(values.cases), Number(values.seed), only)) process.exitCode = 1
+  }
+}
+
+/** Runs one engine and prints what differs; true if nothing does. */
+async function report(engine: Engine, count: number, seed: number, only: typeof rows): Promise<boolean> {
+  const summary = await compare(engine, count, seed, only)
   console.log(`${engine.name}: ${summary.cases} cases of ${only.length} rows in ${summary.seconds.toFixed(1)} s `
     + `(${Math.round(summary.cases / summary.seconds)} a second), ${summary.differences.size} rows differ`)
   for (const [name, count] of summary.referenceFaults) {
@@ -118,7 +130,7 @@ async function main(): Promise<void> {
     const small = await minimise(engine, c), [expected] = await reference(runner(), [small])
     console.log(`\n${name}: ${count} differences, the first:\n${describe(small, expected!, engine.run(small))}`)
   }
-  process.exitCode = summary.differences.size > 0 ? 1 : 0
+  return summary.differences.size === 0
 }
 
 if (import.meta.main) await main()
