@@ -1,8 +1,8 @@
 // The processor that random IR runs on: registers of every type, a few fields, pages with all kinds of rights. Its code is
 // a list of blocks of IR by address.
-import { type FloatPolicyName } from '../../src/base/softfloat.ts'
-import { Block } from '../../src/ir/block.ts'
-import { type Type } from '../../src/ir/ops.ts'
+import type { FloatPolicyName } from '../../src/base/softfloat.ts'
+import type { Block } from '../../src/ir/block.ts'
+import type { Type } from '../../src/ir/ops.ts'
 import { Access, type Cpu, ExitRequest, type Isa, type RegisterSpec, type Translation, vcpuCore } from '../../src/isa/isa.ts'
 import { mmio, place } from '../../src/mem/regions.ts'
 import { PAGE } from '../../src/mem/tlb.ts'
