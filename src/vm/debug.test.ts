@@ -94,16 +94,24 @@ for (const thread of ['multi', 'single'] as const) {
       await debug.setBreakpoint('write', watched, 4)
       for (let n = 0; n < 3; n++) {
         assert.deepEqual(await m.stopOf(() => m.resume()), { cpu: 1, reason: 'watchpoint', watch: 'write', address: watched })
-        assert.equal(await register(m, 1, PC), START + 0x18n, 'behind the store')
+        assert.equal(await register(m, 1, PC), START + 0x14n, 'before the store')
         const stored = await debug.readMemory(1, watched, 4)
-        assert.equal(new DataView(stored.buffer).getUint32(0, true), Number((await register(m, 1, T1)) & 0xffffffffn))
+        assert.equal(new DataView(stored.buffer).getUint32(0, true), Number((await register(m, 1, T1)) - 1n & 0xffffffffn))
       }
       await debug.clearBreakpoint('write', watched, 4)
       await debug.setBreakpoint('read', watched + 3n, 8)
       const { address, ...stop } = await m.stopOf(() => m.resume())
       assert.deepEqual(stop, { cpu: 1, reason: 'watchpoint', watch: 'read' })
       assert.equal(address, watched + 3n)
-      assert.equal(await register(m, 1, PC), START + 0x1cn, 'behind the load')
+      assert.equal(await register(m, 1, PC), START + 0x18n, 'before the load')
+      assert.equal((await m.stopOf(() => debug.run(new Map([[1, 'step']])))).reason, 'step')
+      assert.equal(await register(m, 1, PC), START + 0x1cn)
+      for (const at of [0x10n, 0x14n, 0x18n]) {
+        assert.equal((await m.stopOf(() => debug.run(new Map([[1, 'step']])))).reason, 'step')
+        assert.equal(await register(m, 1, PC), START + at)
+      }
+      assert.equal((await m.stopOf(() => debug.run(new Map([[1, 'step']])))).reason, 'watchpoint')
+      assert.equal(await register(m, 1, PC), START + 0x18n)
       await debug.clearBreakpoints()
 
       // Its neighbours in the page are nobody's business.

@@ -71,19 +71,24 @@ export class VcpuDebug {
   watching = false
   /** The processor stopped by itself. */
   hit: DebugHit | undefined
-  /** A watched access was kept from happening: its instruction is to be stepped over. */
-  held = false
+  /** A watched access was kept from happening; pc is at its instruction. */
+  held: DebugHit | undefined
   /** One instruction is being stepped over; it has been handed out to run. */
   stepping = false
   handedOut = false
   private breaks = new Map<number, PageBreaks[]>()
   private watches: DebugEntry[] = []
+  /** The address of the instruction whose watched access has been told of. */
+  private toldLo = 0
+  private toldHi = 0
+  private telling = false
   private passing = false
   private passLo = 0
   private passHi = 0
 
   load(entries: readonly DebugEntry[]): void {
     this.breaks = new Map()
+    this.forget()
     this.watches = entries.filter(e => e.kind >= DebugKind.WRITE)
     this.watching = this.watches.length > 0
     const breaks = entries.filter(e => e.kind < DebugKind.WRITE)
@@ -130,6 +135,21 @@ export class VcpuDebug {
   /** A breakpoint here lets the processor pass no more. */
   noPass(): void {
     this.passing = false
+  }
+
+  /** The watched access of the instruction at an address is why the processor stops; the next time it is let through. */
+  tell(lo: number, hi: number): void {
+    this.hit = this.held
+    this.held = undefined
+    this.telling = true
+    this.toldLo = lo >>> 0
+    this.toldHi = hi | 0
+  }
+  told(lo: number, hi: number): boolean {
+    return this.telling && this.toldLo === lo >>> 0 && this.toldHi === (hi | 0)
+  }
+  forget(): void {
+    this.telling = false
   }
 
   /** Whether the processor must stop before the instruction at an address; notes it. */

@@ -177,10 +177,7 @@ export class Vcpu {
         if (request & (ExitRequest.STOP | ExitRequest.DEBUG)) break
       }
       if (this.i32[this.w + (core.halted >>> 2)] || this.debug.hit) break
-      if (this.debug.held) {
-        this.stepOver()
-        continue
-      }
+      if (this.debug.held && !this.heldBefore()) break
       if (this.fueled && this.i32[this.w + (core.fuel >>> 2)] === 0) break
       this.stats.runs++
       const at = this.exports.run(this.plan.state, 0)
@@ -199,25 +196,39 @@ export class Vcpu {
     this.mailbox.park(false)
     this.readMail()
     const done = this.stepOver()
+    if (this.debug.held) this.debug.tell(this.pcLo, this.pcHi)
+    else if (done) this.debug.forget()
     this.mailbox.park(true)
     return done
   }
 
+  /** A watched access was kept from happening. If it has been told before, its instruction is executed now. */
+  private heldBefore(): boolean {
+    const { debug } = this
+    if (debug.told(this.pcLo, this.pcHi)) {
+      if (this.stepOver()) debug.forget()
+      return true
+    }
+    debug.tell(this.pcLo, this.pcHi)
+    return false
+  }
+
   private stepOver(): boolean {
     const { debug, i32, w, recordEnd, blockCount } = this, flushes = this.stats.recordFlushes
-    let interrupt = 0
-    debug.held = debug.handedOut = false
+    let kept = 0
+    debug.held = undefined
+    debug.handedOut = false
     debug.stepping = true
     this.tlb.dropJumps()
     for (;;) {
       if (this.fueled) i32[w + (core.fuel >>> 2)] = 1000
-      const request = Atomics.and(i32, w, ExitRequest.STOP | ExitRequest.DEBUG)
-      interrupt |= request & ExitRequest.INTERRUPT
+      const request = Atomics.exchange(i32, w, 0), stop = request & (ExitRequest.STOP | ExitRequest.DEBUG)
+      kept |= stop | (request & ExitRequest.INTERRUPT)
       if (request & ExitRequest.MESSAGE) {
         this.readMail()
         this.onMessage()
       }
-      if (debug.handedOut || request & (ExitRequest.STOP | ExitRequest.DEBUG)) break
+      if (debug.handedOut || stop) break
       const at = this.exports.run(this.plan.state, 0)
       if (at) {
         const b = this.blockOf(at)
@@ -226,7 +237,7 @@ export class Vcpu {
       }
     }
     debug.stepping = false
-    if (interrupt) Atomics.or(i32, w, interrupt)
+    if (kept) Atomics.or(i32, w, kept)
     if (this.stats.recordFlushes === flushes) {
       this.recordEnd = recordEnd
       this.blockCount = blockCount
@@ -557,18 +568,14 @@ export class Vcpu {
     return this.debug.watching ? this.watchedAccess(desc) : this.plainAccess(desc)
   }
 
-  /** A watched access happens only while its instruction is stepped over: the processor stops behind that. */
+  /** The processor stops before a watched access, and goes on over it. */
   private watchedAccess(desc: number): number {
     const { debug, i32 } = this, args = this.w + (core.args >>> 2), kind = desc & AccessKind.MASK
     const lo = i32[args]!, hi = i32[args + 1]!
     const hit = debug.watchFor(lo, hi, 1 << (desc & MemOp.SIZE), kind !== AccessKind.STORE, kind !== AccessKind.LOAD)
-    if (hit && !debug.stepping) {
-      debug.held = true
-      return 1
-    }
-    const fault = this.plainAccess(desc)
-    if (hit && !fault) debug.hit = hit
-    return fault
+    if (!hit || (debug.stepping && debug.told(this.pcLo, this.pcHi))) return this.plainAccess(desc)
+    debug.held = hit
+    return 1
   }
 
   private plainAccess(desc: number): number {
