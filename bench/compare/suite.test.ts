@@ -80,7 +80,7 @@ test('tables', () => {
   const judged = judgedTable(comparison).replace(/ +/g, ' ')
   assert.match(judged, /^\| all, geometric mean \| 0\.93 \| 0\.93 \| 1\.3 \| 0\.7 \| PASS \|$/m)
   assert.match(judged, /^\| floating point, geometric mean \| 0\.93 \| 0\.93 \| 0\.7 \| 0\.3 \| miss \|$/m)
-  assert.match(judged, /^\| kernel start to first user program \| 0\.93 \| 0\.93 \| 3\.0 \| 1\.0 \| PASS, aim \|$/m)
+  assert.match(judged, /^\| kernel start to .* \| 0\.93 \| 0\.93 \| 3\.0 \| 1\.0 \| PASS, aim \|$/m)
 })
 
 test('of a disturbed run the worse ratio is judged', () => {

@@ -1,6 +1,6 @@
 // The life of a processor: run when told to, sleep when there is nothing to do, stop when asked. The same code serves a
 // thread of its own (`live`) and slices on a shared one (`slice`).
-import { type CompilerPort } from '../accel/jit/tier1/protocol.ts'
+import type { CompilerPort } from '../accel/jit/tier1/protocol.ts'
 import { Tier1 } from '../accel/jit/tier1/install.ts'
 import { Vcpu } from '../accel/jit/vcpu.ts'
 import { ExitRequest, vcpuCore } from '../isa/isa.ts'

@@ -287,7 +287,7 @@ class Machine implements MachineControl {
       this.bound.clock.stop()
     }
     await this.bound.system.drain()
-    while (this.bound.takeStop()) continue // of the machine's life before
+    while (this.bound.takeStop()) ; // of the machine's life before
     this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {

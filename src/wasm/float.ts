@@ -3,7 +3,7 @@
 // overflow, underflow, NaN). Everything else goes to the slow path, which is exact in every case.
 import { FpEnv, opNames, resultType, type Type } from '../ir/ops.ts'
 import { type Code, F32, F64 } from './encode.ts'
-import { type WasmFeatures } from './features.ts'
+import type { WasmFeatures } from './features.ts'
 import { valType } from './lower.ts'
 import * as W from './opcodes.ts'
 import { F32X4_EXTRACT_LANE, F32X4_RELAXED_MADD, F32X4_SPLAT, F64X2_EXTRACT_LANE, F64X2_RELAXED_MADD, F64X2_SPLAT } from './simd.ts'

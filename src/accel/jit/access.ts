@@ -2,7 +2,7 @@
 import { MemOp, type Type } from '../../ir/ops.ts'
 import { TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
 import * as A from '../../wasm/atomics.ts'
-import { type Code } from '../../wasm/encode.ts'
+import type { Code } from '../../wasm/encode.ts'
 import * as W from '../../wasm/opcodes.ts'
 
 export const accessBytes = (memop: number): number => 1 << (memop & MemOp.SIZE)

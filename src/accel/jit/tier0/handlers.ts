@@ -3,7 +3,7 @@
 import { arity, op, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
 import { type Code, F32, F64, type FuncIndex, I32, I64, type Label } from '../../../wasm/encode.ts'
-import { type WasmFeatures } from '../../../wasm/features.ts'
+import type { WasmFeatures } from '../../../wasm/features.ts'
 import { emitFloat } from '../../../wasm/float.ts'
 import { conditionFirst, emitPure, type Library } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'

@@ -1,6 +1,6 @@
 // Regions: the hot blocks of a page that reach each other, as one WebAssembly function with the loops inside. Calls and
 // returns within the page stay inside too: a return looks its target up in the region's table of entries.
-import { Block } from '../../../ir/block.ts'
+import type { Block } from '../../../ir/block.ts'
 import { Builder } from '../../../ir/build.ts'
 import { effects, JumpKind, op, rows } from '../../../ir/ops.ts'
 import type { Code as GuestCode, Isa } from '../../../isa/isa.ts'
