@@ -22,6 +22,7 @@ test('the lines of the benchmark', () => {
   assert.deepEqual(understand('P crc 2 440.3'), { kind: 'parallel', copies: 2, ms: 440.3 })
   assert.deepEqual(understand('T sha256 5.00 6.25 gzip 7.50 shloop 9.00'),
     { kind: 'shell', ms: { sha256: 1250, gzip: 1250, shloop: 1500 } })
+  assert.deepEqual(understand('START'), { kind: 'start' })
   assert.deepEqual(understand('HOLD 9.10'), { kind: 'hold', uptimeMs: 9100 })
 })
 
@@ -36,8 +37,9 @@ test('everything else is not about the benchmark', () => {
 test('a run, with the processor time of each kernel', () => {
   const run = summarize(heard([
     ['BOOTED 1.50 nproc=1 riscv64', 2000, 1800],
-    ['B crc 30.0 000000005ceef2ff', 2030, 1880],
-    ['B fib 40.0 0000000000213d05', 2070, 1920],
+    ['START', 2020, 1820],
+    ['B crc 30.0 000000005ceef2ff', 2050, 1880],
+    ['B fib 40.0 0000000000213d05', 2090, 1920],
     ['T sha256 1.60 2.00 gzip 2.50 shloop 4.00', 4500, 3990],
     ['HOLD 4.00', 4501, 4000],
   ]), 'ours')
@@ -45,8 +47,8 @@ test('a run, with the processor time of each kernel', () => {
     bootedMs: 2000, uptimeMs: 1500, bootedThreadMs: 1350,
     wallMs: 4501, cpuMs: 4000, waitedMs: 3000, parallel: [],
     kernels: {
-      crc: { ms: 30, cpuMs: 80, threadMs: 60, checksum: '000000005ceef2ff' },
-      fib: { ms: 40, cpuMs: 40, threadMs: 30, checksum: '0000000000213d05' },
+      crc: { ms: 30, cpuMs: 60, threadMs: 45, threadWaitedMs: 45, checksum: '000000005ceef2ff' },
+      fib: { ms: 40, cpuMs: 40, threadMs: 30, threadWaitedMs: 30, checksum: '0000000000213d05' },
     },
     shellMs: { sha256: 400, gzip: 500, shloop: 1500 },
   })

@@ -3,6 +3,8 @@
 export type Said =
   /** The first user program runs; time since the guest's kernel started. */
   | { readonly kind: 'booted'; readonly uptimeMs: number; readonly harts: number }
+  /** The first kernel begins. */
+  | { readonly kind: 'start' }
   | { readonly kind: 'kernel'; readonly name: string; readonly ms: number; readonly checksum: string }
   | { readonly kind: 'parallel'; readonly copies: number; readonly ms: number }
   /** The shell benchmark is over. */
@@ -24,6 +26,7 @@ const toMs = (seconds: string): number => Math.round(Number(seconds) * 1000)
 
 /** What a console line says about the benchmark; undefined for the kernel's messages and the like. */
 export function understand(line: string): Said | undefined {
+  if (line === 'START') return { kind: 'start' }
   const booted = BOOTED.exec(line)
   if (booted) return { kind: 'booted', uptimeMs: toMs(booted[1]!), harts: Number(booted[2]) }
   const kernel = KERNEL.exec(line)

@@ -14,6 +14,8 @@ export interface Work {
   readonly cpuMs: number
   /** Of its busiest thread: about what `ms` would be if nobody else used the processors. */
   readonly threadMs: number
+  /** How long that thread was ready to run while others had the processors. */
+  readonly threadWaitedMs: number
   readonly checksum: string
 }
 
@@ -62,9 +64,13 @@ interface Heard {
   readonly threads: ReadonlyMap<string, ThreadTime>
 }
 
-/** How long the thread ran that ran most from one moment to another. */
-function busiest(before: Heard['threads'] | undefined, now: Heard['threads']): number {
-  return Math.max(...[...now].map(([thread, { ranMs }]) => ranMs - (before?.get(thread)?.ranMs ?? 0)))
+/** The times of the thread that ran most from one moment to another. */
+function busiest(before: Heard['threads'] | undefined, now: Heard['threads']): ThreadTime {
+  const spent = [...now].map(([thread, { ranMs, waitedMs }]): ThreadTime => {
+    const then = before?.get(thread) ?? { ranMs: 0, waitedMs: 0 }
+    return { ranMs: ranMs - then.ranMs, waitedMs: waitedMs - then.waitedMs }
+  })
+  return spent.reduce((a, b) => b.ranMs > a.ranMs ? b : a)
 }
 
 const waited = ({ threads }: Heard): number =>
@@ -98,7 +104,8 @@ export function summarize(heard: readonly Heard[], engine: string): GuestRun {
     if (said.kind === 'kernel') {
       const { name, ms, checksum } = said
       const cpuMs = line.cpuMs - (before?.line.cpuMs ?? 0)
-      kernels[name] = { ms, cpuMs, threadMs: busiest(before?.threads, threads), checksum }
+      const { ranMs, waitedMs } = busiest(before?.threads, threads)
+      kernels[name] = { ms, cpuMs, threadMs: ranMs, threadWaitedMs: waitedMs, checksum }
       checksums.push(checksum)
     }
     if (said.kind === 'parallel') {
@@ -114,13 +121,14 @@ export function summarize(heard: readonly Heard[], engine: string): GuestRun {
   }
   if (!booted || !end) throw new UserError(`${engine}: the guest ended without ${booted ? 'HOLD' : 'BOOTED'}`)
   return {
-    bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs, bootedThreadMs: busiest(undefined, booted.threads),
-    kernels, parallel, ...(shellMs && { shellMs }),
+    bootedMs: booted.line.atMs, uptimeMs: booted.uptimeMs,
+    bootedThreadMs: busiest(undefined, booted.threads).ranMs, kernels, parallel, ...(shellMs && { shellMs }),
     wallMs: end.line.atMs, cpuMs: end.line.cpuMs, waitedMs: waited(end),
   }
 }
 
-const CLOCKS_MAY_DIFFER = 0.05, AND_MS = 100
+/** Lines may come late from a busy machine. */
+const CLOCKS_MAY_DIFFER = 0.05, AND_MS = 1000
 
 /** The kernels' times are by the guest's clock: they mean something only if it goes as fast as the host's. */
 function compareClocks(engine: string, guestMs: number, hostMs: number): void {

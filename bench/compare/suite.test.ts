@@ -9,7 +9,7 @@ import { judgedTable, kernelTable, sharesText } from './tables.ts'
 
 /** A run in which every kernel took `ms`, or what `special` says. */
 function runOf(ms: number, special: Record<string, number> = {}, checksum = '1', share = 1): GuestRun {
-  const cost = { cpuMs: 2 * ms, threadMs: share * ms }
+  const cost = { cpuMs: 2 * ms, threadMs: share * ms, threadWaitedMs: (1 - share) * ms }
   const kernels = KERNELS.map((name) => [name, { ms: special[name] ?? ms, ...cost, checksum }] as const)
   return {
     bootedMs: 3 * ms, uptimeMs: 2 * ms, bootedThreadMs: 2 * ms,
@@ -85,12 +85,12 @@ test('tables', () => {
 
 test('of a disturbed run the worse ratio is judged', () => {
   const quiet = compareRuns([[runOf(10, {}, '1', 0.95)], [runOf(20)]], 'sustained', KERNELS)
-  assert.deepEqual([quiet.share, quiet.disturbed], [[0.95, 1], false])
+  assert.deepEqual([quiet.share.map((each) => each.toFixed(2)), quiet.disturbed], [['0.95', '1.00'], false])
   const comparison = compareRuns([[runOf(10)], [runOf(20, {}, '1', 0.25)]], 'sustained', KERNELS)
   assert.deepEqual([comparison.share, comparison.disturbed], [[1, 0.25], true])
   const judged = judgedTable(comparison).replace(/ +/g, ' ')
   assert.match(judged, /^\| all, geometric mean \| 0\.50 \| 2\.00 \| 1\.3 \| 0\.7 \| miss \|$/m)
-  assert.match(sharesText(['ours', 'peer'], comparison), /100 % .* ours, 25 % on peer: disturbed/)
+  assert.match(sharesText(['ours', 'peer'], comparison), /100 % .* \(ours\) and 25 % \(peer\) .*: disturbed/)
 })
 
 test('two harts', () => {

@@ -2,8 +2,8 @@
 import { UserError } from '../../scripts/guests/run.ts'
 import { SHELL_PARTS, type ShellPart } from './console.ts'
 import type { Engine } from './engines.ts'
-import { BOOT, type Judged, JUDGED, KERNELS, type Length, SCALE, SYSTEM } from './expectations.ts'
-import { type GuestRun, runGuest } from './guest.ts'
+import { BOOT, type Judged, JUDGED, KERNELS, type Length, SCALE } from './expectations.ts'
+import { type GuestRun, runGuest, type Work } from './guest.ts'
 import type { Memory } from './processes.ts'
 import { best, geometricMean } from './statistics.ts'
 
@@ -17,6 +17,8 @@ export interface Compared {
   /** Processor time of all threads, and of the busiest. */
   readonly cpuMs?: Pair<number>
   readonly threadMs?: Pair<number>
+  /** How long that was kept waiting by others. */
+  readonly threadWaitedMs?: Pair<number>
 }
 
 export interface Mean extends Judged {
@@ -31,7 +33,7 @@ export interface Comparison {
   readonly kernels: readonly Compared[]
   readonly shell: readonly Compared[]
   readonly means: readonly Mean[]
-  /** For how much of the computing the busiest thread had a processor: 1 on a machine of one's own. */
+  /** For how much of the time that it wanted one the busiest thread had a processor. */
   readonly share: Pair<number>
   /** Other programs took so much that times alone prove nothing. */
   readonly disturbed: boolean
@@ -72,12 +74,14 @@ export function checkWork(runs: Runs, names: readonly string[]): void {
 
 type Figure = (run: GuestRun) => number
 
-function compare(name: string, runs: Runs, ms: Figure, cpu?: Figure, thread?: Figure): Compared {
+type More = Partial<Record<'cpuMs' | 'threadMs' | 'threadWaitedMs', Figure>>
+
+function compare(name: string, runs: Runs, ms: Figure, more: More = {}): Compared {
   const of = (figure: Figure): Pair<number> => [best(runs[0].map(figure)), best(runs[1].map(figure))]
   const times = of(ms)
   return {
     name, ms: times, ratio: times[0] / times[1],
-    ...(cpu && { cpuMs: of(cpu) }), ...(thread && { threadMs: of(thread) }),
+    ...Object.fromEntries(Object.entries(more).map(([key, figure]) => [key, of(figure)])),
   }
 }
 
@@ -93,15 +97,14 @@ export function meansOf(kernels: readonly Compared[], length: Length): Mean[] {
 
 const threadRatio = ({ threadMs: [ours, peer] = [NaN, NaN] }: Compared): number => ours / peer
 
-/** Less is not the clocks' grain nor a moment's sleep. */
 const SHARE_EXPECTED = 0.9
 
-/** Of the kernels that only compute; 1 where none of them was measured. */
 function shareOf(kernels: readonly Compared[]): Pair<number> {
-  const computing = kernels.filter(({ name }) => !SYSTEM.includes(name))
   const of = (side: 0 | 1): number => {
-    const sum = (times: (each: Compared) => number) => computing.reduce((all, each) => all + times(each), 0)
-    return computing.length ? sum(({ threadMs }) => threadMs![side]) / sum(({ ms }) => ms[side]) : 1
+    const sum = (times: 'threadMs' | 'threadWaitedMs') =>
+      kernels.reduce((all, each) => all + each[times]![side], 0)
+    const ran = sum('threadMs')
+    return ran / (ran + sum('threadWaitedMs'))
   }
   return [of(0), of(1)]
 }
@@ -109,8 +112,11 @@ function shareOf(kernels: readonly Compared[]): Pair<number> {
 export function compareRuns(runs: Runs, length: Length, names: readonly string[]): Comparison {
   checkWork(runs, names)
   const kernels = names.map((name) => {
-    const figure = (key: 'ms' | 'cpuMs' | 'threadMs'): Figure => (run) => run.kernels[name]![key]
-    return compare(name, runs, figure('ms'), figure('cpuMs'), figure('threadMs'))
+    const figure = (key: Exclude<keyof Work, 'checksum'>): Figure => (run) => run.kernels[name]![key]
+    const more = {
+      cpuMs: figure('cpuMs'), threadMs: figure('threadMs'), threadWaitedMs: figure('threadWaitedMs'),
+    }
+    return compare(name, runs, figure('ms'), more)
   })
   const shell = (part: ShellPart) => compare(part, runs, (run) => run.shellMs![part])
   const [ours, peer] = runs.map((side) => side.at(-1)!) as unknown as Pair<GuestRun>
@@ -118,9 +124,9 @@ export function compareRuns(runs: Runs, length: Length, names: readonly string[]
   return {
     length, repeat: runs[0].length, kernels, means, share, disturbed: Math.min(...share) < SHARE_EXPECTED,
     shell: runs.flat().every(({ shellMs }) => shellMs) ? SHELL_PARTS.map(shell) : [],
-    uptime: compare(BOOT.what, runs, (run) => run.uptimeMs, undefined, (run) => run.bootedThreadMs),
+    uptime: compare(BOOT.what, runs, (run) => run.uptimeMs, { threadMs: (run) => run.bootedThreadMs }),
     booted: compare('command to first user program', runs, (run) => run.bootedMs),
-    total: compare('whole run', runs, (run) => run.wallMs, (run) => run.cpuMs),
+    total: compare('whole run', runs, (run) => run.wallMs, { cpuMs: (run) => run.cpuMs }),
     waitedMs: [best(runs[0].map((run) => run.waitedMs)), best(runs[1].map((run) => run.waitedMs))],
     ...(ours.memory && peer.memory && { memory: [ours.memory, peer.memory] }),
   }

@@ -52,11 +52,11 @@ export function judgedTable({ means, uptime, disturbed }: Comparison): string {
 
 /** How much other programs took part. */
 export function sharesText([ours, peer]: Names, { share, disturbed, repeat }: Comparison): string {
-  const percent = (value: number) => `${Math.round(100 * Math.min(1, value))} %`
+  const percent = (value: number) => `${Math.round(100 * value)} %`
   const runs = repeat > 1 ? `Best of ${repeat} runs` : 'One run'
-  const had = `${percent(share[0])} of its time on ${ours}, ${percent(share[1])} on ${peer}`
+  const had = `${percent(share[0])} of the time (${ours}) and ${percent(share[1])} (${peer})`
   const so = disturbed ? ': disturbed, so the worse of both ratios is judged' : ''
-  return `${runs}; computing had a processor for ${had}${so}.`
+  return `${runs}; the busiest threads got a processor for ${had} that they wanted one${so}.`
 }
 
 export function totalsTable([ours, peer]: Names, { uptime, booted, total, waitedMs }: Comparison): string {
