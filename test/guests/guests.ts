@@ -49,7 +49,7 @@ const checks = (name: string, tests: string, more: Partial<Guest> = {}): Guest =
   resources: [],
   steps: [{ expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF],
   end: 'guest',
-  timeoutSeconds: 240,
+  timeoutSeconds: 480,
   ...more,
   append: `test=${tests} ${more.append ?? ''}`.trim(),
 })
@@ -102,7 +102,7 @@ export const GUESTS: readonly Guest[] = [
   checks('shell', '', {
     initrd: 'initrd-shell.gz',
     append: '',
-    timeoutSeconds: 240,
+    timeoutSeconds: 480,
     steps: [
       { expect: '~ # ', send: 'echo $((6 * 7)) answers\n' },
       { expect: /^42 answers\n~ # /m, send: "echo rea''dy; cat\n" },
@@ -121,7 +121,7 @@ export const GUESTS: readonly Guest[] = [
       { expect: /^5e23726f2fff9b4f12b3c726a76171c0 {2}-$/m },
       OFF,
     ],
-    timeoutSeconds: 400,
+    timeoutSeconds: 600,
   }),
   checks('installer', '', {
     kernel: 'installer-Image',
@@ -130,6 +130,6 @@ export const GUESTS: readonly Guest[] = [
     memoryMiB: 1024,
     steps: [{ expect: /Select a language/ }, { expect: /English/ }],
     end: 'stop',
-    timeoutSeconds: 400,
+    timeoutSeconds: 600,
   }),
 ]
