@@ -27,6 +27,6 @@ export function distance(a: string, b: string): number {
 export function suggest(typed: string, names: readonly string[], listedBy?: string): string {
   const best = nearest(typed, names)
   if (best !== undefined) return `did you mean '${best}'?`
-  if (listedBy !== undefined) return `${listedBy} lists them`
+  if (listedBy !== undefined && (names.length === 0 || names.length > 5)) return `${listedBy} lists them`
   return names.length ? `one of: ${names.join(', ')}` : 'there are none'
 }

@@ -4,7 +4,7 @@ import { VmError } from '../../base/errors.ts'
 import type { DriveConfig, MachineConfig } from '../../vm/config.ts'
 import type { HelpTopic, Invocation, ManagementConfig, MonitorConfig } from '../invocation.ts'
 import { gdbChardev, type LegacyChar, parseLegacyChar } from './chardevs.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 import { usage } from './values.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] | undefined ? E[] : T[K] }

@@ -1,7 +1,7 @@
 // Character devices on the command line: -chardev's key=value form, and the older `file:x`,
 // `unix:x,server=on` form that -serial, -monitor, -qmp and -gdb take.
 import type { ChardevConfig, PropertyBag } from '../../vm/config.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 import { file, flag, ignored, type Keys, missing, number, parseValues, usage } from './values.ts'
 
 const common = {

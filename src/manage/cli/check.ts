@@ -4,7 +4,7 @@
 import { VmError, type VmErrorCode } from '../../base/errors.ts'
 import type { MachineConfig, PropertyBag, PropertyValue } from '../../vm/config.ts'
 import type { Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 import { parseFlag, parseNumber, parseSize } from './values.ts'
 
 /** Understood by every device. */

@@ -2,7 +2,7 @@
 import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
 import type { HelpTopic } from '../invocation.ts'
 import type { Builder } from './build.ts'
-import { nearest, suggest } from './nearest.ts'
+import { nearest, suggest } from '../../base/nearest.ts'
 import {
   machineKeys,
   smpKeys,

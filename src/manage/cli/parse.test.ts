@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VmError } from '../../base/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import { optionsHelp, optionsMarkdown } from './help.ts'
 import { treeOf } from './option-apply.ts'
 import { options } from './options.ts'

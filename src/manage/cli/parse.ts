@@ -3,7 +3,7 @@ import { VmError } from '../../base/errors.ts'
 import type { Arch } from '../../vm/config.ts'
 import type { Invocation } from '../invocation.ts'
 import { builder } from './build.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 import { options, type Option } from './options.ts'
 import { usage } from './values.ts'
 

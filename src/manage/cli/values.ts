@@ -2,7 +2,7 @@
 // have. A set of keys is data; from it come the parser, its result's type, the messages and the help text.
 import { VmError } from '../../base/errors.ts'
 import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
-import { suggest } from './nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 
 export type KeyType = 'text' | 'file' | 'flag' | 'number' | 'size' | 'choice'
 export type Key<T = unknown> = {

@@ -1,6 +1,6 @@
 // Arguments of commands: declared once, read from a monitor line (by position) or a QMP object (by name).
 import { VmError } from '../../base/errors.ts'
-import { nearest } from '../cli/nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import { evaluate, type Scope } from '../monitor/expression.ts'
 
 export type ArgumentType =

@@ -1,5 +1,5 @@
 // Logging, tracing and gdb.
-import { nearest } from '../cli/nearest.ts'
+import { nearest } from '../../base/nearest.ts'
 import { logItems } from '../cli/option-keys.ts'
 import { badArgument } from './arguments.ts'
 import { command } from './command.ts'

@@ -1,5 +1,5 @@
 // All commands, and finding one by its name on the monitor.
-import { suggest } from '../cli/nearest.ts'
+import { suggest } from '../../base/nearest.ts'
 import { badArgument, syntaxOf } from './arguments.ts'
 import type { Command } from './command.ts'
 import { debugCommands } from './debug.ts'
