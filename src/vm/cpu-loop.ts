@@ -62,7 +62,7 @@ export class CpuLoop {
       makeCpu: services => bound.arch.makeCpu(this.state, services, bound.surroundings, o.shape.boot),
     })
     this.tier1 = new Tier1(this.vcpu, o.compiler)
-    watchWrites(bound, o.index, page => this.vcpu.dropCode(page))
+    watchWrites(bound, o.index, page => this.vcpu.code.dropCode(page))
   }
 
   private word(at: number): number { return (this.control + at) >>> 2 }
@@ -80,7 +80,7 @@ export class CpuLoop {
     if (Atomics.exchange(i32, this.word(Control.REFRESH), 0)) {
       vcpu.debug.load(this.bound.breakpoints.entries())
       vcpu.tlb.flush()
-      vcpu.dropAllCode()
+      vcpu.code.dropAllCode()
       this.tier1.reset()
       vcpu.cpu.refresh()
     }
@@ -100,7 +100,7 @@ export class CpuLoop {
       }
       if (this.stopAsked()) return 'stopped'
       if (i32[halted]) {
-        if (!this.wake() && !vcpu.exitRequest) return 'halted'
+        if (!this.wake() && !vcpu.core.exitRequest) return 'halted'
       } else if (this.fuel >= 0 && i32[this.fuel] === 0) return 'unfinished'
     }
   }
@@ -109,7 +109,7 @@ export class CpuLoop {
     const { vcpu } = this
     let done = false
     if (this.i32[(this.state + core.halted) >>> 2]) {
-      if (!this.wake() && !(vcpu.exitRequest & ExitRequest.STOP)) return 'halted'
+      if (!this.wake() && !(vcpu.core.exitRequest & ExitRequest.STOP)) return 'halted'
       // What wakes it may move it elsewhere: that is the step then.
       done = vcpu.cpu.interrupt()
     }
@@ -122,8 +122,8 @@ export class CpuLoop {
 
   private stopAsked(): boolean {
     const bits = ExitRequest.STOP | ExitRequest.DEBUG
-    if (!(this.vcpu.exitRequest & bits)) return false
-    this.vcpu.clearExit(bits)
+    if (!(this.vcpu.core.exitRequest & bits)) return false
+    this.vcpu.core.clearExit(bits)
     return true
   }
 

@@ -2,7 +2,7 @@
 // machine, in slices between its events.
 import { buildRuntime } from '../accel/jit/runtime.ts'
 import { Compiler } from '../accel/jit/tier1/compiler.ts'
-import { coreOffsets } from '../accel/jit/vcpu.ts'
+import { core } from '../accel/jit/core.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
@@ -33,7 +33,7 @@ export type RunnerOptions = {
 }
 
 const compileRuntime = (o: RunnerOptions) =>
-  new WebAssembly.Module(buildRuntime(coreOffsets, wasmFeatures(), o.shape.shape))
+  new WebAssembly.Module(buildRuntime(core, wasmFeatures(), o.shape.shape))
 
 function setAll(o: RunnerOptions, at: number, value: number): void {
   const { views, controls } = o.bound

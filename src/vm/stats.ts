@@ -6,10 +6,10 @@ import type { Views } from '../state/views.ts'
 
 /** One line of `info jit` each. */
 const counters: readonly { readonly text: string; count(v: Vcpu, t: Tier1): number }[] = [
-  { text: 'blocks translated', count: v => v.stats.blocks },
-  { text: 'instructions in them', count: v => v.stats.insns },
-  { text: 'times all blocks were dropped', count: v => v.stats.recordFlushes },
-  { text: 'pages of code that were written', count: v => v.stats.drops },
+  { text: 'blocks translated', count: v => v.code.stats.blocks },
+  { text: 'instructions in them', count: v => v.code.stats.insns },
+  { text: 'times all blocks were dropped', count: v => v.code.stats.recordFlushes },
+  { text: 'pages of code that were written', count: v => v.code.stats.drops },
   { text: 'regions asked for', count: (_, t) => t.stats.requests },
   { text: 'regions compiled', count: (_, t) => t.stats.regions },
   { text: 'instructions in them', count: (_, t) => t.stats.insns },
@@ -17,9 +17,9 @@ const counters: readonly { readonly text: string; count(v: Vcpu, t: Tier1): numb
   { text: 'regions that came too late', count: (_, t) => t.stats.stale },
   { text: 'times all regions were dropped', count: (_, t) => t.stats.evictions },
   { text: 'entries from outside generated code', count: v => v.stats.runs },
-  { text: 'jumps looked up', count: v => v.stats.lookups },
-  { text: 'accesses outside generated code', count: v => v.stats.slow },
-  { text: 'translations of pages', count: v => v.stats.fills },
+  { text: 'jumps looked up', count: v => v.code.stats.lookups },
+  { text: 'accesses outside generated code', count: v => v.slow.stats.slow },
+  { text: 'translations of pages', count: v => v.slow.stats.fills },
   { text: 'times translations were dropped', count: v => v.stats.flushes },
   { text: 'system instructions', count: v => v.stats.systems },
   { text: 'floating-point operations in software', count: v => v.stats.floats },

@@ -55,7 +55,7 @@ function generated(g: Guest): string {
   const { rig } = g, out: string[] = []
   g.load()
   rig.run()
-  for (const b of rig.vcpu.cache.blocks) if (b?.valid) out.push(records(rig.views, b, rig.isa.registers))
+  for (const b of rig.vcpu.code.cache.blocks) if (b?.valid) out.push(records(rig.views, b, rig.isa.registers))
   rig.compiler.onModule = bytes => out.push(printModule(bytes))
   try {
     rig.compile(g.entry)

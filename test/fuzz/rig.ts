@@ -7,7 +7,8 @@ import { planCpu } from '../../src/accel/jit/plan.ts'
 import { buildRuntime } from '../../src/accel/jit/runtime.ts'
 import { Compiler } from '../../src/accel/jit/tier1/compiler.ts'
 import { Tier1 } from '../../src/accel/jit/tier1/install.ts'
-import { coreOffsets, Vcpu } from '../../src/accel/jit/vcpu.ts'
+import { core } from '../../src/accel/jit/core.ts'
+import { Vcpu } from '../../src/accel/jit/vcpu.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa } from '../../src/isa/isa.ts'
 import { PhysicalMemory } from '../../src/mem/physical.ts'
 import { type Container, container, place, ram } from '../../src/mem/regions.ts'
@@ -72,7 +73,7 @@ export class Rig {
     const features = wasmFeatures()
     this.vcpu = new Vcpu({
       index: 0, isa: o.isa, views, plan, memory, physical: this.physical, features, mailboxes, codePages, services,
-      runtime: new WebAssembly.Module(buildRuntime(coreOffsets, features, shape)),
+      runtime: new WebAssembly.Module(buildRuntime(core, features, shape)),
       makeCpu: s => o.makeCpu(views, plan.state, s),
       heat: 0x7fffffff, ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }),
     })
@@ -116,7 +117,7 @@ export class Rig {
   /** Compiles a region around the block at `pc`, as if it had become hot; false if it was never
    * translated. Of several modes the one that was translated last. */
   compile(pc: bigint): boolean {
-    const blocks = this.vcpu.cache.blocks, lo = Number(BigInt.asUintN(32, pc)), hi = Number(BigInt.asIntN(32, pc >> 32n))
+    const blocks = this.vcpu.code.cache.blocks, lo = Number(BigInt.asUintN(32, pc)), hi = Number(BigInt.asIntN(32, pc >> 32n))
     const b = blocks.findLast(b => b?.valid && b.pcLo === lo && b.pcHi === hi)
     if (!b) return false
     if (b.code !== b.record) return true
@@ -127,7 +128,7 @@ export class Rig {
 
   /** Forgets all translated code. RAM and state stay. */
   forget(): void {
-    this.vcpu.dropAllCode()
+    this.vcpu.code.dropAllCode()
     this.tier1.reset()
     this.vcpu.tlb.flush()
     for (let page = 0; page < this.ramBytes; page += PAGE)

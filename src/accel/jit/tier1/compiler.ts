@@ -1,9 +1,9 @@
 // The compiler: takes requests for regions from all processors, answers with modules. It reads guest code from the shared
 // memory; a processor discards an answer whose page was written in the meantime.
-import { type Isa, vcpuCore } from '../../../isa/isa.ts'
-import { layoutOf } from '../../../state/layout.ts'
+import type { Isa } from '../../../isa/isa.ts'
 import type { Views } from '../../../state/views.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
+import { core } from '../core.ts'
 import type { MemoryShape } from '../runtime.ts'
 import { type CompileContext, compileRegions, entryTable } from './compile.ts'
 import type { CompileAnswer, CompiledRegion, CompileRequest } from './protocol.ts'
@@ -23,8 +23,7 @@ export class Compiler {
   stats = { regions: 0, insns: 0, bytes: 0, modules: 0 }
 
   constructor(isa: Isa, views: Views, features: WasmFeatures, memory: MemoryShape, tables: { at: number; bytes: number }) {
-    const { helper, arg, ...core } = layoutOf(vcpuCore).offsets
-    this.context = { isa, features, memory, offsets: { ...core, helper, arg } }
+    this.context = { isa, features, memory, offsets: core }
     this.u8 = views.u8
     this.tables = tables
   }

@@ -37,13 +37,13 @@ export class Tier1 {
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
     const known: number[] = [], entered: number[] = []
-    for (const n of this.v.cache.neighbours(b)) {
+    for (const n of this.v.code.cache.neighbours(b)) {
       if (n.secondPage >= 0) continue
       known.push(n.pcLo & (PAGE - 1))
       if (n.entered) entered.push(n.pcLo & (PAGE - 1))
     }
     const id = this.nextId++
-    this.pending.set(id, { block: b, epoch: this.v.cache.epochOf(b.host) })
+    this.pending.set(id, { block: b, epoch: this.v.code.cache.epochOf(b.host) })
     this.stats.requests++
     this.port.ask({
       id, pageLo: b.pcLo & -PAGE, pageHi: b.pcHi, mode: b.mode, host: b.host & -PAGE, known, entered, start: b.pcLo & (PAGE - 1),
@@ -68,7 +68,7 @@ export class Tier1 {
       const p = this.pending.get(region.id)
       this.pending.delete(region.id)
       if (!p || !instance || region.index < 0) continue
-      if (!p.block.valid || this.v.cache.epochOf(p.block.host) !== p.epoch) {
+      if (!p.block.valid || this.v.code.cache.epochOf(p.block.host) !== p.epoch) {
         this.stats.stale++
         continue
       }
@@ -77,17 +77,17 @@ export class Tier1 {
       this.stats.regions++
       this.stats.insns += region.insns
       const blocks = new Map<number, CodeBlock>()
-      for (const n of this.v.cache.neighbours(p.block)) if (n.secondPage < 0) blocks.set(n.pcLo & (PAGE - 1), n)
+      for (const n of this.v.code.cache.neighbours(p.block)) if (n.secondPage < 0) blocks.set(n.pcLo & (PAGE - 1), n)
       region.entries.forEach((offset, i) => {
         const b = blocks.get(offset)
-        if (b) this.v.compiled(b, entryCode(slot, i))
+        if (b) this.v.code.compiled(b, entryCode(slot, i))
       })
     }
   }
 
   private evict(): void {
     this.stats.evictions++
-    this.v.dropAllCode()
+    this.v.code.dropAllCode()
     this.reset()
   }
 

@@ -1,0 +1,295 @@
+// Finds the code for a pc, translating it where there is none yet. A translated block is the interpreter's records; a
+// compiled region takes their place later.
+import { assert } from '../../base/errors.ts'
+import { Builder } from '../../ir/build.ts'
+import { Access, type Cpu, Fault, type Isa, type LiftLimits, vcpuCore } from '../../isa/isa.ts'
+import type { PhysicalMemory } from '../../mem/physical.ts'
+import { PAGE, PAGE_BITS, type Tlb } from '../../mem/tlb.ts'
+import type { Views } from '../../state/views.ts'
+import { CodeCache, type CodeBlock } from './cache.ts'
+import { core, type CoreState } from './core.ts'
+import type { VcpuDebug } from './debug.ts'
+import type { CodePages } from './pages.ts'
+import type { CpuPlan } from './plan.ts'
+import { Assembler, TooManyValues } from './tier0/assemble.ts'
+import { branches, control, instructionOf, Record } from './tier0/records.ts'
+
+export type TranslatorOptions = {
+  readonly index: number
+  readonly isa: Isa
+  readonly views: Views
+  readonly core: CoreState
+  readonly cpu: Cpu
+  readonly tlb: Tlb
+  readonly plan: CpuPlan
+  readonly physical: PhysicalMemory
+  readonly codePages: CodePages
+  readonly debug: VcpuDebug
+  /** Executions after which a block counts as hot. */
+  readonly heat?: number | undefined
+  readonly maxInsns?: number | undefined
+  /** Does what other processors ask, while we wait for them. */
+  serveMail(): void
+}
+
+export class Translator {
+  readonly cache = new CodeCache()
+  /** The MMU mode of instruction fetch. */
+  fetchMode = 0
+  stats = { blocks: 0, insns: 0, lookups: 0, recordFlushes: 0, drops: 0 }
+  private readonly index: number
+  private readonly isa: Isa
+  private readonly views: Views
+  private readonly core: CoreState
+  private readonly cpu: Cpu
+  private readonly tlb: Tlb
+  private readonly plan: CpuPlan
+  private readonly physical: PhysicalMemory
+  private readonly codePages: CodePages
+  private readonly debug: VcpuDebug
+  private readonly serveMail: () => void
+  private readonly builder = new Builder()
+  private readonly assembler: Assembler
+  private readonly heat: number
+  private readonly limits: LiftLimits
+  private recordEnd: number
+  private blockCount = 0
+
+  constructor(o: TranslatorOptions) {
+    this.index = o.index
+    this.isa = o.isa
+    this.views = o.views
+    this.core = o.core
+    this.cpu = o.cpu
+    this.tlb = o.tlb
+    this.plan = o.plan
+    this.physical = o.physical
+    this.codePages = o.codePages
+    this.debug = o.debug
+    this.serveMail = () => o.serveMail()
+    this.heat = o.heat ?? 1500
+    this.limits = { maxInsns: o.maxInsns ?? 48 }
+    this.recordEnd = o.plan.records
+    this.assembler = new Assembler(o.views, o.isa.registers, core.temps, vcpuCore.temps.count, core.zero)
+    this.cache.dropped = b => { this.views.u16[b.record >>> 1] = control.stale }
+  }
+
+
+  /** Code number for the pc in the state; 0 if the thread should look after something first. */
+  lookup(rec: number): number {
+    this.stats.lookups++
+    const epoch = this.stats.recordFlushes, { debug, core } = this
+    for (;;) {
+      if (core.exitRequest || core.halted || debug.held) return 0
+      const { pcLo, pcHi, mode } = core
+      if (debug.stepping) return this.lookupStep(pcLo, pcHi, mode)
+      if (debug.breaking && debug.stopsAt(pcLo, pcHi)) return 0
+      const host = this.fetchAt(pcLo, pcHi)
+      if (host < 0) {
+        this.cpu.deliver()
+        rec = 0
+        continue
+      }
+      const b = this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
+      if (b === undefined) {
+        this.cpu.deliver()
+        rec = 0
+        continue
+      }
+      if (b.secondPage >= 0 && !this.secondPageIs(b)) {
+        this.cache.dropPage(b.host)
+        continue
+      }
+      if (debug.breaking && debug.at(pcLo, pcHi) !== undefined) return b.code
+      if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
+      // Blocks that continue on another page are looked up each time: that page's mapping may change alone.
+      if (b.secondPage < 0 && this.tlb.lookupCode(this.fetchMode, pcLo, pcHi) >= 0) {
+        b.entered = true
+        this.tlb.setJump(this.fetchMode, pcLo, pcHi, mode, b.code)
+      }
+      return b.code
+    }
+  }
+
+  /** The instruction at pc as a block of its own, once; then 0. */
+  private lookupStep(pcLo: number, pcHi: number, mode: number): number {
+    if (this.debug.handedOut) return 0
+    this.debug.handedOut = true
+    const host = this.fetchAt(pcLo, pcHi), b = host < 0 ? undefined : this.translate(host, pcLo, pcHi, mode, ONE)
+    if (b) return b.code
+    this.cpu.deliver()
+    return 0
+  }
+
+  private cached(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
+    const shared = this.isa.sharedMode?.(mode) ?? mode, b = this.cache.find(host, pcLo, pcHi, shared)
+    return b || shared === mode ? b : this.cache.find(host, pcLo, pcHi, mode)
+  }
+
+  private u16(at: number): number { return this.views.u16[at >>> 1]! }
+
+  /** Byte offset in the memory of the instruction at a virtual address, or -1 and the fault noted. */
+  private fetchAt(vaLo: number, vaHi: number): number {
+    const known = this.tlb.lookupCode(this.fetchMode, vaLo, vaHi)
+    if (known >= 0) return known
+    const t = this.cpu.translate(vaLo, vaHi, Access.EXECUTE, this.fetchMode, 2)
+    if (!t) return -1
+    const host = this.physical.readableAt(t.pa)
+    if (host < 0) {
+      this.cpu.fault(Fault.BUS, vaLo, vaHi, Access.EXECUTE)
+      return -1
+    }
+    if (t.whole) this.tlb.fillCode(this.fetchMode, vaLo, vaHi, host & -PAGE, t)
+    return host
+  }
+
+  private secondPageIs(b: CodeBlock): boolean {
+    const next = ((b.pcLo | (PAGE - 1)) >>> 0) + 1
+    return this.fetchAt(next >>> 0, b.pcHi + (next > 0xffffffff ? 1 : 0)) === b.secondPage
+  }
+
+  /** Links a goto record to a block of the same page, where both go away together. */
+  private link(rec: number, b: CodeBlock): void {
+    const from = this.blockOf(rec)
+    if (!from.valid || from.host >>> PAGE_BITS !== b.host >>> PAGE_BITS || from.pcLo >>> PAGE_BITS !== b.pcLo >>> PAGE_BITS
+      || from.mode !== b.mode || b.secondPage >= 0 || from.secondPage >= 0) return
+    this.views.u16[rec >>> 1] = control.link
+    this.views.i32[(rec + Record.IMM) >>> 2] = b.record
+    // The branch that leads to this goto can go there itself.
+    for (const back of [rec - Record.BYTES, rec - 2 * Record.BYTES])
+      if (back > from.record && this.views.i32[(back + Record.IMM) >>> 2] === rec && isBranch(this.u16(back)))
+        this.views.i32[(back + Record.IMM) >>> 2] = b.record
+  }
+
+  /** The block that a record belongs to: its first record names it. */
+  blockOf(rec: number): CodeBlock {
+    let at = rec
+    while (this.u16(at) > control.stale) at -= Record.BYTES
+    const b = this.cache.blocks[this.views.i32[(at + Record.AUX) >>> 2]!]
+    assert(b !== undefined && b.record === at, 'a record of no block')
+    return b
+  }
+
+  /** Sets pc to the instruction that a record belongs to. */
+  pcOf(rec: number): void {
+    const b = this.blockOf(rec), sum = b.pcLo + instructionOf(this.views, rec)
+    this.core.setPc(sum | 0, sum > 0xffffffff ? b.pcHi + 1 : b.pcHi)
+  }
+
+  private translate(
+    host: number, pcLo: number, pcHi: number, mode: number, within: LiftLimits = this.limits,
+  ): CodeBlock | undefined {
+    const { u16, u8 } = this.views, end = (host | (PAGE - 1)) + 1
+    let second = -1, fault = false
+    const nextPage = (): number => {
+      if (second < 0 && !fault) {
+        const next = ((pcLo | (PAGE - 1)) >>> 0) + 1
+        second = this.fetchAt(next >>> 0, pcHi + (next > 0xffffffff ? 1 : 0))
+        fault = second < 0
+      }
+      return second
+    }
+    const byte = (offset: number): number => {
+      const at = host + offset
+      if (at < end) return u8[at]!
+      // Only an instruction that begins here may reach into the next page, and only the block's first one.
+      if (this.builder.block.sizeBytes > 0 && offset >= this.builder.block.sizeBytes) {
+        const start = host + this.builder.block.sizeBytes
+        if (start !== host || start >= end) return -1
+      }
+      return at - end < 16 && nextPage() >= 0 ? u8[second + at - end]! : -1
+    }
+    const code = {
+      u8: byte,
+      u16: (offset: number): number => {
+        const at = host + offset
+        if (at + 1 < end && !(at & 1)) return u16[at >>> 1]!
+        const low = byte(offset), high = low < 0 ? -1 : byte(offset + 1)
+        return high < 0 ? -1 : low | (high << 8)
+      },
+    }
+    this.claim(host)
+    let limits = within
+    const room = this.debug.breaking ? this.debug.room(pcLo, pcHi) : undefined
+    if (room !== undefined) limits = { ...limits, endOffset: room }
+    for (;;) {
+      this.builder.begin(pcLo, pcHi)
+      this.isa.lift(this.builder, code, mode, limits)
+      if (this.builder.block.n === 0) {
+        assert(fault, 'the lifter gave an empty block')
+        return undefined
+      }
+      try {
+        return this.install(host, pcLo, pcHi, mode, second, within !== ONE)
+      } catch (e) {
+        if (!(e instanceof TooManyValues) || limits.maxInsns === 1) throw e
+        limits = { ...limits, maxInsns: limits.maxInsns >> 1 }
+      }
+    }
+  }
+
+  /** Before code of a page is translated: nobody writes it directly any more. */
+  private claim(host: number): void {
+    if (this.codePages.claim(host, this.index, this.serveMail)) this.tlb.protect(host & -PAGE)
+  }
+
+  private install(host: number, pcLo: number, pcHi: number, mode: number, second: number, keep: boolean): CodeBlock {
+    const block = this.builder.block
+    if (this.recordEnd + Assembler.bound(block) > this.plan.records + this.plan.recordBytes) {
+      this.dropAllCode()
+      this.claim(host)
+    }
+    if (second >= 0) this.claim(second)
+    const record = this.recordEnd, number = this.blockCount++
+    const shared = this.isa.sharedMode?.(mode) ?? mode
+    if (block.modeUsed === 0) mode = shared
+    this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
+    const b: CodeBlock = {
+      number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
+      entered: false, code: record, valid: true,
+    }
+    if (keep) this.cache.add(b)
+    else this.cache.blocks[number] = b
+    this.stats.blocks++
+    this.stats.insns += block.insns
+    return b
+  }
+
+  /** From now on `b` is run by compiled code. */
+  compiled(b: CodeBlock, code: number): void {
+    b.code = code
+    this.views.u16[b.record >>> 1] = control.entry
+    this.views.i32[(b.record + Record.IMM) >>> 2] = code
+    this.tlb.changeJump(b.pcLo, b.pcHi, b.mode, code)
+  }
+
+  dropCode(page: number): void {
+    if (!this.cache.dropPage(page)) return
+    this.stats.drops++
+    this.tlb.dropJumps()
+  }
+
+  dropAllCode(): void {
+    this.stats.recordFlushes++
+    this.cache.dropAll()
+    this.tlb.dropJumps()
+    this.recordEnd = this.plan.records
+    this.blockCount = 0
+  }
+  /** Where the records end, to go back there after a step: those of single instructions are not kept. */
+  mark(): RecordMark {
+    return { end: this.recordEnd, count: this.blockCount, flushes: this.stats.recordFlushes }
+  }
+  release(mark: RecordMark): void {
+    if (this.stats.recordFlushes !== mark.flushes) return
+    this.recordEnd = mark.end
+    this.blockCount = mark.count
+  }
+}
+
+export type RecordMark = { readonly end: number; readonly count: number; readonly flushes: number }
+
+/** Limits of a block that is stepped over. */
+const ONE: LiftLimits = { maxInsns: 1 }
+
+const isBranch = (operation: number): boolean => branches.has(operation)
