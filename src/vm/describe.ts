@@ -38,8 +38,8 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
       return m.bound.controls.map((c, i) =>
         [`CPU#${i}`, ...statLines(m.bound.views, c + Control.STATS)].join('\n')).join('\n')
     case 'roms':
-      return m.plan.images.map(i =>
-        `addr=${hex(i.pa, 16)} size=0x${hex(i.bytes.length, 6)} name="${i.name}"`).join('\n') || undefined
+      return m.images.extents.map(i =>
+        `addr=${hex(i.pa, 16)} size=0x${hex(i.sizeBytes, 6)} name="${i.name}"`).join('\n') || undefined
     case 'accel':
       return m.info.accelReason ?? m.info.accel
     default:

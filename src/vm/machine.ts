@@ -7,6 +7,7 @@ import type { Host } from '../host/host.ts'
 import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
 import { poke } from './arch.ts'
+import { type BootImages, bootImages } from './boot-images.ts'
 import { Bell, bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
 import type {
@@ -66,6 +67,7 @@ class Machine implements MachineControl {
   state: RunState = 'prelaunch'
   readonly bound: Bound
   readonly plan: MachinePlan
+  readonly images: BootImages
   readonly cpuObjects: readonly Cpu[]
   readonly chars: readonly CharEnd[]
   readonly cpus: MachineControl['cpus']
@@ -87,6 +89,7 @@ class Machine implements MachineControl {
   ) {
     this.config = config
     this.plan = plan
+    this.images = bootImages(config, plan)
     this.bound = bindMachine(shape, memory, () => host.nowNs(), () => {})
     const { bound } = this
     this.cpuObjects = bound.cpus.map((c, hart) => bound.arch.makeCpu(c.state, {
@@ -128,20 +131,20 @@ class Machine implements MachineControl {
       await this.close()
       throw error
     }
-    this.powerOn()
+    await this.powerOn()
     void this.listenToBell()
     return this
   }
 
   /** Power-on state of everything. Processors stand still. */
-  private powerOn(): void {
+  private async powerOn(): Promise<void> {
     const { bound, plan } = this
     bound.system.reset()
     this.cpuObjects.forEach((cpu, i) => {
       cpu.reset()
       bound.arch.start(bound.views, bound.cpus[i]!.state, i, plan.boot)
     })
-    for (const image of plan.images) bound.system.memory.writeBytes(image.pa, image.bytes, true)
+    await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
     this.runner.refresh()
   }
 
@@ -288,7 +291,7 @@ class Machine implements MachineControl {
     }
     await this.bound.system.drain()
     while (this.bound.takeStop()) ; // of the machine's life before
-    this.powerOn()
+    await this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {
       if (this.state === 'shutdown') this.state = 'paused'

@@ -15,7 +15,10 @@ async function on<T>(path: string, operation: () => Promise<T>): Promise<T> {
 }
 
 export const nodeFiles: HostFiles = {
-  read: path => on(path, async () => new Uint8Array(await readFile(path))),
+  read: path => on(path, async () => {
+    const { buffer, byteOffset, length } = await readFile(path)
+    return new Uint8Array(buffer, byteOffset, length)
+  }),
   readStart: (path, length) => on(path, async () => {
     const handle = await open(path)
     try {

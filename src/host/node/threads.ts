@@ -1,6 +1,7 @@
 // Worker threads on Node. A thread's entry point is a file of the package's root (cpu-thread.ts, compile-thread.ts), which
 // calls `threadData` for what it was started with.
 import { readlinkSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
 import type { HostThread, HostThreads, ThreadEntry, ThreadPort } from '../host.ts'
 
@@ -65,8 +66,10 @@ export function nameThread(name: string): number | undefined {
   }
 }
 
-/** In a thread: what `spawn` was given. */
+/** In a thread: what `spawn` was given. Its modules are loaded by now; they are cached here for the next start, because a
+ * thread that is ended writes no cache. */
 export function threadData<D>(): { data: D; ports: ThreadPort[] } {
+  flushCompileCache()
   const { data, ports: handed } = workerData as { data: D; ports: MessagePort[] }
   return { data, ports: handed.map(wrap) }
 }

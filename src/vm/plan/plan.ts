@@ -7,7 +7,7 @@ import type { Arch, MachineConfig } from '../config.ts'
 import type { BlockInfo } from '../control.ts'
 import { type Attachment, planDevices, type Serial } from './attach.ts'
 import { type BoardSpec, slotId } from './board.ts'
-import { type Boot, type LoadImage, planBoot } from './boot.ts'
+import { type Boot, type BootPlan, type LoadImage, planBoot } from './boot.ts'
 import { planCpu } from './cpu.ts'
 import { planFwCfg } from './fw-cfg.ts'
 import { planHarts, planMachineType, planRam } from './machine-type.ts'
@@ -26,6 +26,8 @@ export type MachinePlan = {
   /** RAM and ROM at the start and after every reset. */
   readonly images: readonly LoadImage[]
   readonly boot: Boot
+  /** Reads what they are made from again, for a reset. */
+  readBoot(): Promise<BootPlan>
   readonly attachments: readonly Attachment[]
   /** Devices with a character back end, the board's serial port first, and the character device behind each. */
   readonly serials: readonly Serial[]
@@ -64,7 +66,7 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
   const serials = planSerials(config)
   const fwCfg = await planFwCfg(config, host)
   const treeOnly = dumpDtb !== undefined
-  const { boot, images, deviceTree } = await planBoot(config, host, { harts, ramBytes, cpu, treeOnly })
+  const readBoot = () => planBoot(config, host, { harts, ramBytes, cpu, treeOnly }), first = await readBoot()
   const plugged = await planDevices(config, host, new Set(SOLDERED))
   return {
     spec: {
@@ -72,7 +74,7 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
       devices: plugged.devices, emptySlots: plugged.emptySlots,
       fwCfgFiles: { ...fwCfg.files, bootorder: plugged.bootOrder }, fwCfgItems: fwCfg.items,
     },
-    images, boot,
+    images: first.images, boot: first.boot, readBoot,
     attachments: plugged.attachments,
     serials: [...serials, ...plugged.serials],
     blocks: plugged.blocks,
@@ -83,7 +85,7 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
     },
     extensions: cpu.extensions,
     wallClockOffsetMs: offsetMs,
-    ...(dumpDtb !== undefined && { dumpDtb: { path: dumpDtb, bytes: deviceTree } }),
+    ...(dumpDtb !== undefined && { dumpDtb: { path: dumpDtb, bytes: first.deviceTree } }),
     dispose: plugged.dispose,
   }
 }
