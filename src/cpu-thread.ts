@@ -12,7 +12,7 @@ setThreadNumber(data.index + 2)
 const thread = nameThread(`CPU ${data.index}/JIT`)
 let loop: CpuLoop | undefined
 const bound = bindMachine(data.shape, data.memory, nowNs, () => loop?.vcpu.readMail())
-loop = new CpuLoop(bound, { ...data, features: wasmFeatures(), compiler: compilerPort(compiler!) })
+loop = new CpuLoop(bound, { ...data, features: wasmFeatures(), compiler: compilerPort(compiler!, bound.views, bound.compilerPlaces) })
 bound.views.i32[(bound.controls[data.index]! + Control.THREAD) >>> 2] = thread ?? 0
 loop.live()
 compiler!.post(null) // lets the compiler's side know that nobody asks any more

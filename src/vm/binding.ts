@@ -12,6 +12,7 @@ import { bumpAllocator } from '../state/alloc.ts'
 import { type Views, viewsOf } from '../state/views.ts'
 import { archSupport, type ArchSupport, poke, type Surroundings } from './arch.ts'
 import { STATS_BYTES } from './stats.ts'
+import type { CompilerPlaces } from './threads.ts'
 import { type Boot, boardOf, type BoardSpec, guestBytesOf } from './plan/plan.ts'
 
 /** Plain data: what a thread needs to bind the machine. */
@@ -51,7 +52,7 @@ export type Bound = {
   readonly controls: readonly number[]
   readonly mailboxes: readonly Mailbox[]
   readonly codePages: CodePages
-  readonly tables: { readonly at: number; readonly bytes: number }
+  readonly compilerPlaces: CompilerPlaces
   readonly surroundings: Surroundings
   /** Word index of the doorbell. */
   readonly bell: number
@@ -99,8 +100,9 @@ export function bindMachine(
   const controls = Array.from({ length: n }, () => alloc.alloc(Control.BYTES, 64))
   const cpus = Array.from({ length: n }, () => planCpu(arch.isa, alloc))
   const mailboxes = cpus.map(c => mailboxAt(views, c.mailbox, c.state))
-  const codePages = new CodePages(views, alloc.alloc(codePagesBytes(m.ramAt + guestBytesOf(m.spec)), 64), mailboxes)
-  const tables = { at: alloc.alloc(TABLE_BYTES, 64), bytes: TABLE_BYTES }
+  const codePagesAt = alloc.alloc(codePagesBytes(m.ramAt + guestBytesOf(m.spec)), 64)
+  const codePages = new CodePages(views, codePagesAt, mailboxes)
+  const compilerPlaces: CompilerPlaces = { tables: { at: alloc.alloc(TABLE_BYTES, 64), bytes: TABLE_BYTES }, codePages: codePagesAt, cpus }
   const breakpoints = new DebugTable(views, alloc.alloc(DEBUG_TABLE_BYTES, 64))
   const waker = { rung() {}, woken() {} }
   const bell = (global + Global.BELL) >>> 2, wakeAt = (global + Global.NEXT_WAKE) >>> 3
@@ -166,7 +168,7 @@ export function bindMachine(
     },
   }
   return {
-    arch, views, clock, system, cpus, controls, mailboxes, codePages, tables, surroundings, bell, ring, breakpoints, waker,
+    arch, views, clock, system, cpus, controls, mailboxes, codePages, compilerPlaces, surroundings, bell, ring, breakpoints, waker,
     stopped(cpu, hit) {
       const w = controls[cpu]! >>> 2, { i32 } = views
       i32[w + (Control.ADDRESS >> 2)] = hit.lo

@@ -1,7 +1,6 @@
 // How a machine's processors are run: a thread each, with one more for the compiler; or all on the thread that made the
 // machine, in slices between its events.
 import { buildRuntime } from '../accel/jit/runtime.ts'
-import { Compiler } from '../accel/jit/tier1/compiler.ts'
 import { core } from '../accel/jit/core.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
@@ -10,7 +9,7 @@ import { wasmFeatures } from '../wasm/features.ts'
 import { poke } from './arch.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
 import { CpuLoop } from './cpu-loop.ts'
-import { type CompileThreadData, compilerHere, type CpuThreadData } from './threads.ts'
+import { type CompileThreadData, compilerHere, compilerIn, type CpuThreadData } from './threads.ts'
 
 export type RunActions = ReadonlyMap<number, 'continue' | 'step'>
 
@@ -65,9 +64,7 @@ export function threadedRunner(o: RunnerOptions): Runner {
   const runtime = compileRuntime(o)
   const all: HostThread[] = []
   const channels = cpus.map(() => threads.channel())
-  const compile: CompileThreadData = {
-    arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory, tables: bound.tables, states: cpus.map(c => c.state),
-  }
+  const compile: CompileThreadData = { ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory }
   all.push(threads.spawn('compile', compile, channels.map(([, far]) => far)))
   cpus.forEach((_, index) => {
     const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime }
@@ -104,9 +101,12 @@ export function threadedRunner(o: RunnerOptions): Runner {
 export function slicedRunner(o: RunnerOptions): Runner {
   const { bound } = o, { views, cpus, controls } = bound
   const runtime = compileRuntime(o), features = wasmFeatures()
-  const compiler = new Compiler(bound.arch.isa, views, features, o.shape.shape, bound.tables)
-  const loops = cpus.map((c, index) => new CpuLoop(bound, {
-    index, shape: o.shape, memory: o.memory, runtime, features, compiler: compilerHere(compiler, views, c.state),
+  const compiler = compilerIn(bound.arch.isa, views, o.shape.shape, features, bound.compilerPlaces, () => {
+    for (const loop of loops) loop.vcpu.readMail()
+  })
+  const ports = compilerHere(compiler, views, bound.compilerPlaces)
+  const loops: CpuLoop[] = cpus.map((_, index) => new CpuLoop(bound, {
+    index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!,
   }))
   // No thread of its own: between turns each counts as asleep, and reads its mail before it goes on.
   for (const m of bound.mailboxes) m.park(true)

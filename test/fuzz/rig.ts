@@ -5,7 +5,7 @@ import { CodePages, codePagesBytes } from '../../src/accel/jit/pages.ts'
 import { mailboxAt } from '../../src/accel/jit/mailbox.ts'
 import { planCpu } from '../../src/accel/jit/plan.ts'
 import { buildRuntime } from '../../src/accel/jit/runtime.ts'
-import { Compiler } from '../../src/accel/jit/tier1/compiler.ts'
+import type { Compiler } from '../../src/accel/jit/tier1/compiler.ts'
 import { Tier1 } from '../../src/accel/jit/tier1/install.ts'
 import { core } from '../../src/accel/jit/core.ts'
 import { Vcpu } from '../../src/accel/jit/vcpu.ts'
@@ -17,7 +17,7 @@ import { bumpAllocator } from '../../src/state/alloc.ts'
 import { layoutOf } from '../../src/state/layout.ts'
 import { type Views, viewsOf } from '../../src/state/views.ts'
 import { wasmFeatures } from '../../src/wasm/features.ts'
-import { compilerHere } from '../../src/vm/threads.ts'
+import { compilerHere, compilerIn } from '../../src/vm/threads.ts'
 import { Reference } from './reference.ts'
 
 export type RigOptions = {
@@ -57,8 +57,8 @@ export class Rig {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: shape.shared })
     const views = viewsOf(memory.buffer), alloc = bumpAllocator(PAGE_64K, STATE_ROOM)
     const plan = planCpu(o.isa, alloc), mailboxes = [mailboxAt(views, plan.mailbox, plan.state)]
-    const codePages = new CodePages(views, alloc.alloc(codePagesBytes(STATE_ROOM + o.ramBytes), 64), mailboxes)
-    const tables = { at: alloc.alloc(PAGE_64K, 64), bytes: PAGE_64K }
+    const codePagesAt = alloc.alloc(codePagesBytes(STATE_ROOM + o.ramBytes), 64), codePages = new CodePages(views, codePagesAt, mailboxes)
+    const places = { tables: { at: alloc.alloc(PAGE_64K, 64), bytes: PAGE_64K }, codePages: codePagesAt, cpus: [plan] }
     const root = container('system', 2 ** 52)
     place(root, o.ramPa, ram('ram', STATE_ROOM, o.ramBytes))
     this.isa = o.isa
@@ -77,8 +77,8 @@ export class Rig {
       makeCpu: s => o.makeCpu(views, plan.state, s),
       heat: 0x7fffffff, ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }),
     })
-    this.compiler = new Compiler(o.isa, views, features, shape, tables)
-    this.tier1 = new Tier1(this.vcpu, compilerHere(this.compiler, views, plan.state))
+    this.compiler = compilerIn(o.isa, views, shape, features, places, () => this.vcpu.readMail())
+    this.tier1 = new Tier1(this.vcpu, compilerHere(this.compiler, views, places)[0]!)
     let modes = { data: 0, fetch: 0 }
     this.cpu = o.makeCpu(views, plan.state, {
       hart: 0,

@@ -31,7 +31,6 @@ type PageCode = {
 
 export class CodeCache {
   private readonly pages = new Map<number, PageCode>()
-  private readonly epochs = new Map<number, number>()
   /** Numbers of the contexts (virtual page and mode word) that keys are made of. */
   private readonly contexts = new Map<number, number>()
   /** By number, dropped ones too until all are: their records may still be running. */
@@ -70,11 +69,6 @@ export class CodeCache {
       if (b.mode === like.mode && b.pcLo >>> PAGE_BITS === like.pcLo >>> PAGE_BITS && b.pcHi === like.pcHi) yield b
   }
 
-  /** Changes when the code of the page at byte offset `host` is dropped. */
-  epochOf(host: number): number {
-    return this.epochs.get(host >>> PAGE_BITS) ?? 0
-  }
-
   has(host: number): boolean {
     return this.pages.has(host >>> PAGE_BITS)
   }
@@ -84,7 +78,6 @@ export class CodeCache {
     const p = this.pages.get(host >>> PAGE_BITS)
     if (!p) return false
     this.pages.delete(host >>> PAGE_BITS)
-    this.epochs.set(host >>> PAGE_BITS, this.epochOf(host) + 1)
     for (const b of p.blocks.values()) this.drop(b)
     for (const b of p.intruders) {
       this.pages.get(b.host >>> PAGE_BITS)?.blocks.delete(this.key(b.pcLo, b.pcHi, b.mode))

@@ -17,6 +17,8 @@ export const Mail = {
   /** Argument: byte offset of a page whose translated code is stale. */
   DROP_CODE: 4,
   DROP_ALL_CODE: 5,
+  /** The compiler begins a new generation: compiled code of earlier ones must no longer run. */
+  EVICT: 6,
 } as const
 
 const CAPACITY = 64

@@ -1,11 +1,12 @@
 // Which pages of RAM hold translated code, for all processors: a bit per processor and page in shared memory. A page with a
-// bit set is not written directly: software TLBs hold it as slow, DMA asks here.
+// bit set is not written directly: software TLBs hold it as slow, DMA asks here. Beside it stands a version, which grows
+// when such a page is written: two looks that find the page held and the version unchanged saw the same code.
 import { PAGE, PAGE_BITS } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
 import { Mail, type Mailbox } from './mailbox.ts'
 
 /** Bytes of the map for a memory of `sizeBytes`. */
-export const codePagesBytes = (sizeBytes: number): number => (sizeBytes >>> PAGE_BITS) * 4
+export const codePagesBytes = (sizeBytes: number): number => (sizeBytes >>> PAGE_BITS) * 8
 
 export class CodePages {
   private readonly words: Int32Array
@@ -18,15 +19,24 @@ export class CodePages {
     this.mailboxes = mailboxes
   }
 
+  /** Word index of the holders of the page at byte offset `host`; its version is the next word. */
+  private at(host: number): number { return this.base + 2 * (host >>> PAGE_BITS) }
+
   /** Whether any processor holds code of the page at byte offset `host`. */
   has(host: number): boolean {
-    return Atomics.load(this.words, this.base + (host >>> PAGE_BITS)) !== 0
+    return Atomics.load(this.words, this.at(host)) !== 0
+  }
+
+  /** The version of a page that somebody holds; -1 if nobody does, and its code may change unseen. */
+  version(host: number): number {
+    const version = Atomics.load(this.words, this.at(host) + 1) & 0x7fffffff
+    return this.has(host) ? version : -1
   }
 
   /** Processor `self` now holds code of a page. If it is the first to, the others stop writing the page directly before this
    * returns; meanwhile `serve` handles what they ask of us. True if it held none before: it must protect the page too. */
   claim(host: number, self: number, serve: () => void): boolean {
-    const before = Atomics.or(this.words, this.base + (host >>> PAGE_BITS), 1 << self)
+    const before = Atomics.or(this.words, this.at(host), 1 << self)
     if (before !== 0) return (before & (1 << self)) === 0
     const page = host & -PAGE
     const waits = this.mailboxes.map((m, i) => (i === self ? 0 : m.post(Mail.PROTECT, page)))
@@ -39,7 +49,9 @@ export class CodePages {
   /** The page was written: its code is dropped everywhere; at once here (by `drop`), and by the others before they look
    * at their mail again. `self` is -1 for a thread that is no processor. */
   written(host: number, self: number, drop: (page: number) => void): void {
-    const page = host & -PAGE, holders = Atomics.exchange(this.words, this.base + (host >>> PAGE_BITS), 0)
+    const page = host & -PAGE, at = this.at(host)
+    Atomics.add(this.words, at + 1, 1)
+    const holders = Atomics.exchange(this.words, at, 0)
     if (holders === 0) return
     this.mailboxes.forEach((m, i) => {
       if (!(holders & (1 << i))) return

@@ -34,6 +34,8 @@ export type TranslatorOptions = {
 
 export class Translator {
   readonly cache = new CodeCache()
+  /** Called for each block that is translated to stay. */
+  onBlock: (b: CodeBlock) => void = () => {}
   /** The MMU mode of instruction fetch. */
   fetchMode = 0
   stats = { blocks: 0, insns: 0, lookups: 0, recordFlushes: 0, drops: 0 }
@@ -248,10 +250,12 @@ export class Translator {
       number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
       entered: false, code: record, valid: true,
     }
-    if (keep) this.cache.add(b)
-    else this.cache.blocks[number] = b
     this.stats.blocks++
     this.stats.insns += block.insns
+    if (keep) {
+      this.cache.add(b)
+      this.onBlock(b)
+    } else this.cache.blocks[number] = b
     return b
   }
 

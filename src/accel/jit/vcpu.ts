@@ -63,6 +63,8 @@ export class Vcpu {
   onHot: HotHandler = () => {}
   /** Takes compiled regions that have arrived; called between runs. */
   onMessage: () => void = () => {}
+  /** Drops what was compiled, with all blocks. */
+  onEvict: () => void = () => {}
   stats = { systems: 0, floats: 0, flushes: 0, runs: 0 }
   private readonly mailbox: Mailbox
   private readonly i32: Int32Array
@@ -230,10 +232,12 @@ export class Vcpu {
         else if (kind === Mail.PROTECT) this.tlb.protect(a)
         else if (kind === Mail.DROP_CODE) this.code.dropCode(a)
         else if (kind === Mail.DROP_ALL_CODE) this.code.dropAllCode()
+        else if (kind === Mail.EVICT) this.onEvict()
       },
       () => {
         this.tlb.flush()
         this.code.dropAllCode()
+        this.onEvict()
       },
     )
   }

@@ -1,64 +1,124 @@
 // The compiler: takes requests for regions from all processors, answers with modules. It reads guest code from the shared
-// memory; a processor discards an answer whose page was written in the meantime.
+// memory; a region says which version of its page it was made from.
 import type { Isa } from '../../../isa/isa.ts'
 import type { Views } from '../../../state/views.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
+import { PAGE } from '../../../mem/tlb.ts'
 import { core } from '../core.ts'
+import type { CodePages } from '../pages.ts'
 import type { MemoryShape } from '../runtime.ts'
 import { type CompileContext, compileRegions, entryTable } from './compile.ts'
-import type { CompileAnswer, CompiledRegion, CompileRequest } from './protocol.ts'
-import { findRegion, type Region, type RegionLimits } from './region.ts'
+import type { CompileAnswer, CompiledRegion } from './protocol.ts'
+import { findRegion, type Region, type RegionLimits, type RegionPlace, type RegionRequest } from './region.ts'
 
 const LIMITS: RegionLimits = { maxBlocks: 200, maxInsns: 2000 }
 /** Regions of one module at most. */
 const BATCH = 8
+/** Bytes of WebAssembly, and regions, after which all generated code is dropped and made anew: what is still hot comes
+ * back. */
+const BUDGET_BYTES = 24 << 20
+export const MAX_REGIONS = (1 << 14) - 1
+/** The longest entry table: one for each half-word of a page. */
+const TABLE_BYTES = PAGE / 2
+
+export type CompilerOptions = {
+  readonly isa: Isa
+  readonly views: Views
+  readonly features: WasmFeatures
+  readonly memory: MemoryShape
+  readonly codePages: CodePages
+  /** Room for entry tables. */
+  readonly tables: { readonly at: number; readonly bytes: number }
+  /** Makes every processor drop its compiled code, and what is on the way to it of generations before this one. Returns when
+   * none can run it any more. */
+  evict(generation: number): void
+}
 
 export class Compiler {
   private readonly context: CompileContext
-  private readonly u8: Uint8Array
-  private readonly tables: { readonly at: number; readonly bytes: number }
+  private readonly o: CompilerOptions
+  private readonly budget: number
+  private generation = 0
+  private answers = 0
+  /** Since the last eviction: bytes of entry tables and of WebAssembly, regions, and answers by page. */
   private tableEnd = 0
+  private made = 0
+  private count = 0
+  private readonly known = new Map<number, CompileAnswer[]>()
   /** Told of each module that is made: its bytes and regions. */
   onModule: ((bytes: Uint8Array, regions: readonly Region[]) => void) | undefined
-  stats = { regions: 0, insns: 0, bytes: 0, modules: 0 }
+  stats = { regions: 0, insns: 0, bytes: 0, modules: 0, evictions: 0 }
 
-  constructor(isa: Isa, views: Views, features: WasmFeatures, memory: MemoryShape, tables: { at: number; bytes: number }) {
-    this.context = { isa, features, memory, offsets: core }
-    this.u8 = views.u8
-    this.tables = tables
+  constructor(o: CompilerOptions, budget = BUDGET_BYTES) {
+    this.o = o
+    this.budget = budget
+    this.context = { isa: o.isa, features: o.features, memory: o.memory, offsets: core }
   }
 
-  /** Compiles the first requests of a queue and removes them. */
-  next(queue: CompileRequest[]): CompileAnswer {
-    const done: CompiledRegion[] = [], regions: Region[] = [], places: number[] = []
+  /** Compiles the first requests of a queue and removes them. What was made before for another processor comes again. */
+  next(queue: RegionRequest[]): CompileAnswer[] {
+    const again = new Set<CompileAnswer>(), done: CompiledRegion[] = [], regions: Region[] = [], places: number[] = []
+    if (this.made > this.budget || this.count + BATCH > MAX_REGIONS || this.tableEnd + BATCH * TABLE_BYTES > this.o.tables.bytes)
+      this.evict()
     for (const request of queue.splice(0, BATCH)) {
-      const region = findRegion(this.context.isa, this.u8, request, LIMITS)
-      if (!region) {
-        done.push({ id: request.id, index: -1, entries: [], insns: 0 })
+      const old = this.find(request)
+      if (old) {
+        again.add(old)
         continue
       }
-      done.push({ id: request.id, index: regions.length, entries: region.entries, insns: region.insns })
+      const version = this.o.codePages.version(request.host)
+      if (version < 0) continue // written meanwhile
+      const region = findRegion(this.o.isa, this.o.views.u8, request, LIMITS)
+      if (!region || this.o.codePages.version(request.host) !== version) continue
+      const { pageLo, pageHi, mode, host } = request
       places.push(this.place(region))
+      done.push({ pageLo, pageHi, mode, host, version, index: regions.length, entries: region.entries, insns: region.insns })
       regions.push(region)
     }
-    if (regions.length === 0) return { bytes: 0, regions: done }
-    const bytes = compileRegions(this.context, regions, places)
-    this.onModule?.(bytes, regions)
-    this.stats.modules++
-    this.stats.regions += regions.length
-    this.stats.bytes += bytes.length
-    for (const r of regions) this.stats.insns += r.insns
-    return { module: new WebAssembly.Module(bytes), bytes: bytes.length, regions: done }
+    return regions.length > 0 ? [...again, this.compile(regions, done, places)] : [...again]
   }
 
-  /** Writes a region's entry table. The area is used in a circle: by the time it comes round, the regions of that time have
-   * been evicted (see the budget in install.ts). */
+  private compile(regions: readonly Region[], done: readonly CompiledRegion[], places: readonly number[]): CompileAnswer {
+    const { stats } = this, bytes = compileRegions(this.context, regions, places)
+    this.onModule?.(bytes, regions)
+    this.made += bytes.length
+    this.count += regions.length
+    stats.modules++
+    stats.regions += regions.length
+    stats.bytes += bytes.length
+    for (const r of regions) stats.insns += r.insns
+    const answer: CompileAnswer = {
+      number: ++this.answers, generation: this.generation, module: new WebAssembly.Module(bytes), bytes: bytes.length, regions: done,
+    }
+    for (const { host } of done) this.known.set(host, [...(this.known.get(host) ?? []), answer])
+    return answer
+  }
+
+  /** An answer that has an entry where a region is asked for. */
+  private find(request: RegionRequest): CompileAnswer | undefined {
+    const answers = this.known.get(request.host)
+    if (!answers) return undefined
+    const version = this.o.codePages.version(request.host)
+    return answers.findLast(a => a.regions.some(r =>
+      r.version === version && samePlace(r, request) && r.entries.includes(request.start)))
+  }
+
+  /** Writes a region's entry table. */
   private place(region: Region): number {
-    const { bytes } = entryTable(region)
-    if (this.tableEnd + bytes.length > this.tables.bytes) this.tableEnd = 0
-    const at = this.tables.at + this.tableEnd
-    this.u8.set(bytes, at)
+    const { tables, views } = this.o, { bytes } = entryTable(region)
+    const at = tables.at + this.tableEnd
+    views.u8.set(bytes, at)
     this.tableEnd += bytes.length
     return at
   }
+
+  private evict(): void {
+    this.o.evict(++this.generation)
+    this.stats.evictions++
+    this.tableEnd = this.made = this.count = 0
+    this.known.clear()
+  }
 }
+
+export const samePlace = (a: RegionPlace, b: RegionPlace): boolean =>
+  a.host === b.host && a.pageLo === b.pageLo && a.pageHi === b.pageHi && a.mode === b.mode

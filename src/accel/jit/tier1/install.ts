@@ -1,27 +1,28 @@
-// A processor's side of the second tier: asks for regions around hot blocks, puts answers into its table.
+// A processor's side of the second tier: asks for regions around hot blocks, and puts those that are made, for itself or for
+// others, into its table when it has blocks there.
 import { PAGE } from '../../../mem/tlb.ts'
 import type { CodeBlock } from '../cache.ts'
 import { entryCode } from '../code.ts'
 import type { Vcpu } from '../vcpu.ts'
-import type { CompileAnswer, CompilerPort } from './protocol.ts'
+import { MAX_REGIONS, samePlace } from './compiler.ts'
+import type { CompileAnswer, CompiledRegion, CompilerPort } from './protocol.ts'
 
-/** Bytes of WebAssembly after which all generated code is dropped and made anew: what is still hot comes back. */
-const BUDGET_BYTES = 24 << 20
-const SLOTS = 1 << 14
 /** A block of a region that grows hot again is an entry that the region lacks; after this many regions from one place the
  * place is left alone. */
 const MAX_ATTEMPTS = 4
 
-type Pending = { readonly block: CodeBlock; readonly epoch: number }
+/** A region that has arrived; `slot` is 0 until it is in the table. */
+type Arrived = { readonly region: CompiledRegion; readonly answer: CompileAnswer; slot: number }
 
 export class Tier1 {
   private readonly v: Vcpu
   private readonly port: CompilerPort
-  private readonly pending = new Map<number, Pending>()
   private readonly attempts = new Map<CodeBlock, number>()
-  private nextId = 1
+  /** By page (byte offset in the memory), and the answers that they came with. */
+  private readonly arrived = new Map<number, Arrived[]>()
+  private readonly answers = new Map<number, WebAssembly.Instance | undefined>()
+  private generation = 0
   private nextSlot = 1
-  private bytes = 0
   stats = { requests: 0, regions: 0, insns: 0, bytes: 0, stale: 0, evictions: 0 }
 
   constructor(v: Vcpu, port: CompilerPort) {
@@ -29,10 +30,12 @@ export class Tier1 {
     this.port = port
     v.onHot = b => this.request(b)
     v.onMessage = () => this.poll()
+    v.onEvict = () => this.evict()
+    v.code.onBlock = b => this.meet(b)
   }
 
   private request(b: CodeBlock): void {
-    if (b.secondPage >= 0 || b.pcLo & 1 || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    if (!mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
@@ -42,47 +45,63 @@ export class Tier1 {
       known.push(n.pcLo & (PAGE - 1))
       if (n.entered) entered.push(n.pcLo & (PAGE - 1))
     }
-    const id = this.nextId++
-    this.pending.set(id, { block: b, epoch: this.v.code.cache.epochOf(b.host) })
     this.stats.requests++
-    this.port.ask({
-      id, pageLo: b.pcLo & -PAGE, pageHi: b.pcHi, mode: b.mode, host: b.host & -PAGE, known, entered, start: b.pcLo & (PAGE - 1),
-    })
+    this.port.ask({ ...placeOf(b), known, entered, start: b.pcLo & (PAGE - 1) })
   }
 
-  /** Installs answers that have arrived. */
+  /** Looks at answers that have arrived. */
   poll(): void {
-    for (let answer = this.port.take(); answer; answer = this.port.take()) this.install(answer)
+    for (let answer = this.port.take(); answer; answer = this.port.take()) this.receive(answer)
   }
 
-  private install(answer: CompileAnswer): void {
-    if (this.bytes + answer.bytes > BUDGET_BYTES || this.nextSlot + answer.regions.length > SLOTS) this.evict()
-    const { module } = answer
-    const instance = module && new WebAssembly.Instance(module, {
-      env: { memory: this.v.memory, table: this.v.table },
-      runtime: this.v.exports,
-    })
-    this.bytes += answer.bytes
-    this.stats.bytes += answer.bytes
+  private receive(answer: CompileAnswer): void {
+    if (answer.generation !== this.generation || this.answers.has(answer.number)) return
+    this.answers.set(answer.number, undefined)
     for (const region of answer.regions) {
-      const p = this.pending.get(region.id)
-      this.pending.delete(region.id)
-      if (!p || !instance || region.index < 0) continue
-      if (!p.block.valid || this.v.code.cache.epochOf(p.block.host) !== p.epoch) {
-        this.stats.stale++
-        continue
-      }
-      const slot = this.nextSlot++
-      this.v.table.set(slot, instance.exports[`r${region.index}`])
-      this.stats.regions++
-      this.stats.insns += region.insns
-      const blocks = new Map<number, CodeBlock>()
-      for (const n of this.v.code.cache.neighbours(p.block)) if (n.secondPage < 0) blocks.set(n.pcLo & (PAGE - 1), n)
+      const page = this.arrived.get(region.host) ?? [], one: Arrived = { region, answer, slot: 0 }
+      // A page that was written has new regions: older ones mean nothing.
+      this.arrived.set(region.host, [...page.filter(a => a.region.version === region.version), one])
       region.entries.forEach((offset, i) => {
-        const b = blocks.get(offset)
-        if (b) this.v.code.compiled(b, entryCode(slot, i))
+        const b = this.v.code.cache.find(region.host + offset, region.pageLo + offset, region.pageHi, region.mode)
+        if (b && mayCompile(b)) this.enter(b, one, i)
       })
     }
+  }
+
+  /** A block was translated: perhaps there is a region for it. */
+  private meet(b: CodeBlock): void {
+    const page = this.arrived.get(b.host & -PAGE)
+    if (!page || !mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    const place = placeOf(b), offset = b.pcLo & (PAGE - 1)
+    for (let n = page.length - 1; n >= 0; n--) {
+      const entry = samePlace(page[n]!.region, place) ? page[n]!.region.entries.indexOf(offset) : -1
+      if (entry >= 0) return this.enter(b, page[n]!, entry)
+    }
+  }
+
+  /** From now on `b` runs as entry number `entry` of a region, if that is of the page as it is. We hold the page: who writes
+   * it tells us. */
+  private enter(b: CodeBlock, a: Arrived, entry: number): void {
+    if (this.v.codePages.version(b.host) !== a.region.version) return void this.stats.stale++
+    a.slot ||= this.instantiate(a)
+    if (a.slot) this.v.code.compiled(b, entryCode(a.slot, entry))
+  }
+
+  private instantiate({ answer, region }: Arrived): number {
+    if (this.nextSlot > MAX_REGIONS) return 0
+    let instance = this.answers.get(answer.number)
+    if (!instance) {
+      instance = new WebAssembly.Instance(answer.module, {
+        env: { memory: this.v.memory, table: this.v.table }, runtime: this.v.exports,
+      })
+      this.answers.set(answer.number, instance)
+      this.stats.bytes += answer.bytes
+    }
+    const slot = this.nextSlot++
+    this.v.table.set(slot, instance.exports[`r${region.index}`])
+    this.stats.regions++
+    this.stats.insns += region.insns
+    return slot
   }
 
   private evict(): void {
@@ -91,13 +110,18 @@ export class Tier1 {
     this.reset()
   }
 
-  /** Forgets everything that was installed; the processor has dropped its blocks. */
+  /** Forgets everything that has arrived; the processor has dropped its blocks. */
   reset(): void {
     for (let slot = 1; slot < this.nextSlot; slot++) this.v.table.set(slot, null)
     this.nextSlot = 1
-    this.bytes = 0
-    this.pending.clear()
+    this.generation = this.port.generation()
+    this.arrived.clear()
+    this.answers.clear()
     this.attempts.clear()
   }
 }
 
+/** Whether it lies within its page, at an address that regions can have entries for. */
+const mayCompile = (b: CodeBlock): boolean => b.secondPage < 0 && (b.pcLo & 1) === 0
+
+const placeOf = (b: CodeBlock) => ({ pageLo: b.pcLo & -PAGE, pageHi: b.pcHi, mode: b.mode, host: b.host & -PAGE })

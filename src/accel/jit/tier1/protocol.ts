@@ -1,22 +1,32 @@
 // What processors and the compiler say to each other. Requests and answers are plain data (a Module can be posted), so that
-// the compiler may be a thread or a function call away.
-import type { RegionRequest } from './region.ts'
-
-export type CompileRequest = RegionRequest & { readonly id: number }
+// the compiler may be a thread or a function call away. Every answer goes to all processors: one that meets the same code
+// later need not ask.
+import type { RegionPlace, RegionRequest } from './region.ts'
 
 /** One compiled region: export `r<index>` of the module. */
-export type CompiledRegion = {
-  readonly id: number
+export type CompiledRegion = RegionPlace & {
   readonly index: number
-  /** Offsets in the page of its entries, in the order of entry numbers; empty if the region could not be made. */
+  /** Of the page's code (CodePages.version). */
+  readonly version: number
+  /** Offsets in the page of its entries, in the order of entry numbers. */
   readonly entries: readonly number[]
   readonly insns: number
 }
-export type CompileAnswer = { readonly module?: WebAssembly.Module; readonly bytes: number; readonly regions: readonly CompiledRegion[] }
+export type CompileAnswer = {
+  /** Numbers answers: the same one may come twice. */
+  readonly number: number
+  /** What was made before the last eviction is not to be used. */
+  readonly generation: number
+  readonly module: WebAssembly.Module
+  readonly bytes: number
+  readonly regions: readonly CompiledRegion[]
+}
 
 /** A processor's way to the compiler. */
 export type CompilerPort = {
-  ask(request: CompileRequest): void
+  ask(request: RegionRequest): void
+  /** The compiler's generation as of now. */
+  generation(): number
   /** An answer that has arrived, without waiting. */
   take(): CompileAnswer | undefined
 }

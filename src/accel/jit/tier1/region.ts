@@ -6,13 +6,17 @@ import { effects, JumpKind, op, rows } from '../../../ir/ops.ts'
 import type { Code as GuestCode, Isa } from '../../../isa/isa.ts'
 import { PAGE } from '../../../mem/tlb.ts'
 
-export type RegionRequest = {
+/** A page of code as processors see it. */
+export type RegionPlace = {
   /** Virtual address of the page and the mode word of its code. */
   readonly pageLo: number
   readonly pageHi: number
   readonly mode: number
   /** Byte offset of the page in the memory. */
   readonly host: number
+}
+
+export type RegionRequest = RegionPlace & {
   /** Offsets in the page of blocks that have been run, of those that were entered from elsewhere, and where to begin. */
   readonly known: ArrayLike<number>
   readonly entered: ArrayLike<number>
