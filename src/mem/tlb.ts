@@ -23,6 +23,8 @@ export const JUMP_ENTRIES = 8192
 export const JUMP_BYTES = JUMP_ENTRIES << JumpEntry.BITS
 export const JUMP_MASK = JUMP_ENTRIES - 1
 /** Index of a pc in the jump cache; generated code computes the same. */
+/** How many indices the addresses of a page have, and the longest instruction of any architecture. */
+const PAGE_JUMPS = PAGE / 2, MAX_INSN_BYTES = 15
 export const jumpIndex = (pcLo: number): number => ((pcLo >>> 1) ^ (pcLo >>> 14)) & JUMP_MASK
 
 export const BANKS = 8
@@ -173,8 +175,9 @@ export class Tlb {
     return (vaLo + this.u32[e + (TlbEntry.ADDEND >> 2)]!) >>> 0
   }
 
-  /** Sets an entry of the jump cache for code that runs in MMU mode `fetchMode`; its page is entered. */
-  setJump(fetchMode: number, pcLo: number, pcHi: number, mode: number, code: number): void {
+  /** Sets an entry of the jump cache for code that runs in MMU mode `fetchMode`; its page is entered. So is the next one
+   * where the first instruction `crosses` into it. */
+  setJump(fetchMode: number, pcLo: number, pcHi: number, mode: number, code: number, crosses: boolean): void {
     const bank = this.bankOf(fetchMode), e = (this.jumpCacheIn(bank) + (jumpIndex(pcLo) << JumpEntry.BITS)) >>> 2
     this.u32[e] = pcLo
     this.u32[e + 1] = pcHi
@@ -182,6 +185,11 @@ export class Tlb {
     this.u32[e + 3] = code
     if (this.jumpCount[bank]! < JUMP_LIST) this.jumpList[bank * JUMP_LIST + this.jumpCount[bank]!] = e
     this.jumpCount[bank]!++
+    this.noteJump(bank, pcLo, pcHi)
+    if (crosses) this.noteJump(bank, (pcLo | (PAGE - 1)) + 1, (pcLo | (PAGE - 1)) === -1 ? pcHi + 1 : pcHi)
+  }
+
+  private noteJump(bank: number, pcLo: number, pcHi: number): void {
     const slot = bank * JUMP_PAGES + jumpPage(pcLo), page = pageId(pcLo, pcHi)
     if (this.jumpPages[slot] !== page) this.jumpPages[slot] = this.jumpPages[slot] === NO_JUMPS ? page : SEVERAL
   }
@@ -237,11 +245,18 @@ export class Tlb {
     }
   }
 
-  /** Clears the entries of one page in a jump cache. */
+  /** Clears the entries of one page in a jump cache, and of instructions that may cross into it. A page's entries lie
+   * together: the index has the address's bits within the page. */
   private dropJumpsOf(b: number, pageLo: number, pageHi: number): void {
-    const first = this.jumpCacheIn(b) >>> 2, words = 1 << (JumpEntry.BITS - 2), { u32 } = this
-    for (let e = first; e < first + JUMP_ENTRIES * words; e += words)
+    const cache = this.jumpCacheIn(b) >>> 2, words = 1 << (JumpEntry.BITS - 2), { u32 } = this
+    const first = cache + (jumpIndex(pageLo) & -PAGE_JUMPS) * words
+    for (let e = first; e < first + PAGE_JUMPS * words; e += words)
       if ((u32[e]! & -PAGE) >>> 0 === pageLo && u32[e + 1] === pageHi) u32[e] = u32[e + 1] = NONE
+    const before = pageLo === 0 ? (pageHi - 1) >>> 0 : pageHi
+    for (let pc = pageLo - 1; pc > pageLo - MAX_INSN_BYTES; pc--) {
+      const e = cache + jumpIndex(pc) * words
+      if (u32[e] === pc >>> 0 && u32[e + 1] === before) u32[e] = u32[e + 1] = NONE
+    }
   }
 
   /** Clears jump caches: translated code went away or can no longer be reached at its address. */

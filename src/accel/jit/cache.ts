@@ -29,10 +29,17 @@ type PageCode = {
   readonly intruders: Set<CodeBlock>
 }
 
+const RECENT_MASK = (1 << 13) - 1
+
+const is = (b: CodeBlock, host: number, pcLo: number, pcHi: number, mode: number): boolean =>
+  b.host === host && b.pcLo === pcLo >>> 0 && b.pcHi === (pcHi | 0) && b.mode === mode
+
 export class CodeCache {
   private readonly pages = new Map<number, PageCode>()
   /** Numbers of the contexts (virtual page and mode word) that keys are made of. */
   private readonly contexts = new Map<number, number>()
+  /** Blocks that were found, by their place: a new address space looks for the same ones again. */
+  private readonly recent: (CodeBlock | undefined)[] = new Array(RECENT_MASK + 1).fill(undefined)
   /** By number, dropped ones too until all are: their records may still be running. */
   blocks: (CodeBlock | undefined)[] = []
   /** Told of each block that is dropped. */
@@ -47,8 +54,12 @@ export class CodeCache {
   }
 
   find(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
+    const at = (host >>> 1) & RECENT_MASK, recent = this.recent[at]
+    if (recent !== undefined && recent.valid && is(recent, host, pcLo, pcHi, mode)) return recent
     const b = this.pages.get(host >>> PAGE_BITS)?.blocks.get(this.key(pcLo, pcHi, mode))
-    return b && b.pcLo === pcLo >>> 0 && b.pcHi === (pcHi | 0) && b.mode === mode ? b : undefined
+    if (b === undefined || !is(b, host, pcLo, pcHi, mode)) return undefined
+    this.recent[at] = b
+    return b
   }
 
   add(b: CodeBlock): void {
@@ -95,6 +106,7 @@ export class CodeCache {
   dropAll(): void {
     for (const host of [...this.pages.keys()]) this.dropPage(host << PAGE_BITS)
     this.contexts.clear()
+    this.recent.fill(undefined)
     this.blocks = []
   }
 

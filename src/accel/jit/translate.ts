@@ -104,10 +104,9 @@ export class Translator {
       }
       if (debug.breaking && debug.at(pcLo, pcHi) !== undefined) return b.code
       if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
-      // Blocks that continue on another page are looked up each time: that page's mapping may change alone.
-      if (b.secondPage < 0 && this.tlb.lookupCode(this.fetchMode, pcLo, pcHi) >= 0) {
+      if (this.tlb.lookupCode(this.fetchMode, pcLo, pcHi) >= 0 && (b.secondPage < 0 || this.secondEntered(b))) {
         b.entered = true
-        this.tlb.setJump(this.fetchMode, pcLo, pcHi, mode, b.code)
+        this.tlb.setJump(this.fetchMode, pcLo, pcHi, mode, b.code, b.secondPage >= 0)
       }
       return b.code
     }
@@ -146,8 +145,13 @@ export class Translator {
   }
 
   private secondPageIs(b: CodeBlock): boolean {
-    const next = ((b.pcLo | (PAGE - 1)) >>> 0) + 1
-    return this.fetchAt(next >>> 0, b.pcHi + (next > 0xffffffff ? 1 : 0)) === b.secondPage
+    const { lo, hi } = behind(b)
+    return this.fetchAt(lo, hi) === b.secondPage
+  }
+  /** Whether the page that a block crosses into is in the TLB as a whole. */
+  private secondEntered(b: CodeBlock): boolean {
+    const { lo, hi } = behind(b)
+    return this.tlb.lookupCode(this.fetchMode, lo, hi) >= 0
   }
 
   /** Links a goto record to a block of the same page, where both go away together. */
@@ -295,5 +299,11 @@ export type RecordMark = { readonly end: number; readonly count: number; readonl
 
 /** Limits of a block that is stepped over. */
 const ONE: LiftLimits = { maxInsns: 1 }
+
+/** The page behind a block's first one. */
+function behind(b: CodeBlock): { lo: number; hi: number } {
+  const next = ((b.pcLo | (PAGE - 1)) >>> 0) + 1
+  return { lo: next >>> 0, hi: b.pcHi + (next > 0xffffffff ? 1 : 0) }
+}
 
 const isBranch = (operation: number): boolean => branches.has(operation)
