@@ -118,7 +118,7 @@ export class Rig {
    * translated. Of several modes the one that was translated last. */
   compile(pc: bigint): boolean {
     const blocks = this.vcpu.code.cache.blocks, lo = Number(BigInt.asUintN(32, pc)), hi = Number(BigInt.asIntN(32, pc >> 32n))
-    const b = blocks.findLast(b => b?.valid && b.pcLo === lo && b.pcHi === hi)
+    const b = blocks.findLast(b => b?.valid && b.pcLo === (lo | 0) && b.pcHi === hi)
     if (!b) return false
     if (b.code !== b.record) return true
     this.vcpu.onHot(b)

@@ -5,13 +5,13 @@ import { PAGE, PAGE_BITS } from '../../mem/tlb.ts'
  * on the address. */
 export type CodeBlock = {
   readonly number: number
+  /** The halves of its address, both as signed words: small integers are not boxed. */
   readonly pcLo: number
   readonly pcHi: number
   readonly mode: number
   /** Byte offset of its first byte in the memory, and of the page where it goes on (or -1). */
   readonly host: number
   readonly secondPage: number
-  readonly sizeBytes: number
   /** Address of its first record, and behind its last. */
   readonly record: number
   readonly recordEnd: number
@@ -32,7 +32,7 @@ type PageCode = {
 const RECENT_MASK = (1 << 13) - 1
 
 const is = (b: CodeBlock, host: number, pcLo: number, pcHi: number, mode: number): boolean =>
-  b.host === host && b.pcLo === pcLo >>> 0 && b.pcHi === (pcHi | 0) && b.mode === mode
+  b.host === host && b.pcLo === (pcLo | 0) && b.pcHi === (pcHi | 0) && b.mode === mode
 
 export class CodeCache {
   private readonly pages = new Map<number, PageCode>()

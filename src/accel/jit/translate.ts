@@ -178,7 +178,7 @@ export class Translator {
 
   /** Sets pc to the instruction that a record belongs to. */
   pcOf(rec: number): void {
-    const b = this.blockOf(rec), sum = b.pcLo + instructionOf(this.views, rec)
+    const b = this.blockOf(rec), sum = (b.pcLo >>> 0) + instructionOf(this.views, rec)
     this.core.setPc(sum | 0, sum > 0xffffffff ? b.pcHi + 1 : b.pcHi)
   }
 
@@ -251,7 +251,7 @@ export class Translator {
     if (block.modeUsed === 0) mode = shared
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
-      number, pcLo: pcLo >>> 0, pcHi, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
+      number, pcLo: pcLo | 0, pcHi: pcHi | 0, mode, host, secondPage: second, record, recordEnd: this.recordEnd,
       entered: false, code: record, valid: true,
     }
     this.stats.blocks++

@@ -37,7 +37,7 @@ export const nodeThreads: HostThreads = {
     const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
       workerData: { data, ports: transfer }, transferList: transfer, stdout: false, stderr: false,
       // Garbage is short-lived: a small young generation keeps the resident memory small.
-      resourceLimits: { maxYoungGenerationSizeMb: 12 },
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
     })
     return {
       onError(listener) {
