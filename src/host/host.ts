@@ -43,10 +43,11 @@ export type HostFiles = {
   /** The first `length` bytes, fewer if the file is shorter. */
   readStart(path: string, length: number): Promise<Uint8Array>
   readChunks(path: string): AsyncIterable<Uint8Array>
-  /** Replaces the file at once, when the last chunk is written. */
+  /** Replaces the file at once, when the last chunk is written; a device or a pipe is written to. */
   writeChunks(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>
   /** Names in a directory; none if there is no such directory. */
   list(directory: string): Promise<readonly string[]>
+  /** Files only: never a directory, a device or a pipe. */
   remove(path: string): Promise<void>
   /** A file that is written to as things happen (a log, a serial port's output). */
   open(path: string, options: { append: boolean }): Promise<ByteStream>

@@ -14,6 +14,7 @@ import type {
   MachineEvents,
   RunState,
 } from '../vm/control.ts'
+import { SNAPSHOT_MAGIC } from '../vm/control.ts'
 
 export const RAM = 0x8000_0000, RAM_BYTES = 0x1_0000, LOOP_BYTES = 0x100, COUNTERS = RAM + 0x1000
 const T0 = 5, PC = 32
@@ -264,11 +265,12 @@ export function fakeMachine(
       if (n) memory.set(data.subarray(0, n), at - RAM)
       return n
     },
-    async *snapshot() { yield memory.slice() },
+    async *snapshot() { yield fakeSnapshot(memory) },
     async restore(chunks) {
       for await (const c of chunks) {
-        if (c.length !== RAM_BYTES) throw new VmError('snapshot.malformed', 'not a snapshot of this machine')
-        memory.set(c)
+        if (c.length !== SNAPSHOT_MAGIC.length + RAM_BYTES)
+          throw new VmError('snapshot.malformed', 'not a snapshot of this machine')
+        memory.set(c.subarray(SNAPSHOT_MAGIC.length))
       }
     },
     describe: topic => (topic === 'mtree' ? `0000000080000000-000000008000ffff ram` : undefined),
@@ -310,6 +312,10 @@ export function fakeMachine(
   }
   return machine
 }
+
+/** What the fake machine saves: a snapshot's beginning, then its memory. */
+export const fakeSnapshot = (memory: Uint8Array): Uint8Array =>
+  Uint8Array.from([...new TextEncoder().encode(SNAPSHOT_MAGIC), ...memory])
 
 /** Files in memory; everything else of a host is absent. */
 export function memoryHost(

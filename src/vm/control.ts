@@ -29,6 +29,9 @@ export type ShutdownCause =
   | 'host-signal'
   | 'host-error'
 
+/** What a snapshot begins with, so that a user's slip is not taken for one. */
+export const SNAPSHOT_MAGIC = 'TVSNAP\r\n'
+
 export type MachineEvents = {
   /** The guest switched itself off, or somebody called `quit`. The machine stands still; its resources
    * remain until

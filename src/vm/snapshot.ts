@@ -12,9 +12,10 @@ import { ExitRequest } from '../isa/isa.ts'
 import { type Layout, layoutOf } from '../state/layout.ts'
 import { checkState, restoreState, type SavedState, saveState } from '../state/snapshot.ts'
 import { poke } from './arch.ts'
+import { SNAPSHOT_MAGIC } from './control.ts'
 import type { Machine } from './machine.ts'
 
-const MAGIC = 'TVSNAP\r\n', VERSION = 1, HEAD_BYTES = 12, RECORD_BYTES = 8
+const VERSION = 1, HEAD_BYTES = 12, RECORD_BYTES = 8
 const Tag = { STATE: 0x53, PAGES: 0x4d, END: 0x45 } as const
 const PAGE = 4096, PAGES_PER_RECORD = 64
 /** No machine's registers take more; a damaged length must not take the host's memory. */
@@ -51,7 +52,7 @@ export async function* snapshotMachine(m: Machine): AsyncIterable<Uint8Array> {
   if (m.state === 'running') throw new Error('internal error: snapshot of a running machine')
   await m.bound.system.drain()
   const head = new Uint8Array(HEAD_BYTES)
-  head.set(new TextEncoder().encode(MAGIC))
+  head.set(new TextEncoder().encode(SNAPSHOT_MAGIC))
   new DataView(head.buffer).setUint32(8, VERSION, true)
   yield head
   const records = recordsOf(m)
@@ -160,7 +161,7 @@ async function openSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<Input> {
     if (next.done) throw malformed('it is shorter than its header')
     first = joined([first, next.value])
   }
-  if (String.fromCharCode(...first.subarray(0, 8)) !== MAGIC) throw malformed('it does not begin like one')
+  if (String.fromCharCode(...first.subarray(0, 8)) !== SNAPSHOT_MAGIC) throw malformed('it does not begin like one')
   const version = new DataView(first.buffer, first.byteOffset).getUint32(8, true)
   if (version !== VERSION)
     throw new VmError('snapshot.mismatch',

@@ -20,6 +20,7 @@ const reasons: { readonly [code: string]: { code: VmErrorCode; text: string } } 
 
 /** `what`: the path or address as the user wrote it. */
 export function systemError(error: unknown, what: string, fallback: VmErrorCode = 'file.io'): VmError {
+  if (error instanceof VmError) return error
   const { code, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : reasons[code]
   return new VmError(known?.code ?? fallback, `${what}: ${known?.text ?? message}`, { cause: error })

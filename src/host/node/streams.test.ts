@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import {
+  existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +100,27 @@ test('files: read, write at once or not at all, list, append', async () => {
   await assert.rejects(nodeFiles.open(at('no/such'), { append: false }), { code: 'file.notFound' })
   await nodeFiles.remove(at('f'))
   assert.equal(existsSync(at('f')), false)
+})
+
+test('writing a file keeps what is not its contents: rights, links, devices', async () => {
+  async function* chunks() { yield text('new') }
+  writeFileSync(at('kept'), 'old', { mode: 0o600 })
+  symlinkSync('kept', at('link'))
+  await nodeFiles.writeChunks(at('link'), chunks())
+  assert.equal(readFileSync(at('kept'), 'utf8'), 'new')
+  assert.equal(statSync(at('kept')).mode & 0o777, 0o600)
+  assert.ok(lstatSync(at('link')).isSymbolicLink())
+  await assert.rejects(nodeFiles.writeChunks(at('no/such'), chunks()),
+    { code: 'file.notFound', message: `${at('no/such')}: no such directory` })
+  await assert.rejects(nodeFiles.writeChunks(directory, chunks()), { message: `${directory}: is a directory` })
+  await assert.rejects(nodeFiles.remove(directory), { message: `${directory}: is no file` })
+
+  // A device of our own where that is allowed: the host's must not pay for a mistake here.
+  const full = at('full')
+  if (spawnSync('mknod', [full, 'c', '1', '7']).status !== 0) return
+  await assert.rejects(nodeFiles.writeChunks(full, chunks()), { message: `${full}: no space left` })
+  assert.ok(lstatSync(full).isCharacterDevice())
+  await assert.rejects(nodeFiles.remove(full), { message: `${full}: is no file` })
 })
 
 test('a pseudo terminal', {

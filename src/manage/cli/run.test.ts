@@ -5,7 +5,7 @@ import { VmError } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig } from '../../vm/config.ts'
 import type { Assembly, Catalogue } from '../../vm/control.ts'
-import { type FakeMachine, fakeMachine, fakeSerial } from '../testing.ts'
+import { type FakeMachine, fakeMachine, fakeSerial, fakeSnapshot } from '../testing.ts'
 import { hostWith, type Peer, peer, settle } from '../testpair.ts'
 import { run } from './run.ts'
 
@@ -220,7 +220,7 @@ test('-d and -trace; ports that there are not', async () => {
 
 test('-pidfile is written and removed; -loadvm restores first', async () => {
   const b = bench()
-  b.files.set('s.tvsnap', new Uint8Array(0x1_0000).fill(7))
+  b.files.set('s.tvsnap', fakeSnapshot(new Uint8Array(0x1_0000).fill(7)))
   const status = b.run('-pidfile', 'p', '-loadvm', 's')
   await settle()
   assert.equal(new TextDecoder().decode(b.files.get('p')), '42\n')

@@ -1,7 +1,8 @@
 // Snapshots are files: `savevm NAME` writes NAME.tvsnap into the current directory; a name with a slash or a
 // dot is a path.
+import { VmError } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
-import type { MachineControl } from '../../vm/control.ts'
+import { type MachineControl, SNAPSHOT_MAGIC } from '../../vm/control.ts'
 import { command } from './command.ts'
 
 const EXTENSION = '.tvsnap'
@@ -13,7 +14,18 @@ export async function listSnapshots(host: Host): Promise<string[]> {
   return names.filter(n => n.endsWith(EXTENSION)).map(n => n.slice(0, -EXTENSION.length)).sort()
 }
 
+/** Nothing but a snapshot is replaced or deleted: the name may be a slip, and the file a disk. */
+async function mustBeSnapshot(host: Host, path: string): Promise<void> {
+  const start = new TextDecoder('latin1').decode(await host.files.readStart(path, SNAPSHOT_MAGIC.length))
+  if (start !== SNAPSHOT_MAGIC)
+    throw new VmError('file.denied', `${path}: there is a file of that name, and it is no snapshot`,
+      { hint: 'another name, or delete it yourself' })
+}
+
 export async function saveSnapshot(machine: MachineControl, host: Host, name: string): Promise<void> {
+  await mustBeSnapshot(host, snapshotPath(name)).catch((error: unknown) => {
+    if (!(error instanceof VmError && error.code === 'file.notFound')) throw error
+  })
   const ran = machine.state === 'running'
   await machine.pause()
   try {
@@ -45,6 +57,9 @@ export const snapshotCommands = [
   }),
   command({
     hmp: ['delvm'], help: 'deletes a snapshot', args: name,
-    run: ({ host }, { name }) => host.files.remove(snapshotPath(name)),
+    async run({ host }, { name }) {
+      await mustBeSnapshot(host, snapshotPath(name))
+      await host.files.remove(snapshotPath(name))
+    },
   }),
 ]
