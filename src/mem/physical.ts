@@ -71,6 +71,16 @@ export class PhysicalMemory {
     this.#rebuild()
   }
 
+  /** The lowest address at which the byte of RAM or ROM at this host offset is seen, or -1. */
+  physicalOf(host: number): number {
+    for (const r of this.ranges) {
+      if (r.region.kind !== 'ram') continue
+      const pa = r.start + (host - hostOf(r, r.start))
+      if (pa >= r.start && pa < r.end) return pa
+    }
+    return -1
+  }
+
   /** Host byte offset of writable RAM at `pa`, or -1. */
   ramAt(pa: number): number {
     if (this.#words[this.#word] !== this.#generation) this.#rebuild()

@@ -289,6 +289,7 @@ export class Tlb {
 /** A virtual page's number; negative in the upper half of the address space. */
 const pageNumber = (vaLo: number, vaHi: number): number => (vaHi | 0) * 0x100000 + (vaLo >>> PAGE_BITS)
 
-const NONE = 0xffffffff
+/** Both halves of a tag that allows nothing. */
+export const NONE = 0xffffffff
 /** No page begins here. */
 const NO_PAGE = -1

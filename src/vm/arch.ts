@@ -5,7 +5,7 @@ import type { Views } from '../state/views.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa, vcpuCore } from '../isa/isa.ts'
 import { hartLayout, HsmState } from '../isa/riscv/cpu.ts'
 import { lengthOf } from '../isa/riscv/decode.ts'
-import { describeInterrupts, describeMemory } from '../isa/riscv/describe.ts'
+import { describeInterrupts, describeMemory, describeTranslations } from '../isa/riscv/describe.ts'
 import { disassemble } from '../isa/riscv/disassemble.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
 import { riscv64 } from '../isa/riscv/riscv64.ts'
@@ -35,6 +35,7 @@ export type ArchSupport = {
   disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
   /** The current address space of the processor at `at`, and its interrupts, as text. */
   describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
+  describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string
   describeInterrupts(views: Views, at: number): string
   /** After a reset: where processor `index` begins. */
   start(views: Views, at: number, index: number, boot: Boot): void
@@ -58,6 +59,7 @@ const riscv: ArchSupport = {
     else Atomics.and(views.i32, word, ~bit)
   },
   describeMemory,
+  describeTranslations,
   describeInterrupts,
   disassemble(bytes, pc) {
     const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))

@@ -114,6 +114,7 @@ export const topics = [
   'registers',
   'mem',
   'tlb',
+  'softtlb',
   'mtree',
   'qtree',
   'jit',

@@ -1,12 +1,18 @@
 // Text for the monitor's `info`.
 import { mtree, qtree } from '../device/qtree.ts'
+import { vcpuCore } from '../isa/isa.ts'
+import { TLB_BYTES } from '../mem/tlb.ts'
+import { type Permission, tlbEntries } from '../mem/tlb-entries.ts'
 import { inspectState } from '../state/inspect.ts'
+import { layoutOf } from '../state/layout.ts'
 import { Control } from './binding.ts'
 import type { Topic } from './control.ts'
 import type { Machine } from './machine.ts'
 import { statLines } from './stats.ts'
 
 type Options = { cpu?: number; all?: boolean; filter?: string }
+
+const TLB_NOW = layoutOf(vcpuCore).offsets.tlb
 
 const hex = (n: bigint | number, digits: number) => n.toString(16).padStart(digits, '0')
 
@@ -22,6 +28,10 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
       return qtree(system)
     case 'mem':
       return arch.describeMemory(views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
+    case 'tlb':
+      return arch.describeTranslations(views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
+    case 'softtlb':
+      return softwareTlb(m, cpu)
     case 'irq':
       return m.bound.cpus.map((c, i) => `CPU#${i}\n${arch.describeInterrupts(views, c.state)}`).join('\n')
     case 'pic':
@@ -54,6 +64,22 @@ function states(m: Machine, wanted: (name: string) => boolean): string | undefin
     `${i.id}: ${i.device.name}`, ...inspectState(i.plan.layout, system.views, i.stateAt).map(l => `  ${l}`),
   ])
   return lines.join('\n') || undefined
+}
+
+/** What generated code of processor `cpu` reaches without asking again. */
+function softwareTlb(m: Machine, cpu: number): string {
+  const { system, views, arch } = m.bound, { tlb, state } = m.bound.cpus[cpu]!
+  const current = views.u32[(state + TLB_NOW) >>> 2]!
+  const shown = (letter: string, p: Permission) => (p === 'none' ? ' -' : p === 'slow' ? `s${letter}` : ` ${letter}`)
+  const lines = ['bank mode vaddr            paddr            access (s: not directly; *: the table in use)']
+  for (const e of tlbEntries(views, tlb, arch.isa.mmuModes)) {
+    const pa = e.read === 'direct' || e.write === 'direct' ? system.memory.physicalOf(e.host) : -1
+    const here = current === tlb + (e.bank * arch.isa.mmuModes + e.mode) * TLB_BYTES ? '*' : ' '
+    const where = pa < 0 ? '-'.repeat(16) : hex(pa, 16)
+    lines.push(`${String(e.bank).padStart(4)} ${String(e.mode).padStart(4)}${here}${hex(e.va, 16)} ${where} ` +
+      `${shown('r', e.read)}${shown('w', e.write)}`)
+  }
+  return lines.length > 1 ? lines.join('\n') : 'The software TLB is empty.'
 }
 
 /** Pins that are high now. */

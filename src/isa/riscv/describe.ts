@@ -14,17 +14,16 @@ type Mapping = { va: bigint; pa: bigint; size: bigint; flags: bigint }
 
 /** Mapped ranges of the current address space; what adjoins and has the same rights is one. */
 export function describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string {
-  const { satp } = bind(hartLayout, views, at), levels = LEVELS[Number(satp >> 60n)]
-  if (levels === undefined) return 'No translation or protection'
+  const mappings = mappingsOf(views, at, ramAt)
+  if (mappings === undefined) return UNMAPPED
   const rule = '-'.repeat(16)
   const lines = ['vaddr            paddr            size             attr', `${rule} ${rule} ${rule} -------`]
   let last: Mapping | undefined
   const flush = () => {
     if (!last) return
-    const rights = FLAGS.map((f, i) => (last!.flags >> BigInt(i + 1) & 1n ? f : '-')).join('')
-    lines.push(`${hex(last.va)} ${hex(last.pa)} ${hex(last.size)} ${rights}`)
+    lines.push(`${hex(last.va)} ${hex(last.pa)} ${hex(last.size)} ${rights(last)}`)
   }
-  for (const leaf of leaves(views, ramAt, (satp & 0xfffffffffffn) << 12n, levels)) {
+  for (const leaf of mappings) {
     const adjoins = last?.flags === leaf.flags && last.va + last.size === leaf.va && last.pa + last.size === leaf.pa
     if (last && adjoins)
       last.size += leaf.size
@@ -35,6 +34,29 @@ export function describeMemory(views: Views, at: number, ramAt: (pa: number) => 
   }
   flush()
   return lines.join('\n')
+}
+
+/** Each mapping of the current address space by itself, with its size where it is no ordinary page. */
+export function describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string {
+  const mappings = mappingsOf(views, at, ramAt)
+  if (mappings === undefined) return UNMAPPED
+  const lines: string[] = []
+  for (const m of mappings) lines.push(`${hex(m.va)}: ${hex(m.pa)} ${rights(m)}${SIZES[String(m.size >> 12n)] ?? ''}`)
+  return lines.join('\n') || 'Nothing is mapped'
+}
+
+const UNMAPPED = 'No translation or protection'
+/** By pages of 4 KiB: Sv48's sizes. */
+const SIZES: { readonly [pages: string]: string } = {
+  512: ' 2 MiB', [512 ** 2]: ' 1 GiB', [512 ** 3]: ' 512 GiB',
+}
+const rights = ({ flags }: Mapping): string =>
+  FLAGS.map((f, i) => (flags >> BigInt(i + 1) & 1n ? f : '-')).join('')
+
+/** Undefined where addresses are physical ones. */
+function mappingsOf(views: Views, at: number, ramAt: (pa: number) => number): Iterable<Mapping> | undefined {
+  const { satp } = bind(hartLayout, views, at), levels = LEVELS[Number(satp >> 60n)]
+  return levels === undefined ? undefined : leaves(views, ramAt, (satp & 0xfffffffffffn) << 12n, levels)
 }
 
 /** Tables that point at each other could make as many mappings as there are addresses. */

@@ -13,7 +13,6 @@ const lines = (items: readonly string[]): string => items.map(i => `${i}\n`).joi
 /** Topics that the machine answers in words. */
 const described: readonly { topic: Topic; help: string }[] = [
   { topic: 'mem', help: 'valid virtual memory of the current processor' },
-  { topic: 'tlb', help: 'translations of the current processor' },
   { topic: 'mtree', help: 'the memory map' },
   { topic: 'qtree', help: 'devices, their wiring, properties and state' },
   { topic: 'jit', help: 'the recompiler: translated code and its costs' },
@@ -150,6 +149,12 @@ export const infoCommands = [
           .map(e => `${e.name} : state ${e.enabled ? 1 : 0}`),
       )
     },
+  }),
+  command({
+    hmp: ['info tlb'],
+    help: 'translations of the current processor: each mapping of its page tables, or (-s) what its software TLB holds',
+    args: { software: { type: 'switch', help: 'the software TLB' } },
+    run: (ctx, { software }) => describe(ctx, software ? 'softtlb' : 'tlb'),
   }),
   ...described.map(({ topic, help }) => command({
     hmp: [`info ${topic}`], help, args: {}, run: ctx => describe(ctx, topic),
