@@ -8,6 +8,8 @@ import { settle } from './testpair.ts'
 
 const catalogue: Catalogue = {
   arch: 'riscv64',
+  maxCpus: 2,
+  netdevs: [{ name: 'null', description: 'nothing' }],
   machines: [{ name: 'virt', description: '' }],
   cpus: [],
   accels: [],

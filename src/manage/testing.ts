@@ -5,6 +5,7 @@ import { VmError } from '../base/errors.ts'
 import type { Host, HostFiles } from '../host/host.ts'
 import type {
   BreakpointKind,
+  Catalogue,
   CharEnd,
   CpuControl,
   DebugRegister,
@@ -259,6 +260,18 @@ export function fakeMachine(
         attachedTo: 'virtio-blk',
       },
     ],
+    nets: [
+      { device: 'net0', model: 'virtio-net-pci', mac: '52:54:00:12:34:56', backend: { id: 'n0', type: 'null' } },
+      { device: 'net1', model: 'virtio-net-pci', mac: '52:54:00:12:34:57', backend: undefined },
+    ],
+    pci: () => [{
+      bus: 0, slot: 3, function: 0, device: 'disk0', vendorId: 0x1af4, deviceId: 0x1001, subsystemVendorId: 0x1af4,
+      subsystemId: 2, class: 0x100, interruptPin: 1, interruptLine: 33, bars: [
+        { index: 0, space: 'io', sizeBytes: 128, wide: false, prefetchable: false, address: undefined },
+        { index: 4, space: 'memory', sizeBytes: 0x4000, wide: true, prefetchable: true, address: 0x4_0000_0000 },
+      ],
+    }],
+    catalogue: fakeCatalogue,
     readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
     writePhysical(at, data) {
       const n = within(BigInt(at), data.length)
@@ -311,6 +324,21 @@ export function fakeMachine(
     },
   }
   return machine
+}
+
+export const fakeCatalogue: Catalogue = {
+  arch: 'riscv64', maxCpus: 2,
+  machines: [{ name: 'virt', description: 'board', isDefault: true }],
+  cpus: [{ name: 'rv64', description: 'generic' }],
+  accels: [{ name: 'jit', description: 'recompiler' }],
+  netdevs: [{ name: 'null', description: 'nothing' }],
+  devices: [{
+    name: 'virtio-blk-pci', description: 'disk', bus: 'PCI', properties: [
+      { name: 'drive', type: 'text', description: 'back end' },
+      { name: 'num-queues', type: 'number', description: 'queues', initial: '1' },
+      { name: 'packed', type: 'flag', description: 'rings', initial: 'off' },
+    ],
+  }],
 }
 
 /** What the fake machine saves: a snapshot's beginning, then its memory. */

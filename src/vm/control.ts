@@ -75,6 +75,10 @@ export type MachineControl = {
   /** Every device with a character back end, in order of wiring. */
   readonly chars: readonly CharEnd[]
   readonly blocks: readonly BlockInfo[]
+  readonly nets: readonly NetInfo[]
+  /** Functions on the PCI bus by address, as their configuration spaces are now. */
+  pci(): readonly PciInfo[]
+  readonly catalogue: Catalogue
   /** Physical memory without side effects: RAM and ROM. Fewer bytes than asked for where there is none. */
   readPhysical(address: number, length: number): Awaitable<Uint8Array>
   writePhysical(address: number, data: Uint8Array): Awaitable<number>
@@ -120,12 +124,9 @@ export const topics = [
   'jit',
   'irq',
   'pic',
-  'network',
   'roms',
   'accel',
-  'opcount',
   'lines',
-  'pci',
   'usb',
   'virtio',
   'snapshots',
@@ -166,6 +167,40 @@ export type BlockInfo = {
   readonly attachedTo?: string
   readonly reads?: number
   readonly writes?: number
+}
+
+/** A network card, and what it is connected to. */
+export type NetInfo = {
+  readonly device: string
+  readonly model: string
+  readonly mac: string
+  /** Undefined: nothing behind it. */
+  readonly backend: { readonly id: string; readonly type: string } | undefined
+}
+
+export type PciInfo = {
+  readonly bus: number
+  readonly slot: number
+  readonly function: number
+  readonly device: string
+  readonly vendorId: number
+  readonly deviceId: number
+  readonly subsystemVendorId: number
+  readonly subsystemId: number
+  /** Class and subclass. */
+  readonly class: number
+  /** 0: none, 1: INTA … */
+  readonly interruptPin: number
+  readonly interruptLine: number
+  readonly bars: readonly {
+    readonly index: number
+    readonly space: 'io' | 'memory'
+    readonly sizeBytes: number
+    readonly wide: boolean
+    readonly prefetchable: boolean
+    /** Undefined: not decoded. */
+    readonly address: number | undefined
+  }[]
 }
 
 // ---- debugging ----
@@ -243,12 +278,14 @@ export type Named = { readonly name: string; readonly description: string }
 /** Names of everything that one architecture's machines are made of, for `help` arguments and for checking. */
 export type Catalogue = {
   readonly arch: Arch
+  readonly maxCpus: number
   readonly machines: readonly (Named & {
     readonly isDefault?: boolean
     readonly properties?: readonly PropertyInfo[]
   })[]
   readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
   readonly accels: readonly Named[]
+  readonly netdevs: readonly Named[]
   readonly devices: readonly (Named & {
     readonly bus?: string
     readonly properties: readonly PropertyInfo[]

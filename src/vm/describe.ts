@@ -40,10 +40,6 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
       return lines(m)
     case 'virtio':
       return states(m, name => name.startsWith('virtio'))
-    case 'pci':
-      return states(m, name => name.includes('-pci') || name.startsWith('pci') || name.startsWith('gpex'))
-    case 'network':
-      return states(m, name => name.includes('net'))
     case 'jit':
       return m.bound.controls.map((c, i) =>
         [`CPU#${i}`, ...statLines(m.bound.views, c + Control.STATS)].join('\n')).join('\n')

@@ -11,11 +11,12 @@ import { type BootImages, bootImages } from './boot-images.ts'
 import { Bell, bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
 import type {
-  Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, RunState, ShutdownCause,
+  Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, PciInfo, RunState, ShutdownCause,
 } from './control.ts'
 import { chooseAccel } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
+import { pciFunctions } from './pci.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
 import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
@@ -73,6 +74,8 @@ class Machine implements MachineControl {
   readonly cpus: MachineControl['cpus']
   readonly debug: MachineControl['debug']
   readonly blocks: MachineControl['blocks']
+  readonly nets: MachineControl['nets']
+  readonly catalogue: Catalogue
   private readonly config: MachineConfig
   private readonly runner: Runner
   private readonly listeners = new Map<MachineEvent, Set<(e: never) => void>>()
@@ -106,6 +109,8 @@ class Machine implements MachineControl {
     }
     this.chars = plan.serials.map(s => this.charEnd(s.device, s.chardev))
     this.blocks = plan.blocks
+    this.nets = plan.nets
+    this.catalogue = catalogue(plan.info.arch)
     this.cpus = this.cpuObjects.map((cpu, index) => ({
       index,
       get state() {
@@ -351,6 +356,10 @@ class Machine implements MachineControl {
       connect: connected => chr.connect(connected),
       onChange: listener => void this.charListeners.push(listener),
     }
+  }
+
+  pci(): readonly PciInfo[] {
+    return pciFunctions(this.bound.system)
   }
 
   readPhysical(address: number, length: number): Uint8Array {

@@ -5,6 +5,12 @@ import { VmError } from '../../base/errors.ts'
 import { dumped } from './dump.ts'
 import { loopNet, nullNet } from './simple.ts'
 
+/** What there is, by the names of `-netdev`. */
+export const netTypes = [
+  { name: 'null', description: 'swallows what is sent, receives nothing' },
+  { name: 'loop', description: 'what is sent comes back' },
+] as const
+
 export type NetOptions = {
   /** `null`, `loop`; the library may hand in a back end of its own instead. */
   readonly type: string | NetBackend
@@ -39,7 +45,7 @@ function byType(type: string, id: string): NetBackend {
       return loopNet()
     default:
       throw new VmError('net.unsupported', `not implemented: -netdev ${type},id=${id}`, {
-        hint: 'there are: null, loop',
+        hint: `there are: ${netTypes.map(t => t.name).join(', ')}`,
       })
   }
 }

@@ -68,7 +68,7 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
     case 'chardev':
       return `Available chardev backend types:\n${named(Object.entries(backends).map(([n, b]) => ({ name: n, description: b.help })))}`
     case 'netdev':
-      return 'Available netdev backend types:\nuser\nsocket\nstream\ntap\n'
+      return `Available netdev backend types:\n${named(catalogue.netdevs)}`
     case 'object':
       return 'filter-dump\nrng-builtin\nrng-random\n'
     case 'display':

@@ -11,6 +11,8 @@ import { run } from './run.ts'
 
 const catalogue: Catalogue = {
   arch: 'riscv64',
+  maxCpus: 2,
+  netdevs: [{ name: 'null', description: 'nothing' }],
   machines: [
     {
       name: 'virt',

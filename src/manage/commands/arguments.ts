@@ -38,6 +38,10 @@ export type ArgumentValues<A extends Arguments> = {
 export const badArgument = (message: string, hint?: string): VmError =>
   new VmError('cli.usage', message, hint === undefined ? {} : { hint })
 
+/** An error of one of QMP's classes other than GenericError. */
+export const qmpError = (qmpClass: 'CommandNotFound' | 'DeviceNotFound', message: string, hint?: string): VmError =>
+  Object.assign(badArgument(message, hint), { qmpClass })
+
 /** `memsave ADDRESS SIZE FILE`, as help shows it. */
 export function syntaxOf(name: string, args: Arguments): string {
   const parts = Object.entries(args).map(([n, a]) => {

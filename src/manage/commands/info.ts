@@ -16,12 +16,9 @@ const described: readonly { topic: Topic; help: string }[] = [
   { topic: 'mtree', help: 'the memory map' },
   { topic: 'qtree', help: 'devices, their wiring, properties and state' },
   { topic: 'jit', help: 'the recompiler: translated code and its costs' },
-  { topic: 'opcount', help: 'the recompiler: operations by frequency' },
   { topic: 'irq', help: 'interrupts of each processor: enabled, pending, the last trap' },
   { topic: 'pic', help: 'state of the interrupt controllers' },
   { topic: 'lines', help: 'levels of interrupt lines' },
-  { topic: 'network', help: 'network back ends and cards' },
-  { topic: 'pci', help: 'PCI devices' },
   { topic: 'usb', help: 'USB devices' },
   { topic: 'virtio', help: 'virtio devices and their queues' },
   { topic: 'roms', help: 'what was loaded where' },
@@ -159,23 +156,6 @@ export const infoCommands = [
   ...described.map(({ topic, help }) => command({
     hmp: [`info ${topic}`], help, args: {}, run: ctx => describe(ctx, topic),
   })),
-  command({
-    qmp: 'query-machines',
-    help: 'the machine that runs',
-    args: {},
-    run: ({ machine }) => [
-      {
-        name: machine.info.machine,
-        'cpu-max': machine.cpus.length,
-        'is-default': true,
-        'hotpluggable-cpus': false,
-        'numa-mem-supported': false,
-        deprecated: false,
-        'default-cpu-type': machine.info.cpuModel,
-        'acpi': false,
-      },
-    ],
-  }),
   command({
     qmp: 'query-target',
     help: 'the architecture',

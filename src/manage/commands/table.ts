@@ -1,15 +1,18 @@
 // All commands, and finding one by its name on the monitor.
 import { suggest } from '../../base/nearest.ts'
-import { badArgument, syntaxOf } from './arguments.ts'
+import { badArgument, qmpError, syntaxOf } from './arguments.ts'
 import type { Command } from './command.ts'
 import { debugCommands } from './debug.ts'
+import { hardwareCommands } from './hardware.ts'
 import { infoCommands } from './info.ts'
 import { memoryCommands } from './memory.ts'
+import { queryCommands } from './query.ts'
 import { missingCommands, runCommands } from './run.ts'
 import { snapshotCommands } from './snapshot.ts'
 
 export const commands: readonly Command[] = [
-  ...runCommands, ...infoCommands, ...memoryCommands, ...snapshotCommands, ...debugCommands,
+  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...snapshotCommands, ...debugCommands,
+  ...queryCommands,
 ]
 
 export const hmpNames: readonly string[] = commands.flatMap(c => c.hmp ?? [])
@@ -49,7 +52,7 @@ export function findHmp(line: string): { command: Command; rest: string } {
 /** A command that other monitors have and this one does not. */
 export function refuseMissing(name: string): void {
   if (Object.hasOwn(missingCommands, name))
-    throw badArgument(`not implemented: ${name}`, missingCommands[name] || undefined)
+    throw qmpError('CommandNotFound', `not implemented: ${name}`, missingCommands[name] || undefined)
 }
 
 /** The text of `help`, or of `help NAME`. */

@@ -126,6 +126,21 @@ test('the current processor', async () => {
   assert.match(await say('cpu 2'), /no processor 2/)
 })
 
+test('cards', async () => {
+  const { say } = bench()
+  assert.equal(await say('info network'),
+    'net0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56\n \\ n0: index=0,type=null\n' +
+    'net1: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:57\n')
+  assert.equal(await say('info pci'), `  Bus  0, device   3, function 0:
+    SCSI controller: PCI device 1af4:1001
+      PCI subsystem 1af4:0002
+      IRQ 33, pin A
+      BAR0: I/O not decoded, 128 bytes
+      BAR4: 64 bit prefetchable memory at 0x0000000400000000 [0x0000000400003fff], 16384 bytes
+      id "disk0"
+`)
+})
+
 test('memory to files, snapshots', async () => {
   const { say, host, machine } = bench()
   machine.memory.set([1, 2, 3], 0x300)

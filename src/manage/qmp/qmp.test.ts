@@ -117,6 +117,44 @@ test('queries', async () => {
   )
 })
 
+test('what there is: hardware, properties, options, and the commands themselves', async () => {
+  const { ask, take } = await bench()
+  take()
+  await ask({ execute: 'qmp_capabilities' })
+  const query = async (execute: string, args: object = {}) => (await ask({ execute, arguments: args }))[0]
+  const [{ devices }] = (await query('query-pci')).return
+  assert.deepEqual(devices, [{
+    bus: 0, slot: 3, function: 0, qdev_id: 'disk0', class_info: { class: 256, desc: 'SCSI controller' },
+    id: { vendor: 0x1af4, device: 0x1001, 'subsystem-vendor': 0x1af4, subsystem: 2 }, irq_pin: 1, irq: 33,
+    regions: [
+      { bar: 0, type: 'io', size: 128, address: -1 },
+      { bar: 4, type: 'memory', size: 0x4000, address: 0x4_0000_0000, prefetch: true, mem_type_64: true },
+    ],
+  }])
+  assert.deepEqual((await query('device-list-properties', { typename: 'virtio-blk-pci' })).return, [
+    { name: 'drive', type: 'str', description: 'back end' },
+    { name: 'num-queues', type: 'uint32', description: 'queues', 'default-value': 1 },
+    { name: 'packed', type: 'bool', description: 'rings', 'default-value': false },
+  ])
+  assert.equal((await query('device-list-properties', { typename: 'no' })).error.class, 'DeviceNotFound')
+  assert.deepEqual((await query('qom-list-types', { implements: 'machine' })).return,
+    [{ name: 'virt-machine', parent: 'machine' }])
+  assert.deepEqual((await query('query-cpu-definitions')).return[0].name, 'rv64')
+  const smp = (await query('query-command-line-options')).return.find((o: any) => o.option === 'smp')
+  assert.ok(smp.parameters.some((p: any) => p.name === 'cpus' && p.type === 'number'))
+
+  const schema: any[] = (await query('query-qmp-schema')).return
+  const names = (await query('query-commands')).return.map((c: any) => c.name)
+  const described = schema.filter(i => i['meta-type'] === 'command')
+  assert.deepEqual(described.map(c => c.name).sort(), names.sort())
+  const known = new Set(schema.map(i => i.name))
+  for (const { 'arg-type': type } of described) assert.ok(known.has(type), type)
+  const saving = schema.find(i => i.name === 'memsave-arg')
+  assert.deepEqual(saving.members.at(-1), { name: 'cpu-index', type: 'int', default: null })
+  for (const { type } of schema.flatMap(i => i.members ?? [])) assert.ok(known.has(type), type)
+  assert.equal((await query('device_add')).error.class, 'CommandNotFound')
+})
+
 test('mistakes', async () => {
   const { ask, p, take, quits } = await bench()
   take()
@@ -134,7 +172,8 @@ test('mistakes', async () => {
   )
   assert.match((await error({ execute: 'stop', arguments: { now: 1 } })).desc, /'now' is unexpected/)
   assert.match((await error({ exec: 'stop' })).desc, /'exec' is unexpected/)
-  assert.match((await error({ execute: 1 })).desc, /lacks member/)
+  assert.match((await error({ execute: 1 })).desc, /'execute' must be a string/)
+  assert.match((await error({ id: 1 })).desc, /lacks member/)
   assert.match((await error([1])).desc, /must be a JSON object/)
   p.send('nonsense\n')
   await settle()

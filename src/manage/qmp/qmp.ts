@@ -2,11 +2,13 @@
 import { assert, VmError } from '../../base/errors.ts'
 import type { MachineControl, MachineEvent, MachineEvents } from '../../vm/control.ts'
 import type { CharDevice, FrontEnd } from '../char/device.ts'
-import { parseObject } from '../commands/arguments.ts'
-import { byQmpName, refuseMissing } from '../commands/table.ts'
+import { parseObject, qmpError } from '../commands/arguments.ts'
+import type { Command } from '../commands/command.ts'
+import { byQmpName, commands, refuseMissing } from '../commands/table.ts'
 import { type Management, VERSION, versionText } from '../management.ts'
 import { contextOf, runLine } from '../monitor/monitor.ts'
 import { jsonStream } from './json.ts'
+import { qmpSchema } from './schema.ts'
 
 type Json = { readonly [key: string]: unknown }
 
@@ -26,6 +28,20 @@ export const eventNames = ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'] a
 const greeting = {
   QMP: { version: { qemu: VERSION, package: `typevisor ${versionText}` }, capabilities: [] },
 }
+
+const monitorArguments = {
+  'command-line': { type: 'word', help: '' },
+  'cpu-index': { type: 'integer', help: '', optional: true },
+} as const
+/** What is a matter of the connection, and not of the machine. */
+const sessionCommands: readonly Pick<Command, 'qmp' | 'args'>[] = [
+  { qmp: 'qmp_capabilities', args: { enable: { type: 'list', help: '', optional: true } } },
+  { qmp: 'human-monitor-command', args: monitorArguments },
+  { qmp: 'query-commands', args: {} },
+  { qmp: 'query-events', args: {} },
+  { qmp: 'query-qmp-schema', args: {} },
+]
+const qmpNames = [...byQmpName.keys(), ...sessionCommands.map(c => c.qmp!)]
 
 /** The state of one connection. */
 export type QmpSession = {
@@ -58,7 +74,8 @@ export function qmpSession(management: Management): QmpSession {
       const stray = Object.keys(request).find(k => !['execute', 'arguments', 'id'].includes(k))
       if (stray !== undefined) return error('GenericError', `QMP input member '${stray}' is unexpected`)
       const name = request['execute'], given = request['arguments'] ?? {}
-      if (typeof name !== 'string') return error('GenericError', "QMP input lacks member 'execute'")
+      if (name === undefined) return error('GenericError', "QMP input lacks member 'execute'")
+      if (typeof name !== 'string') return error('GenericError', "QMP input member 'execute' must be a string")
       if (typeof given !== 'object' || given === null || Array.isArray(given))
         return error('GenericError', "QMP input member 'arguments' must be an object")
       try {
@@ -75,30 +92,23 @@ export function qmpSession(management: Management): QmpSession {
 
   async function execute(name: string, given: Json): Promise<unknown> {
     if (name === 'qmp_capabilities') {
-      if (negotiated) throw notFound('Capabilities negotiation is already complete, command ignored')
+      if (negotiated) throw qmpError('CommandNotFound', 'Capabilities negotiation is already complete, command ignored')
       const wanted = given['enable']
       if (Array.isArray(wanted) && wanted.length)
         throw new VmError('cli.usage', `Capability ${String(wanted[0])} is not available`)
       negotiated = true
       return {}
     }
-    if (!negotiated) throw notFound("Expecting capabilities negotiation with 'qmp_capabilities'")
+    if (!negotiated) throw qmpError('CommandNotFound', "Expecting capabilities negotiation with 'qmp_capabilities'")
     switch (name) {
       case 'query-commands':
-        return [
-          ...byQmpName.keys(),
-          'qmp_capabilities',
-          'query-commands',
-          'query-events',
-          'human-monitor-command',
-        ].map(n => ({ name: n }))
+        return qmpNames.map(n => ({ name: n }))
+      case 'query-qmp-schema':
+        return qmpSchema([...commands, ...sessionCommands], eventNames)
       case 'query-events':
         return eventNames.map(n => ({ name: n }))
       case 'human-monitor-command': {
-        const args = parseObject(given, {
-          'command-line': { type: 'word', help: '' },
-          'cpu-index': { type: 'integer', help: '', optional: true },
-        })
+        const args = parseObject(given, monitorArguments)
         const cpu = Number((args['cpu-index'] as bigint | undefined) ?? 0n)
         if (!management.machine.cpus[cpu]) throw new VmError('cli.usage', `no processor ${cpu}`)
         return runLine(args['command-line'] as string, { ...ctx, cpu })
@@ -107,14 +117,10 @@ export function qmpSession(management: Management): QmpSession {
     const command = byQmpName.get(name)
     if (!command) {
       refuseMissing(name)
-      throw notFound(`The command ${name} has not been found`)
+      throw qmpError('CommandNotFound', `The command ${name} has not been found`)
     }
     return command.run(ctx, parseObject(given, command.args) as never)
   }
-}
-
-function notFound(message: string): VmError {
-  return Object.assign(new VmError('cli.usage', message), { qmpClass: 'CommandNotFound' })
 }
 
 /** QMP for whoever is at the other end of `device`. */

@@ -6,7 +6,7 @@ import { propertiesOf } from '../../device/properties.ts'
 import type { Backend } from '../../device/work.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag, PropertyValue } from '../config.ts'
-import type { BlockInfo } from '../control.ts'
+import type { BlockInfo, NetInfo } from '../control.ts'
 import type { DeviceSpec } from './board.ts'
 import { type Drives, openDrives } from './disks.ts'
 import { driverOf } from './drivers.ts'
@@ -32,6 +32,7 @@ export type DevicesPlan = {
   readonly serials: readonly Serial[]
   /** All drives, also those that no device uses. */
   readonly blocks: readonly BlockInfo[]
+  readonly nets: readonly NetInfo[]
   /** Settings of slots without a device. */
   readonly emptySlots: PropertyBag
   /** Contents of the file `bootorder` for firmware. */
@@ -49,7 +50,7 @@ export async function planDevices(
   try {
     const p: Progress = {
       config, drives, nets, wanted, ids: new Set(reserved),
-      devices: [], attachments: [], consoles: new Map(), order: new Map(),
+      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(),
       nextMac: hardwareAddresses(wanted.map(w => w.properties['mac'])),
     }
     for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p) : addConsole(w, p)))
@@ -58,7 +59,7 @@ export async function planDevices(
     return {
       devices: p.devices, attachments: p.attachments, emptySlots,
       serials: [...p.consoles].map(([device, chardev]) => ({ device, ...(chardev && { chardev }) })),
-      blocks: drives.all.map(d => d.info),
+      blocks: drives.all.map(d => d.info), nets: p.cards,
       bootOrder: paths.length ? new TextEncoder().encode(`${paths.join('\n')}\0`) : new Uint8Array(0),
       async dispose() { drives.close() },
     }
@@ -77,6 +78,7 @@ type Progress = {
   nextMac(): string
   readonly devices: DeviceSpec[]
   readonly attachments: Attachment[]
+  readonly cards: NetInfo[]
   /** By virtio-serial device: its console's character device; undefined: no console yet; '': nothing behind it. */
   readonly consoles: Map<string, string | undefined>
   /** By boot index. */
@@ -108,9 +110,12 @@ function connect({ driver, properties: given }: Wanted, device: string, p: Progr
       p.attachments.push({ device, info: drive.info, open: async () => p.drives.handOver(drive) })
       return { media: drive.node.media, ...(serial !== undefined && given['serial'] === undefined && { serial }) }
     }
-    case 'net':
-      p.attachments.push({ device, open: p.nets.take(given['netdev'], device) })
-      return given['mac'] === undefined ? { mac: p.nextMac() } : {}
+    case 'net': {
+      const { netdev } = given, mac = given['mac'] === undefined ? p.nextMac() : String(given['mac'])
+      p.attachments.push({ device, open: p.nets.take(netdev, device) })
+      p.cards.push({ device, model: driver.name, mac, backend: p.nets.find(netdev) })
+      return { mac }
+    }
     case 'entropy':
       checkEntropy(p.config, given['rng'])
       p.attachments.push({ device, open: async () => hostEntropy as OpenBackend })

@@ -1,18 +1,21 @@
 // Names of everything that an architecture's machines are made of.
+import { netTypes } from '../../backends/net/open.ts'
 import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
 import { cpuModels, cpuProperties } from './cpu.ts'
 import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
-import { machineProperties } from './machine-type.ts'
+import { MAX_HARTS, machineProperties } from './machine-type.ts'
 
 export function catalogue(arch: Arch): Catalogue {
   return {
     arch,
+    maxCpus: MAX_HARTS,
     machines: [{
       name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties,
     }],
     cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
     accels: [{ name: 'jit', description: 'recompilation to WebAssembly' }],
+    netdevs: netTypes,
     devices: [
       ...drivers.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
       ...Object.entries(aliases).map(([name, of]) => {

@@ -1,10 +1,11 @@
 // Network back ends: `-netdev`, the back-end half of `-nic`, and the filters on them.
-import { openNet } from '../../backends/net/open.ts'
+import { netTypes, openNet } from '../../backends/net/open.ts'
 import { blaming, type VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import type { NetBackend } from '../../device/net.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
+import type { NetInfo } from '../control.ts'
 import { nicId } from './wanted.ts'
 import { blame, mistake } from './text.ts'
 
@@ -13,10 +14,14 @@ type Net = { readonly type: string; readonly dumps: Dump[]; user: string | undef
 export type Nets = {
   /** Connects a card to the back end of that name, or (if it names none) to nothing; opens it later. */
   take(id: unknown, card: string): () => Promise<NetBackend & { close(): Promise<void> }>
+  /** The back end of that name; undefined if there is none. */
+  find(id: unknown): NetInfo['backend']
 }
 
-/** What backends/net implements. */
-const TYPES = ['null', 'loop']
+const TYPES: readonly string[] = netTypes.map(t => t.name)
+/** Known by name. */
+const OTHER_TYPES = ['user', 'socket', 'stream', 'dgram', 'tap', 'bridge', 'vde', 'l2tpv3', 'hubport', 'vhost-user',
+  'vhost-vdpa']
 
 export function planNets(config: MachineConfig, host: Host): Nets {
   const nets = new Map<string, Net>()
@@ -25,7 +30,10 @@ export function planNets(config: MachineConfig, host: Host): Nets {
   const add = (id: string, type: string, properties: PropertyBag | undefined, where: string) => {
     const bad = (text: string, hint?: string) => { throw blame(where, mistake('net.unsupported', text, hint)) }
     if (nets.has(id)) bad(`the name '${id}' is taken by another network back end`)
-    if (!TYPES.includes(type)) bad(`not implemented: network back end '${type}'`, `there are: ${TYPES.join(', ')}`)
+    if (!TYPES.includes(type)) {
+      if (OTHER_TYPES.includes(type)) bad(`not implemented: network back end '${type}'`, `there are: ${TYPES.join(', ')}`)
+      bad(`no network back end '${type}'`, suggest(type, [...TYPES, ...OTHER_TYPES]))
+    }
     const odd = Object.keys(properties ?? {})[0]
     if (odd !== undefined) bad(`network back end '${type}' has no property '${odd}'`)
     nets.set(id, { type, dumps: [], user: undefined })
@@ -56,6 +64,10 @@ export function planNets(config: MachineConfig, host: Host): Nets {
       net.user = card
       return () => blaming(net.dumps[0]?.where ?? 'netdevs', () =>
         openNet(host, { type: net.type, id: String(id), dumps: net.dumps }))
+    },
+    find(id) {
+      const net = nets.get(String(id))
+      return net && { id: String(id), type: net.type }
     },
   }
 }

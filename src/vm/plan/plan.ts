@@ -4,7 +4,7 @@ import { blaming } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { detectImage, HEADER_BYTES } from '../detect.ts'
 import type { Arch, MachineConfig } from '../config.ts'
-import type { BlockInfo } from '../control.ts'
+import type { BlockInfo, NetInfo } from '../control.ts'
 import { type Attachment, planDevices, type Serial } from './attach.ts'
 import { type BoardSpec, slotId } from './board.ts'
 import { type Boot, type BootPlan, type LoadImage, planBoot } from './boot.ts'
@@ -33,6 +33,7 @@ export type MachinePlan = {
   readonly serials: readonly Serial[]
   /** All drives, also those that no device uses. */
   readonly blocks: readonly BlockInfo[]
+  readonly nets: readonly NetInfo[]
   readonly info: {
     readonly arch: Arch
     readonly machine: string
@@ -77,7 +78,7 @@ export async function planMachine(config: MachineConfig, host: Host): Promise<Ma
     images: first.images, boot: first.boot, readBoot,
     attachments: plugged.attachments,
     serials: [...serials, ...plugged.serials],
-    blocks: plugged.blocks,
+    blocks: plugged.blocks, nets: plugged.nets,
     info: {
       arch, machine: type, cpuModel: cpu.model, memoryBytes: ramBytes,
       ...(config.name !== undefined && { name: config.name }),
