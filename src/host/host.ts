@@ -70,6 +70,8 @@ export type ImageFile = {
   /** What was written survives a power failure. */
   sync(): Promise<void>
   truncate(sizeBytes: number): void
+  /** Gives back the space of a range, which then reads as zeros. False, and nothing done: not possible here. */
+  punch(offset: number, length: number): Promise<boolean>
   close(): void
 }
 

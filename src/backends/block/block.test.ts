@@ -89,6 +89,30 @@ test('a snapshot behaves as a disk of its own and leaves the image alone', async
   assert.deepEqual(image, before)
 })
 
+test('what the guest gives back becomes a hole, if it may and the host can', async () => {
+  for (const [unmap, possible, expected] of [
+    [true, true, ['punch 1512 512', 'punch 2024 512']],
+    [true, false, ['punch 1512 512']], // asked once
+    [false, true, []],
+  ] as const) {
+    const file = memoryImage(new Uint8Array(8 << 10).fill(1)), calls: string[] = []
+    const layer = rawLayer({
+      ...file,
+      async punch(offset, length) {
+        calls.push(`punch ${offset} ${length}`)
+        if (possible) file.write(offset, [new Uint8Array(length)])
+        return possible
+      },
+    }, { readOnly: false, unmap, offset: 1000 })
+    await layer.discard(512, 512)
+    await layer.zero(1024, 512, true)
+    assert.deepEqual(calls, expected)
+    assert.deepEqual(await bytesOf(layer, 1023, 2), [unmap && possible ? 0 : 1, 0])
+    await layer.zero(2048, 512, false)
+    assert.deepEqual(calls, expected, 'who wants the space kept, keeps it')
+  }
+})
+
 test('memory images grow, shrink and keep what was handed in', () => {
   const contents = Uint8Array.from({ length: 100 }, (_, i) => i)
   const file = memoryImage(contents)
@@ -133,6 +157,9 @@ test('options of drives and blockdevs', () => {
     },
   )
   assert.deepEqual(driveOptions({ file: 'a', media: 'cdrom' }).readOnly, true)
+  assert.equal(driveOptions({ file: 'a', properties: { discard: 'unmap' } }).unmap, true)
+  assert.equal(blockdevOptions({ driver: 'raw', file: { driver: 'file', filename: 'b', discard: 'unmap' } }).unmap, true)
+  assert.throws(() => driveOptions({ file: 'a', properties: { discard: 'perhaps' } }), /discard=perhaps/)
   const tree = {
     driver: 'raw', 'node-name': 'n', 'read-only': true, cache: { direct: false, 'no-flush': true },
     file: { driver: 'file', filename: 'b', locking: 'auto' },

@@ -59,6 +59,7 @@ export function memoryImage(contents: Uint8Array = new Uint8Array(0)): ImageFile
       }
       size = sizeBytes
     },
+    punch: async () => false,
     close() { chunks.clear() },
   }
 }

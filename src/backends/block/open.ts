@@ -67,11 +67,12 @@ function probe(file: ImageFile): string {
 }
 
 function layerOf(
-  file: ImageFile, format: string, { offset, size }: BlockOptions, readOnly: boolean,
+  file: ImageFile, format: string, { offset, size, unmap }: BlockOptions, readOnly: boolean,
 ): BlockLayer {
   if (format === 'raw')
     return rawLayer(file, {
       readOnly,
+      ...(unmap !== undefined && { unmap }),
       ...(offset !== undefined && { offset }),
       ...(size !== undefined && { size }),
     })

@@ -16,6 +16,8 @@ export type BlockOptions = {
   readonly writeThrough?: boolean
   /** Flushes have no effect: fast, and the disk is lost in a power failure. */
   readonly noFlush?: boolean
+  /** Space that the guest does not need any more goes back to the host. */
+  readonly unmap?: boolean
   /** Of the raw format: the disk is this part of the file. */
   readonly offset?: number
   readonly size?: number
@@ -40,7 +42,7 @@ const CACHE: { readonly [mode: string]: { writeThrough: boolean; noFlush: boolea
 /** Options without effect here that may be set to these values. */
 const HARMLESS: { readonly [name: string]: readonly string[] } = {
   aio: ['threads', 'native', 'io_uring'], 'file.aio': ['threads', 'native', 'io_uring'],
-  discard: ['ignore', 'off', 'unmap', 'on'], 'detect-zeroes': ['off'],
+  'detect-zeroes': ['off'],
   werror: ['report', 'enospc'], rerror: ['report'],
   'cache.direct': ['on', 'off', 'true', 'false'], 'auto-read-only': ['on', 'off', 'true', 'false'],
   'copy-on-read': ['off'], 'force-share': ['off'], driver: ['raw', 'file', 'host_device', 'qcow2'],
@@ -84,6 +86,8 @@ export function blockdevOptions(tree: Tree): BlockOptions {
 function common(p: Map<string, string>): Partial<BlockOptions> {
   const text = take(p, 'file.locking') ?? take(p, 'locking') ?? 'auto'
   if (!['auto', 'on', 'off', 'true', 'false'].includes(text)) bad(`locking=${text}: there are auto, on, off`)
+  const discard = take(p, 'discard') ?? take(p, 'file.discard') ?? 'ignore'
+  if (!['ignore', 'off', 'unmap', 'on'].includes(discard)) bad(`discard=${discard}: there are ignore, unmap`)
   const noFlush = flagOf(p, 'cache.no-flush'), writeback = flagOf(p, 'cache.writeback')
   const [offset, size] = ['offset', 'size'].map(name => {
     const value = take(p, name)
@@ -96,6 +100,7 @@ function common(p: Map<string, string>): Partial<BlockOptions> {
   for (const [name, value] of p)
     if (!HARMLESS[name]?.includes(value)) bad(`not implemented: ${name}=${value} of a drive`)
   return {
+    ...((discard === 'unmap' || discard === 'on') && { unmap: true }),
     locking: text !== 'off' && text !== 'false',
     ...(noFlush !== undefined && { noFlush }),
     ...(writeback !== undefined && { writeThrough: !writeback }),

@@ -1,12 +1,13 @@
 // The raw format: the file is the disk. A file whose length is no multiple of 512 is taken as if zeros
 // followed.
-// Not implemented: giving back space of discarded ranges (needs a host call that Node doesn't have).
 import type { ImageFile } from '../../host/host.ts'
 import { VmError } from '../../base/errors.ts'
 import { lengthOf, type BlockLayer } from './layer.ts'
 
 export type RawOptions = {
   readonly readOnly: boolean
+  /** Space that the guest does not need any more goes back to the host, where the host can take it. */
+  readonly unmap?: boolean
   /** The disk is this part of the file. */
   readonly offset?: number
   readonly size?: number
@@ -27,6 +28,13 @@ export function rawLayer(file: ImageFile, options: RawOptions): BlockLayer {
     )
   const sizeBytes = Math.ceil((options.size ?? available) / SECTOR) * SECTOR
 
+  let canPunch = options.unmap === true
+  /** Whether the range is a hole now. */
+  async function giveBack(at: number, length: number): Promise<boolean> {
+    if (canPunch) canPunch = await file.punch(offset + at, length)
+    return canPunch
+  }
+
   return {
     immediate: true, sizeBytes, readOnly: options.readOnly,
     read(at, into) {
@@ -39,8 +47,9 @@ export function rawLayer(file: ImageFile, options: RawOptions): BlockLayer {
     },
     write(at, from) { file.write(offset + at, from) },
     flush: () => file.sync(),
-    discard() {},
-    async zero(at, length) {
+    async discard(at, length) { await giveBack(at, length) },
+    async zero(at, length, unmap) {
+      if (unmap && await giveBack(at, length)) return
       const zeros = new Uint8Array(Math.min(SLICE, length)), now = new Uint8Array(zeros.length)
       for (let done = 0; done < length; done += SLICE) {
         if (done > 0) await new Promise(resolve => setTimeout(resolve))

@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodeImages } from './images.ts'
@@ -31,6 +31,26 @@ test('reads and writes in parts, also in shared memory', async t => {
   file.truncate(3000)
   assert.equal(file.sizeBytes(), 3000)
   await file.sync()
+})
+
+test('holes give space back, keep the length, and read as zeros', {
+  skip: spawnSync('fallocate', ['--version']).error ? 'fallocate(1) is not installed' : false,
+}, async t => {
+  const path = join(scratch(t), 'disk'), MIB = 1 << 20
+  writeFileSync(path, new Uint8Array(4 * MIB).fill(7))
+  const file = nodeImages.open(path, noLock), before = statSync(path).blocks
+  const all = await Promise.all([file.punch(MIB, MIB), file.punch(2 * MIB, MIB + 100)])
+  if (!all[0]) return t.skip('this file system has no holes')
+  assert.deepEqual(all, [true, true])
+  assert.equal(before - statSync(path).blocks, 2 * MIB / 512)
+  assert.equal(file.sizeBytes(), 4 * MIB)
+  const bytes = new Uint8Array(4 * MIB)
+  file.read(0, [bytes])
+  assert.deepEqual([MIB - 1, MIB, 3 * MIB + 99, 3 * MIB + 100].map(i => bytes[i]), [7, 0, 0, 7])
+  const late = file.punch(0, MIB)
+  file.close()
+  assert.equal(await late, false, 'the descriptor may be another file by now')
+  assert.equal(readFileSync(path)[0], 7)
 })
 
 test('a temporary file has no name', () => {

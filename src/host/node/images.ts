@@ -10,6 +10,7 @@ import { VmError } from '../../base/errors.ts'
 import type { HostImages, ImageFile } from '../host.ts'
 import { systemError } from './errno.ts'
 import { lockFile, lockFlags } from './lock.ts'
+import { puncherOf } from './punch.ts'
 
 /** Parts that one system call takes (IOV_MAX). */
 const PARTS = 1024
@@ -55,6 +56,7 @@ const inUse = (path: string) => new VmError('block.inUse', `${path}: in use by a
 })
 
 function imageOf(fd: number, info: Stats): ImageFile {
+  const puncher = puncherOf(fd)
   const fixedBytes = info.isBlockDevice() ? blockDeviceBytes(info.rdev) : undefined
   return {
     sizeBytes: () => fixedBytes ?? fstatSync(fd).size,
@@ -62,7 +64,11 @@ function imageOf(fd: number, info: Stats): ImageFile {
     write(offset, from) { transfer(writevSync, fd, from, offset) },
     sync: () => new Promise((resolve, reject) => fdatasync(fd, error => (error ? reject(error) : resolve()))),
     truncate(sizeBytes) { ftruncateSync(fd, sizeBytes) },
-    close() { closeSync(fd) },
+    punch: async (offset, length) => info.isFile() && await puncher.punch(offset, length),
+    close() {
+      puncher.end()
+      closeSync(fd)
+    },
   }
 }
 
