@@ -27,6 +27,7 @@ export type ManagementConfig = {
 
 export type HelpTopic =
   | 'options'
+  | 'keys' // of the option `name`
   | 'version'
   | 'machine'
   | 'cpu'

@@ -9,6 +9,7 @@ import { settle } from './testpair.ts'
 const catalogue: Catalogue = {
   arch: 'riscv64',
   maxCpus: 2,
+  elsewhere: (what, name) => what === 'machine' && name === 'q35',
   netdevs: [{ name: 'null', description: 'nothing' }],
   machines: [{ name: 'virt', description: '' }],
   cpus: [],

@@ -58,7 +58,8 @@ export async function openSession(
   }
 
   try {
-    if (manage.logFile !== undefined) await management.setLogFile(manage.logFile)
+    const { logFile } = manage
+    if (logFile !== undefined) await blaming(`-D ${logFile}`, () => management.setLogFile(logFile))
     const encoder = new TextEncoder()
     machine.on('log', ({ source, text }) => {
       const line = `${source}: ${text}`

@@ -327,7 +327,7 @@ export function fakeMachine(
 }
 
 export const fakeCatalogue: Catalogue = {
-  arch: 'riscv64', maxCpus: 2,
+  arch: 'riscv64', maxCpus: 2, elsewhere: () => false,
   machines: [{ name: 'virt', description: 'board', isDefault: true }],
   cpus: [{ name: 'rv64', description: 'generic' }],
   accels: [{ name: 'jit', description: 'recompiler' }],

@@ -1,8 +1,10 @@
 // Which accelerator runs a machine, and why.
 import { VmError } from '../base/errors.ts'
+import { suggest } from '../base/nearest.ts'
 import type { Host } from '../host/host.ts'
 import { wasmFeatures } from '../wasm/features.ts'
 import type { MachineConfig } from './config.ts'
+import { otherAccels } from './plan/known.ts'
 
 export type AccelChoice = { readonly threads: boolean; readonly reason?: string }
 
@@ -11,14 +13,16 @@ export function chooseAccel(config: MachineConfig, host: Host): AccelChoice {
   const reasons: string[] = []
   const list = config.accels?.length ? config.accels : [{ name: 'jit' as const, properties: undefined }]
   const canThread = wasmFeatures().sharedMemory && host.threads !== undefined
-  for (const { name, properties } of list) {
+  for (const [i, { name, properties }] of list.entries()) {
     if (name !== 'jit' && name !== 'tcg') {
-      reasons.push(name === 'kvm' || name === 'direct' ? `${name}: not implemented` : `${name}: no such accelerator`)
+      reasons.push(otherAccels.includes(name) ? `${name}: not implemented` : `${name}: no such accelerator`)
       continue
     }
+    const where = `accels[${i}]`, odd = Object.keys(properties ?? {}).find(p => p !== 'thread')
+    if (odd !== undefined) throw noSuchProperty(name, odd, where)
     const thread = properties?.thread
     if (thread !== undefined && thread !== 'multi' && thread !== 'single')
-      throw new VmError('device.badProperty', `thread=${String(thread)}`, { where: 'accels', hint: 'thread=multi or thread=single' })
+      throw new VmError('device.badProperty', `thread=${String(thread)}`, { where, hint: 'thread=multi or thread=single' })
     if (thread === 'multi' && !canThread) {
       reasons.push(`${name}: no shared memory here`)
       continue
@@ -27,5 +31,15 @@ export function chooseAccel(config: MachineConfig, host: Host): AccelChoice {
     const why = [...reasons, ...(thread === undefined && !canThread ? ['no shared memory here: one thread for everything'] : [])]
     return { threads, ...(why.length > 0 && { reason: `${why.join('; ')}; using jit` }) }
   }
-  throw new VmError('accel.unavailable', reasons.join('; '), { where: 'accels', hint: '-accel jit' })
+  throw new VmError('accel.unavailable', reasons.join('; '), { where: 'accels[0]', hint: '-accel jit' })
+}
+
+/** Of QEMU's recompiler. */
+const MISSING = ['tb-size', 'one-insn-per-tb', 'split-wx']
+
+function noSuchProperty(accel: string, property: string, where: string): VmError {
+  if (MISSING.includes(property))
+    return new VmError('device.badProperty', `not implemented: ${property}`, { where })
+  return new VmError('device.badProperty', `accelerator '${accel}' has no property '${property}'`,
+    { where, hint: suggest(property, ['thread']) })
 }

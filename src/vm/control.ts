@@ -285,6 +285,8 @@ export type Catalogue = {
   })[]
   readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
   readonly accels: readonly Named[]
+  /** Names that mean something in QEMU and are not implemented: no slips of the user's. */
+  elsewhere(what: 'machine' | 'processor model' | 'accelerator' | 'device', name: string): boolean
   readonly netdevs: readonly Named[]
   readonly devices: readonly (Named & {
     readonly bus?: string

@@ -39,7 +39,7 @@ export function detectImage(header: Uint8Array): ImageKind | undefined {
     const name = elfMachines[machine] ?? `machine ${machine}`
     return {
       format: 'elf', arch: machine === RISCV && bits === 64 && !big ? 'riscv64' : undefined,
-      machine: machine === RISCV ? `${bits}-bit ${name}` : name,
+      machine: `${big ? 'big-endian ' : ''}${machine === RISCV ? `${bits}-bit ` : ''}${name}`,
     }
   }
   if (header.length < 64) return undefined

@@ -1,6 +1,6 @@
 // A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
 // the I/O thread too: it owns back ends and timers, and never blocks.
-import { VmError } from '../base/errors.ts'
+import { blaming, VmError } from '../base/errors.ts'
 import { soon } from '../base/soon.ts'
 import { configureLog, type LogClass } from '../base/log.ts'
 import type { Host } from '../host/host.ts'
@@ -49,7 +49,7 @@ export async function dumpDeviceTree(config: MachineConfig, host: Host): Promise
   await dispose()
   if (!dumpDtb) return false
   async function* chunks(): AsyncIterable<Uint8Array> { yield dumpDtb!.bytes }
-  await host.files.writeChunks(dumpDtb.path, chunks())
+  await blaming('machine', () => host.files.writeChunks(dumpDtb.path, chunks()))
   return true
 }
 

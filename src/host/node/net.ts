@@ -30,8 +30,20 @@ async function removeStale(path: string): Promise<void> {
   await rm(path)
 }
 
+/** Of sockaddr_un's path, with the zero at its end: 108 on Linux, 104 on BSD and macOS. */
+const PATH_BYTES = process.platform === 'linux' ? 108 : 104
+
+function checkPath(at: NetAddress): void {
+  if (at.kind !== 'unix') return
+  const bytes = Buffer.byteLength(at.path)
+  if (bytes >= PATH_BYTES)
+    throw new VmError('char.io', `the path of a socket has at most ${PATH_BYTES - 1} bytes, this one ${bytes}`,
+      { hint: 'a directory with a shorter name, or a relative path' })
+}
+
 export const nodeNet: HostNet = {
   async listen(at, onConnection) {
+    checkPath(at)
     if (at.kind === 'unix') await removeStale(at.path)
     const server = createServer(socket => {
       socket.setNoDelay(true)
@@ -50,6 +62,7 @@ export const nodeNet: HostNet = {
     }
   },
   async connect(to) {
+    checkPath(to)
     try {
       const socket = await dial(to)
       socket.setNoDelay(true)

@@ -70,6 +70,9 @@ test('addresses that cannot be had', async () => {
     message: `tcp:127.0.0.1:${t.port}: connection refused`,
   })
   await assert.rejects(nodeNet.connect({ kind: 'unix', path: at('none') }), { code: 'file.notFound' })
+  for (const work of [nodeNet.listen({ kind: 'unix', path: at('x'.repeat(108)) }, () => {}),
+    nodeNet.connect({ kind: 'unix', path: at('x'.repeat(108)) })])
+    await assert.rejects(work, { code: 'char.io', message: /^the path of a socket has at most \d+ bytes, this one \d+$/ })
 })
 
 test('files: read, write at once or not at all, list, append', async () => {

@@ -4,7 +4,7 @@ import type { ChardevConfig, PropertyBag } from '../../vm/config.ts'
 import { suggest } from '../../base/nearest.ts'
 import { file, flag, ignored, type Keys, missing, number, parseValues, usage } from './values.ts'
 
-const common = {
+export const commonKeys = {
   mux: flag('several users share it; Ctrl-a c switches between them'),
   logfile: file('copies what the guest sends to a file'),
   logappend: flag('adds to the log file instead of replacing it'),
@@ -95,7 +95,7 @@ export function chardev(id: string, backend: string, properties: PropertyBag): C
       suggest(backend, Object.keys(backends), '-chardev help'),
     )
   }
-  const { mux, ...values } = parseValues(JSON.stringify(properties), { ...common, ...known.keys }).values as
+  const { mux, ...values } = parseValues(JSON.stringify(properties), { ...commonKeys, ...known.keys }).values as
     { mux?: boolean } & PropertyBag
   if (backend === 'file' && values['path'] === undefined) throw usage('file: path=FILE is needed')
   if (backend === 'socket') checkSocket(values)

@@ -12,24 +12,26 @@ const everyDevice = ['id', 'bus', 'addr', 'bootindex', 'romfile', 'rombar', 'mul
 
 export function checkConfig(config: MachineConfig, catalogue: Catalogue): void {
   if (config.machine) {
-    const m = find(config.machine.type, catalogue.machines, 'machine', '-machine help', 'machine')
+    const m = find('machine', config.machine.type, catalogue.machines, catalogue, 'machine')
     if (m.properties)
       checkProperties(config.machine.properties, m.properties, `machine '${m.name}'`, 'machine')
   }
-  config.accels?.forEach((a, i) =>
-    find(a.name, catalogue.accels, 'accelerator', '-accel help', `accels[${i}]`),
-  )
+  // One that is not implemented is passed over if another one follows.
+  config.accels?.forEach((a, i) => {
+    if (!catalogue.elsewhere('accelerator', a.name))
+      find('accelerator', a.name, catalogue.accels, catalogue, `accels[${i}]`)
+  })
   if (config.cpu) {
-    const c = find(config.cpu.model, catalogue.cpus, 'processor model', '-cpu help', 'cpu')
+    const c = find('processor model', config.cpu.model, catalogue.cpus, catalogue, 'cpu')
     if (c.properties) checkProperties(config.cpu.properties, c.properties, `processor '${c.name}'`, 'cpu')
   }
   config.devices?.forEach((d, i) => {
-    const device = find(d.driver, catalogue.devices, 'device', '-device help', `devices[${i}]`)
+    const device = find('device', d.driver, catalogue.devices, catalogue, `devices[${i}]`)
     checkProperties(d.properties, device.properties, `device '${device.name}'`, `devices[${i}]`, everyDevice)
   })
   config.globals?.forEach((g, i) => {
     const where = `globals[${i}]`
-    const device = find(g.driver, catalogue.devices, 'device', '-device help', where)
+    const device = find('device', g.driver, catalogue.devices, catalogue, where)
     checkProperties(
       { [g.property]: g.value },
       device.properties,
@@ -41,27 +43,23 @@ export function checkConfig(config: MachineConfig, catalogue: Catalogue): void {
   checkReferences(config)
 }
 
-const codes: { readonly [what: string]: VmErrorCode } = {
-  machine: 'machine.unknown', device: 'board.unknownDevice', accelerator: 'accel.unavailable',
+type What = Parameters<Catalogue['elsewhere']>[0]
+const kinds: { readonly [W in What]: { readonly code: VmErrorCode; readonly listedBy: string } } = {
+  machine: { code: 'machine.unknown', listedBy: '-machine help' },
+  device: { code: 'board.unknownDevice', listedBy: '-device help' },
+  accelerator: { code: 'accel.unavailable', listedBy: '-accel help' },
+  'processor model': { code: 'cpu.unknown', listedBy: '-cpu help' },
 }
 
 function find<T extends Named>(
-  name: string,
-  all: readonly T[],
-  what: string,
-  listedBy: string,
-  where: string,
+  what: What, name: string, all: readonly T[], catalogue: Catalogue, where: string,
 ): T {
   const found = all.find(x => x.name === name)
   if (found) return found
-  throw new VmError(codes[what] ?? 'cli.usage', `no ${what} '${name}'`, {
-    where,
-    hint: suggest(
-      name,
-      all.map(x => x.name),
-      listedBy,
-    ),
-  })
+  const { code, listedBy } = kinds[what]
+  if (catalogue.elsewhere(what, name))
+    throw new VmError(code, `not implemented: ${what} '${name}'`, { where, hint: `${listedBy} lists what there is` })
+  throw new VmError(code, `no ${what} '${name}'`, { where, hint: suggest(name, all.map(x => x.name), listedBy) })
 }
 
 function checkProperties(
@@ -110,11 +108,11 @@ function checkValue(name: string, value: PropertyValue, { type }: PropertyInfo, 
 
 /** Devices name drives and networks that must exist, and have one user each. */
 function checkReferences(config: MachineConfig): void {
-  const kinds = [
+  const references = [
     { property: 'drive', ids: (config.drives ?? []).map(d => d.id), what: 'drive' },
     { property: 'netdev', ids: (config.netdevs ?? []).map(n => n.id), what: 'network back end' },
   ]
-  for (const { property, ids, what } of kinds) {
+  for (const { property, ids, what } of references) {
     const users = new Set<string>()
     config.devices?.forEach((d, i) => {
       const id = d.properties?.[property]

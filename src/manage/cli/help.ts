@@ -2,7 +2,7 @@
 import type { Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
 import type { HelpTopic } from '../invocation.ts'
 import { versionText } from '../management.ts'
-import { backends } from './chardevs.ts'
+import { backends, commonKeys } from './chardevs.ts'
 import { suggest } from '../../base/nearest.ts'
 import { logItems } from './option-keys.ts'
 import { type Option, options, sections } from './options.ts'
@@ -37,7 +37,11 @@ const properties = (list: readonly PropertyInfo[]): string =>
     )
     .join('')
 
-/** The answer to `-OPTION help`; for devices and machines, `name` asks for properties. */
+const keyLines = (keys: Keys): string =>
+  Object.entries(keys).filter(([, k]) => !k.missing && !k.ignored)
+    .map(([n, k]) => `  ${n}=<${k.choices ? k.choices.join('|') : k.type}>  ${k.help}\n`).join('')
+
+/** The answer to `-OPTION help`; `name` asks for what one of them takes. */
 export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string): string {
   const one = <T extends Named>(list: readonly T[], what: string): T => {
     const found = list.find(x => x.name === name)
@@ -55,8 +59,11 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
           )}`
         : `Options of machine ${name}:\n${properties(one(catalogue.machines, 'machine').properties ?? [])}`
     case 'cpu':
+      if (name !== undefined)
+        return `${name} features:\n${properties(one(catalogue.cpus, 'processor model').properties ?? [])}`
       return `Available CPUs:\n${named(catalogue.cpus)}`
     case 'accel':
+      if (name !== undefined) return `${name} options:\n  thread=<text>  multi or single (default: multi)\n`
       return `Accelerators supported:\n${named(catalogue.accels)}`
     case 'device':
       if (name !== undefined)
@@ -65,7 +72,14 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
         .map(d => `name "${d.name}"${d.bus ? `, bus ${d.bus}` : ''}, desc "${d.description}"\n`)
         .sort()
         .join('')
+    case 'keys':
+      return `-${name} options:\n${keyLines(options.find(o => o.name === name)!.keys!)}`
     case 'chardev':
+      if (name !== undefined) {
+        const found = one(Object.entries(backends).map(([n, b]) => ({ name: n, description: b.help, keys: b.keys })),
+          'character device back end')
+        return `${name} options:\n${keyLines({ ...commonKeys, ...found.keys })}`
+      }
       return `Available chardev backend types:\n${named(Object.entries(backends).map(([n, b]) => ({ name: n, description: b.help })))}`
     case 'netdev':
       return `Available netdev backend types:\n${named(catalogue.netdevs)}`

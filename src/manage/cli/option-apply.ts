@@ -17,9 +17,9 @@ import {
   logItems,
   otherLogItems,
 } from './option-keys.ts'
-import { parseFlag, parseValues, splitCommas, text, usage } from './values.ts'
+import { parseFlag, parseValues, splitCommas, text, usage, type Values } from './values.ts'
 
-const isHelp = (value: string): boolean => value === 'help' || value === '?'
+export const isHelp = (value: string): boolean => value === 'help' || value === '?'
 
 /** `virtio-blk-pci,drive=d,x=y`: the name, its id and the rest as properties. */
 function named(
@@ -98,21 +98,29 @@ export function applyCpu(b: Builder, line: string): void {
   b.set('cpu', { model, ...(features.length && { properties }) })
 }
 
+/** What is left out follows from the rest: cores rather than sockets, sockets rather than threads. */
+function topology(v: Values<typeof smpKeys>): { sockets: number; cores: number; threads: number } {
+  const most = v.maxcpus ?? v.cpus, share = (n: number) => (most === undefined ? 1 : Math.floor(most / n))
+  if (v.cores === undefined) {
+    const sockets = v.sockets ?? 1, threads = v.threads ?? 1
+    return { sockets, threads, cores: share(sockets * threads) }
+  }
+  if (v.sockets === undefined) {
+    const threads = v.threads ?? 1
+    return { cores: v.cores, threads, sockets: share(v.cores * threads) }
+  }
+  return { cores: v.cores, sockets: v.sockets, threads: v.threads ?? share(v.sockets * v.cores) }
+}
+
 export function applySmp(b: Builder, line: string): void {
   const { values: v } = parseValues(line, smpKeys, { implied: 'cpus' })
   for (const [key, n] of Object.entries(v)) if (n === 0) throw usage(`${key}=0`, 'at least 1')
-  const product = (v.sockets ?? 1) * (v.cores ?? 1) * (v.threads ?? 1)
-  const cpus = v.cpus ?? v.maxcpus ?? product
-  if (v.maxcpus !== undefined && v.maxcpus < cpus)
-    throw usage(`maxcpus=${v.maxcpus} is less than cpus=${cpus}`)
-  if (
-    (v.sockets !== undefined || v.cores !== undefined || v.threads !== undefined) &&
-    product > 1 &&
-    v.sockets !== undefined &&
-    v.cores !== undefined &&
-    product !== (v.maxcpus ?? cpus)
-  )
-    throw usage(`sockets × cores × threads is ${product}, not ${v.maxcpus ?? cpus}`)
+  if (v.maxcpus !== undefined && v.cpus !== undefined && v.maxcpus < v.cpus)
+    throw usage(`maxcpus=${v.maxcpus} is less than cpus=${v.cpus}`)
+  const { sockets, cores, threads } = topology(v), product = sockets * cores * threads
+  const most = v.maxcpus ?? v.cpus ?? product, cpus = v.cpus ?? most
+  if (product !== most)
+    throw usage(`sockets=${sockets} × cores=${cores} × threads=${threads} is ${product}, not ${most}`)
   b.set('smp', { ...v, cpus })
 }
 

@@ -78,6 +78,12 @@ const missingOption = (name: string, section: Option['section'], help: string, a
 const ignoredOption = (name: string, section: Option['section'], help: string, arg?: string): Option =>
   ({ name, section, help, ...(arg && { arg }), status: 'ignored', apply: none })
 
+/** `none` is what there is anyway. */
+const onlyNone = (name: string, section: Option['section'], help: string, otherwise: string): Option => ({
+  name, section, help, arg: 'none',
+  apply(_, value) { if (value !== 'none') throw usage('not implemented', otherwise) },
+})
+
 export const options: readonly Option[] = [
   {
     name: 'machine',
@@ -161,6 +167,16 @@ export const options: readonly Option[] = [
       b.set('noDefaults', true)
     },
   },
+  {
+    name: 'enable-kvm',
+    section: 'Machine',
+    help: 'the same as -accel kvm',
+    apply: b => applyAccel(b, 'kvm'),
+  },
+  missingOption('numa', 'Machine', 'memory in several nodes', 'node|cpu|dist[,…]'),
+  missingOption('mem-path', 'Machine', 'guest RAM in a file', 'PATH'),
+  missingOption('smbios', 'Machine', 'SMBIOS tables', 'file=FILE|type=N[,…]'),
+  missingOption('acpitable', 'Machine', 'ACPI tables', '[sig=…][,file=FILE]'),
   missingOption('icount', 'Machine', 'guest time counts instructions', '[shift=]N'),
 
   {
@@ -247,6 +263,8 @@ export const options: readonly Option[] = [
     apply: (b, v) => b.add('drives', { kind: 'drive', interface: 'pflash', file: v }) },
   { name: 'snapshot', section: 'Block devices', help: 'what the guest writes to disks is lost at the end',
     apply: b => b.set('snapshot', true) },
+  missingOption('fda', 'Block devices', 'no machine here has a floppy disk drive', 'FILE'),
+  missingOption('fdb', 'Block devices', 'no machine here has a floppy disk drive', 'FILE'),
   missingOption('mtdblock', 'Block devices', 'flash memory image', 'FILE'),
   missingOption('sd', 'Block devices', 'SD card image', 'FILE'),
 
@@ -274,6 +292,10 @@ export const options: readonly Option[] = [
     apply: applyObject,
   },
   ignoredOption('usb', 'Devices', 'USB is there if a device of it is'),
+  missingOption('set', 'Devices', 'give properties to -device', 'GROUP.ID.KEY=VALUE'),
+  missingOption('fsdev', 'Devices', 'files shared with the guest', 'DRIVER,id=NAME[,…]'),
+  missingOption('virtfs', 'Devices', 'files shared with the guest', 'DRIVER,path=DIRECTORY[,…]'),
+  missingOption('option-rom', 'Devices', 'expansion ROMs', 'FILE'),
   missingOption('usbdevice', 'Devices', 'use -device', 'NAME'),
   missingOption('audiodev', 'Devices', 'sound', 'DRIVER,id=NAME'),
   missingOption('tpmdev', 'Devices', 'trusted platform module', 'DRIVER,id=NAME'),
@@ -296,7 +318,7 @@ export const options: readonly Option[] = [
     help: 'a network back end and a card',
     apply: applyNic,
   },
-  missingOption('net', 'Network', 'use -nic, or -netdev and -device', 'TYPE[,…]'),
+  onlyNone('net', 'Network', 'no network card', 'use -nic, or -netdev and -device'),
 
   {
     name: 'chardev',
@@ -334,7 +356,10 @@ export const options: readonly Option[] = [
   ignoredOption('parallel', 'Character devices', 'no machine here has a parallel port', 'BACKEND'),
   ignoredOption('k', 'Character devices', 'keyboard layout of a display', 'LAYOUT'),
   missingOption('vnc', 'Character devices', 'a display over the network', 'ADDRESS'),
-  missingOption('vga', 'Character devices', 'use -device', 'NAME'),
+  missingOption('spice', 'Character devices', 'a display over the network', 'KEY=VALUE[,…]'),
+  missingOption('curses', 'Character devices', '-nographic'),
+  missingOption('full-screen', 'Character devices', 'there is no window'),
+  onlyNone('vga', 'Character devices', 'no graphics card', 'use -device'),
 
   {
     name: 'monitor',
@@ -405,6 +430,10 @@ export const options: readonly Option[] = [
       b.management.pidFile = v
     },
   },
+  missingOption('echr', 'Management', 'another key than Ctrl-a on shared terminals', 'CHARACTER'),
+  missingOption('watchdog-action', 'Management', 'watchdogs', 'ACTION'),
+  missingOption('preconfig', 'Management', 'QMP before the machine is made'),
+  missingOption('only-migratable', 'Management', 'migration'),
   missingOption('incoming', 'Management', 'migration', 'ADDRESS'),
   missingOption('daemonize', 'Management', 'runs in the background'),
 
@@ -445,6 +474,11 @@ export const options: readonly Option[] = [
     apply: applyTrace,
   },
   missingOption('semihosting', 'Debugging', 'semihosting calls'),
+  missingOption('semihosting-config', 'Debugging', 'semihosting calls', 'enable=on|off[,…]'),
+  missingOption('dfilter', 'Debugging', 'logging of some addresses only', 'RANGE[,RANGE…]'),
+  missingOption('singlestep', 'Debugging', 'one instruction in each translation'),
+  missingOption('seed', 'Debugging', 'the same random numbers in every run', 'NUMBER'),
+  missingOption('debugcon', 'Debugging', 'a debugging port', 'BACKEND'),
   missingOption('plugin', 'Debugging', 'plugins', 'FILE'),
 
   { name: 'help', aliases: ['h', '?'], section: 'General', help: 'this text', apply: b => b.help('options') },
@@ -452,6 +486,12 @@ export const options: readonly Option[] = [
   ignoredOption('no-user-config', 'General', 'there are no configuration files'),
   ignoredOption('msg', 'General', 'format of messages', 'timestamp=on|off'),
   ignoredOption('sandbox', 'General', 'nothing of the kind', 'on|off'),
+  ignoredOption('overcommit', 'General', 'the host decides', 'mem-lock=on|off'),
+  ignoredOption('mem-prealloc', 'General', 'the host decides'),
+  ignoredOption('compat', 'General', 'nothing is deprecated', 'KEY=VALUE[,…]'),
+  missingOption('writeconfig', 'General', 'a file of options', 'FILE'),
+  missingOption('add-fd', 'General', 'open files of the caller', 'fd=N,set=N'),
+  missingOption('chroot', 'General', 'chroot(8) around the program', 'DIRECTORY'),
   missingOption('readconfig', 'General', 'a file of options', 'FILE'),
   missingOption('runas', 'General', 'changes the user', 'USER'),
 ]

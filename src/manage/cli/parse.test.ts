@@ -174,6 +174,8 @@ test('other options', () => {
     threads: 2,
     cpus: 8,
   })
+  for (const fine of ['4,sockets=1,cores=2', '6,sockets=2,threads=3', 'maxcpus=4', '2,cores=4,maxcpus=8'])
+    parse('-smp', fine)
   assert.deepEqual(parse('-device', '{"driver":"virtio-rng-pci","id":"r","max-bytes":1024}').config.devices, [
     { driver: 'virtio-rng-pci', id: 'r', properties: { 'max-bytes': 1024 } },
   ])
@@ -230,7 +232,11 @@ test('every mistake is one line that says what, where, and what would be right',
     [['-smp', '0'], '-smp 0: cpus=0; at least 1'],
     [['-smp', 'two'], "-smp two: cpus='two' is not a whole number"],
     [['-smp', '4,maxcpus=2'], '-smp 4,maxcpus=2: maxcpus=2 is less than cpus=4'],
-    [['-smp', '4,sockets=1,cores=2'], '-smp 4,sockets=1,cores=2: sockets × cores × threads is 2, not 4'],
+    [['-smp', '2,sockets=3'], '-smp 2,sockets=3: sockets=3 × cores=0 × threads=1 is 0, not 2'],
+    [['-smp', '5,threads=2'], '-smp 5,threads=2: sockets=1 × cores=2 × threads=2 is 4, not 5'],
+    [['-smp', '2,cores=4,maxcpus=6'], '-smp 2,cores=4,maxcpus=6: sockets=1 × cores=4 × threads=1 is 4, not 6'],
+    [['-vga', 'std'], '-vga std: not implemented; use -device'],
+    [['-fda', 'x'], '-fda x: not implemented; no machine here has a floppy disk drive'],
     [['-drive', 'if=none'], '-drive if=none: file=IMAGE is needed'],
     [['-drive', 'fil=x'], "-drive fil=x: no parameter 'fil'; did you mean 'file'?"],
     [
@@ -298,7 +304,7 @@ test('every mistake is one line that says what, where, and what would be right',
     [['-global', 'x'], "-global x: no parameter 'x'; one of: driver, property, value"],
     [['-fw_cfg', 'a'], '-fw_cfg a: either file=FILE or string=TEXT is needed'],
     [['-cpu', '+x'], "-cpu +x: a model is needed; -cpu help lists them"],
-    [['-rtc', 'clock=sun'], "-rtc clock=sun: clock='sun' is not one of host, rt, vm; one of: host, rt, vm"],
+    [['-rtc', 'clock=sun'], "-rtc clock=sun: clock='sun' is not one of host, rt, vm"],
   ]
   for (const [argv, line] of table) assert.equal(mistake(...argv), line)
 })

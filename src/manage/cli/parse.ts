@@ -4,6 +4,7 @@ import type { Arch } from '../../vm/config.ts'
 import type { Invocation } from '../invocation.ts'
 import { builder } from './build.ts'
 import { suggest } from '../../base/nearest.ts'
+import { isHelp } from './option-apply.ts'
 import { options, type Option } from './options.ts'
 import { usage } from './values.ts'
 
@@ -38,7 +39,8 @@ export function parseArguments(argv: readonly string[], program: string, interac
         b.current = `${word} ${value}`
       }
       if (option.status === 'missing') throw usage('not implemented', option.help)
-      option.apply(b, value)
+      if (option.keys && !option.lists && isHelp(value)) b.help('keys', option.name)
+      else option.apply(b, value)
     }
     b.current = ''
     return b.finish()

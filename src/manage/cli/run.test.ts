@@ -12,6 +12,7 @@ import { run } from './run.ts'
 const catalogue: Catalogue = {
   arch: 'riscv64',
   maxCpus: 2,
+  elsewhere: (what, name) => what === 'machine' && name === 'q35',
   netdevs: [{ name: 'null', description: 'nothing' }],
   machines: [
     {
@@ -252,6 +253,11 @@ test('help', async () => {
   )
   assert.match(await help('-chardev', 'help'), /socket/)
   assert.match(await help('-d', 'help'), /guest_errors/)
+  assert.match(await help('-netdev', 'help'), /^Available netdev backend types:\nnull +nothing\n$/)
+  assert.match(await help('-cpu', 'rv64,help'), /^rv64 features:\n {2}v=<flag> {2}vectors \(default: off\)\n$/)
+  assert.match(await help('-chardev', 'socket,help'), /^socket options:\n {2}mux=<flag>.*\n {2}path=<file> {2}Unix socket\n/s)
+  assert.match(await help('-smp', 'help'), /^-smp options:\n {2}cpus=<number> {2}processors at start\n/)
+  assert.match(await help('-drive', 'help'), / {2}media=<disk\|cdrom> /)
 })
 
 test('the architecture: from the program, -arch, or the kernel', async () => {
@@ -305,7 +311,8 @@ test('mistakes that the catalogue finds, and those of the assembly', async () =>
   )
   assert.equal(await mistake(['-cpu', 'rv32']), "-cpu rv32: no processor model 'rv32'; one of: rv64")
   assert.equal(await mistake(['-cpu', 'rv64,v=2']), '-cpu rv64,v=2: v=2 is not on or off')
-  assert.equal(await mistake(['-accel', 'kvm']), "-accel kvm: no accelerator 'kvm'; one of: jit")
+  assert.equal(await mistake(['-accel', 'kwm']), "-accel kwm: no accelerator 'kwm'; one of: jit")
+  assert.equal(await mistake(['-M', 'q35']), "-M q35: not implemented: machine 'q35'; -machine help lists what there is")
   assert.equal(
     await mistake(['-device', 'virtio-blk-devise']),
     "-device virtio-blk-devise: no device 'virtio-blk-devise'; did you mean 'virtio-blk-device'?",

@@ -2,7 +2,7 @@
 // have. A set of keys is data; from it come the parser, its result's type, the messages and the help text.
 import { VmError } from '../../base/errors.ts'
 import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
-import { suggest } from '../../base/nearest.ts'
+import { nearest, suggest } from '../../base/nearest.ts'
 
 export type KeyType = 'text' | 'file' | 'flag' | 'number' | 'size' | 'choice'
 export type Key<T = unknown> = {
@@ -127,7 +127,7 @@ export function convertKey(name: string, key: Key, value: PropertyValue): unknow
   const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
   throw usage(
     `${name}=${shown} is not ${wanted(key)}`,
-    key.choices ? suggest(String(value), key.choices) : undefined,
+    key.choices && nearest(String(value), key.choices) ? suggest(String(value), key.choices) : undefined,
   )
 }
 

@@ -4,6 +4,7 @@ import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
 import { cpuModels, cpuProperties } from './cpu.ts'
 import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
+import { isOtherDevice, otherAccels, otherCpus, otherMachines } from './known.ts'
 import { MAX_HARTS, machineProperties } from './machine-type.ts'
 
 export function catalogue(arch: Arch): Catalogue {
@@ -16,6 +17,7 @@ export function catalogue(arch: Arch): Catalogue {
     cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
     accels: [{ name: 'jit', description: 'recompilation to WebAssembly' }],
     netdevs: netTypes,
+    elsewhere: (what, name) => (what === 'device' ? isOtherDevice(name) : others[what].includes(name)),
     devices: [
       ...drivers.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
       ...Object.entries(aliases).map(([name, of]) => {
@@ -27,6 +29,8 @@ export function catalogue(arch: Arch): Catalogue {
     ],
   }
 }
+
+const others = { machine: otherMachines, 'processor model': otherCpus, accelerator: otherAccels } as const
 
 const forceLegacy: PropertyInfo =
   { name: 'force-legacy', type: 'flag', description: 'version 1 of the interface', initial: 'on' }

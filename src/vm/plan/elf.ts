@@ -43,7 +43,9 @@ export function readElf(file: Uint8Array, base: number, limitBytes: number): Exe
     if (v.getUint32(at, true) !== LOAD || sizeBytes === 0) continue
     const from = u64(at + 8), va = v.getBigUint64(at + 16, true), pa = u64(at + 24), fileBytes = u64(at + 32)
     if (!(from + fileBytes <= file.length)) bad(`the file ends in segment ${i}: it is truncated`)
-    if (!(fileBytes <= sizeBytes) || !(pa + sizeBytes < 2 ** 53)) bad(`segment ${i} makes no sense`)
+    if (!(fileBytes <= sizeBytes)) bad(`segment ${i} has more bytes in the file than in memory`)
+    if (!(pa + sizeBytes < 2 ** 53))
+      bad(`segment ${i} lies at 0x${v.getBigUint64(at + 24, true).toString(16)}: no physical address`)
     if (sizeBytes > limitBytes)
       throw mistake('loader.tooBig', `ELF: segment ${i} takes ${sizeBytes} bytes, and RAM has ${limitBytes}`)
     if (va <= entryVa && entryVa < va + BigInt(sizeBytes)) entry = pa + Number(entryVa - va)

@@ -1,6 +1,9 @@
 // Names that QEMU knows and this program does not implement: who asks for one is told so, and not that it is misspelt.
 
+export const otherAccels: readonly string[] = ['kvm', 'direct', 'hvf', 'whpx', 'nvmm', 'xen', 'hax', 'qtest']
+
 export const otherMachines: readonly string[] = [
+  'pc', 'q35', 'microvm', 'isapc', 'malta',
   'amd-microblaze-v-generic', 'microchip-icicle-kit', 'none', 'shakti_c', 'sifive_e', 'sifive_u', 'spike',
   'xiangshan-kunminghu',
 ]
