@@ -147,6 +147,8 @@ type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
   expire?(s: V, io: IO, timer: keyof T, index: number): void
   canReceive?(s: V, io: IO): boolean
   receive?(s: V, io: IO, byte: number): void
+  /** The line was held low for longer than a character takes. */
+  receiveBreak?(s: V, io: IO): void
   writable?(s: V, io: IO): void
   /**
    * On the I/O thread, after `io.wake()`: takes one piece of work for the back end; undefined when there is

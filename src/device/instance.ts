@@ -93,6 +93,8 @@ export type Instance = Peer & {
    * moved.
    */
   pollChar(): void
+  /** A break from the host's end; absent: the device takes none. I/O thread. */
+  sendBreak?(): void
   /** Reset in two steps, so that no device sees another half reset: first all states, then all functions. */
   resetState(): void
   resetFunctions(): void
@@ -173,6 +175,14 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
         lock.release()
       }
     },
+    ...(chr && device.receiveBreak && {
+      sendBreak() {
+        call(() => {
+          pull() // what came before it
+          device.receiveBreak!(s, io)
+        })
+      },
+    }),
     pollChar() {
       if (!chr || (chr.peek() < 0 && !chr.takeUnblocked())) return
       call(() => device.writable?.(s, io))

@@ -154,6 +154,8 @@ export type CharEnd = {
   /** Offers input; the number of bytes accepted. When it is less than offered, `onChange` follows. */
   give(input: Uint8Array): number
   connect(connected: boolean): void
+  /** Absent: the device knows no breaks. */
+  sendBreak?(): void
   /** Called on the main thread when there is output to take, or room for input again. One listener. */
   onChange(listener: () => void): void
 }

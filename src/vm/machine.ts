@@ -340,7 +340,7 @@ class Machine implements MachineControl {
   }
 
   private charEnd(device: string, chardev: string | undefined): CharEnd {
-    const chr = this.bound.system.chr(device)
+    const chr = this.bound.system.chr(device), instance = this.bound.system.instance(device)
     return {
       device, chardev,
       take: () => {
@@ -354,6 +354,7 @@ class Machine implements MachineControl {
         return n
       },
       connect: connected => chr.connect(connected),
+      ...(instance.sendBreak && { sendBreak: instance.sendBreak }),
       onChange: listener => void this.charListeners.push(listener),
     }
   }

@@ -10,6 +10,20 @@ const board = {
   devices: [{ device: ns16550, id: 'uart', at: { mmio: UART }, wires: { irq: cpuWire(0, 'ext') } }],
 }
 
+test('a break is a zero byte with a mark in the line status, after the input before it', () => {
+  const b = bench(board), m = b.system.memory, chr = b.system.chr('uart')
+  m.write(UART + 2, 1, 1) // FIFOs
+  m.write(UART + 1, 1, 4) // line status interrupts
+  chr.give(new Uint8Array([7]))
+  b.system.instance('uart').sendBreak!()
+  assert.equal(b.lines['0.ext'], true)
+  assert.equal(m.read(UART + 2, 1), 0xc6)
+  assert.equal(m.read(UART + 5, 1), 0x71)
+  assert.equal(b.lines['0.ext'], false)
+  assert.equal(m.read(UART + 5, 1), 0x61, 'told once')
+  assert.deepEqual([m.read(UART, 1), m.read(UART, 1)], [7, 0])
+})
+
 test('bytes go out and come in, with interrupts', () => {
   const b = bench(board), m = b.system.memory, chr = b.system.chr('uart')
   chr.connect(true)

@@ -1,21 +1,21 @@
 // National Semiconductor PC16550D UART (data sheet of June 1995, section 8, "Registers"), as boards wire it
 // without a gate on OUT2. A byte leaves and arrives at once; only the receive FIFO's timeout takes the time
 // of four characters.
-// Not modelled: baud timing otherwise, parity and framing errors, break detection.
+// Not modelled: baud timing otherwise, parity and framing errors.
 import { defineDevice, flag, numberProperty, output, ring, timer, u16, u8, type Io, type StateOf }
   from '../../device/define.ts'
 
 const IER = { RX: 1, TX: 2, LINE: 4, MODEM: 8 }
 const IIR = { NONE: 1, MODEM: 0, TX: 2, RX: 4, LINE: 6, TIMEOUT: 12, FIFOS: 0xc0 }
 const FCR = { ENABLE: 1, CLEAR_RX: 2, CLEAR_TX: 4, KEPT: 0xc9 }
-const LSR = { DR: 1, OE: 2, THRE: 0x20, TEMT: 0x40 }
+const LSR = { DR: 1, OE: 2, BI: 0x10, THRE: 0x20, TEMT: 0x40 }
 const MCR = { DTR: 1, RTS: 2, OUT1: 4, OUT2: 8, LOOP: 0x10 }
 const MSR = { DELTAS: 0x0f, TERI: 4, CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 }
 const LCR = { DATA_BITS: 3, STOP: 4, PARITY: 8, DLAB: 0x80 }, TRIGGER = [1, 4, 8, 14]
 
 const state = {
   ier: u8(), fcr: u8(), lcr: u8(), mcr: u8(MCR.OUT2), msr: u8(MSR.DCD | MSR.DSR | MSR.CTS), scr: u8(),
-  divisor: u16(12), rbr: u8(), rxReady: flag(), overrun: flag(), timeout: flag(), rx: ring(16),
+  divisor: u16(12), rbr: u8(), rxReady: flag(), overrun: flag(), broken: flag(), timeout: flag(), rx: ring(16),
   tx: ring(16), txPending: flag(),
 }
 type S = StateOf<typeof state>
@@ -69,6 +69,10 @@ export const ns16550 = defineDevice({
 
   canReceive: s => (s.fcr & FCR.ENABLE ? s.rx.length < 16 : !s.rxReady),
   receive(s, io, byte) { accept(s, io, byte) },
+  receiveBreak(s, io) {
+    accept(s, io, 0)
+    s.broken = 1
+  },
   expire(s) { s.timeout = s.rxReady },
   writable(s, io) { flush(s, io) },
   update(s, io) { io.irq.set(pending(s) !== IIR.NONE) },
@@ -76,7 +80,7 @@ export const ns16550 = defineDevice({
 
 /** The highest-priority cause: always computed, never stored. */
 function pending(s: S): number {
-  if (s.ier & IER.LINE && s.overrun) return IIR.LINE
+  if (s.ier & IER.LINE && (s.overrun || s.broken)) return IIR.LINE
   if (s.ier & IER.RX && s.timeout) return IIR.TIMEOUT
   if (s.ier & IER.RX && s.rxReady && (!(s.fcr & FCR.ENABLE) || s.rx.length >= TRIGGER[s.fcr >> 6]!))
     return IIR.RX
@@ -103,8 +107,9 @@ function readData(s: S, io: IO): number {
 }
 
 function readLineStatus(s: S): number {
-  const value = (s.rxReady ? LSR.DR : 0) | (s.overrun ? LSR.OE : 0) | (s.tx.length ? 0 : LSR.THRE | LSR.TEMT)
-  s.overrun = 0
+  const value = (s.rxReady ? LSR.DR : 0) | (s.overrun ? LSR.OE : 0) | (s.broken ? LSR.BI : 0)
+    | (s.tx.length ? 0 : LSR.THRE | LSR.TEMT)
+  s.overrun = s.broken = 0
   return value
 }
 

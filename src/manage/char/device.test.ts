@@ -125,10 +125,15 @@ test('a log file gets what the guest prints', async () => {
   assert.equal(new TextDecoder().decode(host.contents.get('serial.log')), 'logged')
 })
 
-test('break has nowhere to go yet, and says so', async () => {
+test('a break goes to the guest; a device that knows none says so', async () => {
   const p = peer(), machine = fakeMachine()
   const device = await openOn(p, { mux: true })
+  let breaks = 0
+  connectGuest({ ...machine.serial, device: 'uart', sendBreak: () => void breaks++ }, device)
   connectGuest(machine.serial, device)
   p.send('\x01b')
-  assert.match(p.take(), /not implemented: break for serial0/)
+  assert.equal(breaks, 1)
+  assert.equal(p.take(), '')
+  p.send('\x01c\x01b')
+  assert.match(p.take(), /serial0 takes no break/)
 })

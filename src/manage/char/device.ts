@@ -109,16 +109,14 @@ export async function openCharDevice(
       }
       case 'b': {
         const user = users[focused]
-        return user?.sendBreak
-          ? user.sendBreak()
-          : say(`not implemented: break for ${user?.label ?? 'nobody'}`)
+        return user?.sendBreak ? user.sendBreak() : say(`${user?.label ?? 'nobody'} takes no break`)
       }
       case 't':
         stamps.on = !stamps.on
         if (stamps.on) stamps.since = actions.nowMs()
         return
       case 's':
-        return say('not implemented: writing disk data back')
+        return say('not implemented: writing disk data back to the image')
       case 'h':
       case '?':
         for (const [k, does] of Object.entries(keys))

@@ -44,6 +44,7 @@ export function connectGuest(end: CharEnd, device: CharDevice): GuestLink {
       clear = true
       takeOutput()
     },
+    ...(end.sendBreak && { sendBreak: () => end.sendBreak!() }),
     close() {
       clear = true
       takeOutput()
