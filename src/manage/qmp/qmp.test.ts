@@ -50,6 +50,27 @@ test('JSON values out of pieces', () => {
   ])
 })
 
+test('JSON: characters cut in two, garbage, too deep, too long', () => {
+  const got: string[] = [], stream = jsonStream(), encoder = new TextEncoder()
+  const feed = (bytes: Uint8Array) => stream.feed(bytes, v => got.push(v), e => got.push(`! ${e}`))
+  const take = () => got.splice(0)
+  for (const byte of encoder.encode('{"a":"é☺"}')) feed(Uint8Array.of(byte))
+  assert.deepEqual(take(), ['{"a":"é☺"}'])
+  feed(Uint8Array.of(0xff, 0x78))
+  feed(encoder.encode('{}}]'))
+  assert.deepEqual(take(), ["! '\ufffd' is not the start of a command", '{}', "! stray '}'", "! stray ']'"])
+  feed(encoder.encode(`${'['.repeat(1024)}${']'.repeat(1024)}`))
+  assert.equal(take()[0]!.length, 2048)
+  feed(encoder.encode('['.repeat(5000)))
+  feed(encoder.encode(`${']'.repeat(5000)}\n{"b":1}`))
+  assert.deepEqual(take(), ['! more than 1024 levels within one another', '{"b":1}'])
+  const piece = new Uint8Array(1 << 20).fill(0x61)
+  feed(encoder.encode('{"c":"'))
+  for (let n = 0; n < 65; n++) feed(piece)
+  feed(encoder.encode('"}\n{"d":1}'))
+  assert.deepEqual(take(), ['! a command is too long', '{"d":1}'])
+})
+
 test('greeting, negotiation, a command, its id', async () => {
   const { ask, take } = await bench()
   const [greeting] = take()
