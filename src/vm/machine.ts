@@ -354,7 +354,7 @@ class Machine implements MachineControl {
         return n
       },
       connect: connected => chr.connect(connected),
-      ...(instance.sendBreak && { sendBreak: instance.sendBreak }),
+      ...(instance.sendBreak && { sendBreak: () => { if (!this.frozen) instance.sendBreak!() } }),
       onChange: listener => void this.charListeners.push(listener),
     }
   }

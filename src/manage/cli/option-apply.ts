@@ -69,7 +69,10 @@ export function applyMachine(b: Builder, line: string): void {
   const { values: v, rest } = parseValues(line, machineKeys, { implied: 'type', open: true })
   const before = b.config.machine
   const type = v.type ?? before?.type
-  if (v.accel !== undefined) b.set('accels', accels(v.accel))
+  if (v.accel !== undefined) {
+    b.set('accels', [])
+    for (const a of accels(v.accel)) b.add('accels', a)
+  }
   for (const key of ['kernel', 'initrd', 'append', 'dtb'] as const)
     if (v[key] !== undefined) b.set(key, v[key])
   if (v.firmware !== undefined) b.set('bios', v.firmware)

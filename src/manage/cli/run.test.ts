@@ -312,6 +312,7 @@ test('mistakes that the catalogue finds, and those of the assembly', async () =>
   assert.equal(await mistake(['-cpu', 'rv32']), "-cpu rv32: no processor model 'rv32'; one of: rv64")
   assert.equal(await mistake(['-cpu', 'rv64,v=2']), '-cpu rv64,v=2: v=2 is not on or off')
   assert.equal(await mistake(['-accel', 'kwm']), "-accel kwm: no accelerator 'kwm'; one of: jit")
+  assert.equal(await mistake(['-M', 'virt,accel=kwm']), "-M virt,accel=kwm: no accelerator 'kwm'; one of: jit")
   assert.equal(await mistake(['-M', 'q35']), "-M q35: not implemented: machine 'q35'; -machine help lists what there is")
   assert.equal(
     await mistake(['-device', 'virtio-blk-devise']),
