@@ -55,7 +55,7 @@ export class CodeCache {
 
   find(host: number, pcLo: number, pcHi: number, mode: number): CodeBlock | undefined {
     const at = (host >>> 1) & RECENT_MASK, recent = this.recent[at]
-    if (recent !== undefined && recent.valid && is(recent, host, pcLo, pcHi, mode)) return recent
+    if (recent?.valid && is(recent, host, pcLo, pcHi, mode)) return recent
     const b = this.pages.get(host >>> PAGE_BITS)?.blocks.get(this.key(pcLo, pcHi, mode))
     if (b === undefined || !is(b, host, pcLo, pcHi, mode)) return undefined
     this.recent[at] = b
