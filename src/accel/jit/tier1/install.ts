@@ -58,6 +58,10 @@ export class Tier1 {
     if (answer.generation !== this.generation || this.answers.has(answer.number)) return
     this.answers.set(answer.number, undefined)
     for (const region of answer.regions) {
+      if (this.v.codePages.version(region.host) !== region.version) {
+        this.stats.stale++
+        continue
+      }
       const page = this.arrived.get(region.host) ?? [], one: Arrived = { region, answer, slot: 0 }
       // A page that was written has new regions: older ones mean nothing.
       this.arrived.set(region.host, [...page.filter(a => a.region.version === region.version), one])
@@ -82,7 +86,7 @@ export class Tier1 {
   /** From now on `b` runs as entry number `entry` of a region, if that is of the page as it is. We hold the page: who writes
    * it tells us. */
   private enter(b: CodeBlock, a: Arrived, entry: number): void {
-    if (this.v.codePages.version(b.host) !== a.region.version) return void this.stats.stale++
+    if (this.v.codePages.version(b.host) !== a.region.version) return
     a.slot ||= this.instantiate(a)
     if (a.slot) this.v.code.compiled(b, entryCode(a.slot, entry))
   }
