@@ -121,7 +121,7 @@ class Machine implements MachineControl {
       pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
     }))
     this.debug = debugTarget(this, () => this.runner.refresh())
-    const options = { bound, shape, memory, host, failed: (error: unknown) => this.failed(error) }
+    const options = { bound, shape, memory, host, failed: (error: unknown, cpu?: number) => this.failed(error, cpu) }
     this.runner = accel.threads ? threadedRunner(options) : slicedRunner(options)
   }
 
@@ -235,11 +235,12 @@ class Machine implements MachineControl {
     this.emit('shutdown', { cause, exitCode })
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, cpu?: number): void {
     if (this.closed) return
     this.state = 'internal-error'
     this.bound.clock.stop()
-    this.emit('error', { message: error instanceof Error ? (error.stack ?? error.message) : String(error), cause: error })
+    const message = error instanceof Error ? error.message : String(error)
+    this.emit('error', { message, cause: error, ...cpu !== undefined && { cpu } })
   }
 
   // Control.
@@ -274,7 +275,8 @@ class Machine implements MachineControl {
       const stop = state === 'debug' || state === 'paused' ? this.bound.takeStop() : undefined
       await this.stopped(stop ? 'debug' : state === 'debug' ? 'paused' : state)
       if (stop) this.emit('debug', debugStop(stop.cpu, stop.hit))
-    } else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
+    } else if (was === 'internal-error') await this.runner.pause()
+    else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
   }
 
   private async stopped(state: RunState): Promise<void> {

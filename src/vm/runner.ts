@@ -28,7 +28,8 @@ export type RunnerOptions = {
   readonly shape: MachineShape
   readonly memory: WebAssembly.Memory
   readonly host: Host
-  failed(error: unknown): void
+  /** A thread of ours failed: processor `cpu`'s, or the compiler's. */
+  failed(error: unknown, cpu?: number): void
 }
 
 const compileRuntime = (o: RunnerOptions) =>
@@ -71,15 +72,21 @@ export function threadedRunner(o: RunnerOptions): Runner {
     all.push(threads.spawn('cpu', data, [channels[index]![0]]))
   })
   let ending = false
-  for (const t of all) t.onError(error => { if (!ending) o.failed(error) })
+  /** Processors whose threads failed: they stand still for ever. */
+  const dead = new Set<number>()
+  all.forEach((t, i) => t.onError(error => {
+    const cpu = i === 0 ? undefined : i - 1
+    if (cpu !== undefined) dead.add(cpu)
+    if (!ending) o.failed(error, cpu)
+  }))
 
   return {
     resume: actions => command(o, actions),
     async pause() {
       setAll(o, Control.COMMAND, Command.PAUSE)
       for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
-      for (const c of controls)
-        while (Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
+      for (const [cpu, c] of controls.entries())
+        while (!dead.has(cpu) && Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
           // It may have gone to sleep on a command that came and went.
           Atomics.notify(views.i32, (c + Control.COMMAND) >>> 2)
           await Atomics.waitAsync(views.i32, (c + Control.STATE) >>> 2, CpuState.RUNNING, 20).value
@@ -123,13 +130,15 @@ export function slicedRunner(o: RunnerOptions): Runner {
     scheduled = false
     if (!running) return
     let busy = false
+    let current = 0
     try {
       loops.forEach((loop, cpu) => {
+        current = cpu
         if (views.i32[word(cpu, Control.COMMAND)] === Command.RUN && loop.turn(TURN_MS / cpus.length) !== 'halted') busy = true
       })
     } catch (error) {
       running = false
-      return o.failed(error)
+      return o.failed(error, current)
     }
     // Asleep, a processor is woken by an event of this thread. One that is due before a timer could ring is waited for.
     const now = bound.clock.nowNs()

@@ -18,8 +18,6 @@ export type Example = {
   readonly words: readonly number[]
   /** Offsets of blocks that have been run; the region begins at the first. */
   readonly known: readonly number[]
-  /** Offsets of those that were entered from elsewhere. */
-  readonly entered?: readonly number[]
 }
 
 export const examples: readonly Example[] = [
