@@ -5,6 +5,7 @@ import { core } from '../accel/jit/core.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
+import type { Passes } from '../ir/opt/passes.ts'
 import { wasmFeatures } from '../wasm/features.ts'
 import { poke } from './arch.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
@@ -28,6 +29,7 @@ export type RunnerOptions = {
   readonly shape: MachineShape
   readonly memory: WebAssembly.Memory
   readonly host: Host
+  readonly passes: Passes
   /** A thread of ours failed: processor `cpu`'s, or the compiler's. */
   failed(error: unknown, cpu?: number): void
 }
@@ -65,10 +67,12 @@ export function threadedRunner(o: RunnerOptions): Runner {
   const runtime = compileRuntime(o)
   const all: HostThread[] = []
   const channels = cpus.map(() => threads.channel())
-  const compile: CompileThreadData = { ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory }
+  const compile: CompileThreadData = {
+    ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory, passes: o.passes,
+  }
   all.push(threads.spawn('compile', compile, channels.map(([, far]) => far)))
   cpus.forEach((_, index) => {
-    const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime }
+    const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime, passes: o.passes }
     all.push(threads.spawn('cpu', data, [channels[index]![0]]))
   })
   let ending = false
@@ -108,12 +112,12 @@ export function threadedRunner(o: RunnerOptions): Runner {
 export function slicedRunner(o: RunnerOptions): Runner {
   const { bound } = o, { views, cpus, controls } = bound
   const runtime = compileRuntime(o), features = wasmFeatures()
-  const compiler = compilerIn(bound.arch.isa, views, o.shape.shape, features, bound.compilerPlaces, () => {
+  const compiler = compilerIn(bound.arch.isa, views, o.shape.shape, features, bound.compilerPlaces, o.passes, () => {
     for (const loop of loops) loop.vcpu.readMail()
   })
   const ports = compilerHere(compiler, views, bound.compilerPlaces)
   const loops: CpuLoop[] = cpus.map((_, index) => new CpuLoop(bound, {
-    index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!,
+    index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!, passes: o.passes,
   }))
   // No thread of its own: between turns each counts as asleep, and reads its mail before it goes on.
   for (const m of bound.mailboxes) m.park(true)

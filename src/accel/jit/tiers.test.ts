@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { golden } from '../../../test/golden/golden.ts'
 import { type Example, examples } from '../../../test/golden/riscv.ts'
 import { Builder } from '../../ir/build.ts'
+import { ALL_PASSES, optimise } from '../../ir/opt/passes.ts'
 import { Mode } from '../../isa/riscv/cpu.ts'
 import { riscv64 } from '../../isa/riscv/riscv64.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
@@ -33,6 +34,7 @@ function recordsOf(e: Example): string {
     riscv64.lift(builder, {
       u8: o => bytes[offset + o]!, u16: o => bytes[offset + o]! | (bytes[offset + o + 1]! << 8),
     }, MODE, { maxInsns: 64 })
+    optimise(builder.block, ALL_PASSES, true)
     return builder.block
   }))
 }
@@ -40,7 +42,7 @@ function recordsOf(e: Example): string {
 function webAssemblyOf(e: Example): string {
   const region = findRegion(riscv64, page(e), {
     pageLo: PC, pageHi: 0, mode: MODE, host: 0, known: e.known, entered: [], start: 0,
-  }, { maxBlocks: 200, maxInsns: 2000 })
+  }, { maxBlocks: 200, maxInsns: 2000 }, ALL_PASSES)
   assert.ok(region)
   return regionText({ isa: riscv64, features: FEATURES, memory: MEMORY }, region)
 }
