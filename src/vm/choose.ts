@@ -19,7 +19,7 @@ export function chooseAccel(config: MachineConfig, host: Host): AccelChoice {
       reasons.push(otherAccels.includes(name) ? `${name}: not implemented` : `${name}: no such accelerator`)
       continue
     }
-    const where = `accels[${i}]`, odd = Object.keys(properties ?? {}).find(p => p !== 'thread')
+    const where = `accels[${i}]`, odd = Object.keys(properties ?? {}).find(p => !PROPERTIES.includes(p))
     if (odd !== undefined) throw noSuchProperty(name, odd, where)
     const thread = properties?.thread
     if (thread !== undefined && thread !== 'multi' && thread !== 'single')
@@ -30,11 +30,12 @@ export function chooseAccel(config: MachineConfig, host: Host): AccelChoice {
     }
     const threads = thread !== 'single' && canThread
     const why = [...reasons, ...(thread === undefined && !canThread ? ['no shared memory here: one thread for everything'] : [])]
-    return { threads, passes: passesOf(properties?.opt), ...(why.length > 0 && { reason: `${why.join('; ')}; using jit` }) }
+    return { threads, passes: passesOf(properties?.opt, where), ...(why.length > 0 && { reason: `${why.join('; ')}; using jit` }) }
   }
   throw new VmError('accel.unavailable', reasons.join('; '), { where: 'accels[0]', hint: '-accel jit' })
 }
 
+const PROPERTIES = ['thread', 'opt']
 /** Of QEMU's recompiler. */
 const MISSING = ['tb-size', 'one-insn-per-tb', 'split-wx']
 
@@ -42,15 +43,15 @@ function noSuchProperty(accel: string, property: string, where: string): VmError
   if (MISSING.includes(property))
     return new VmError('device.badProperty', `not implemented: ${property}`, { where })
   return new VmError('device.badProperty', `accelerator '${accel}' has no property '${property}'`,
-    { where, hint: suggest(property, ['thread']) })
+    { where, hint: suggest(property, PROPERTIES) })
 }
 
-function passesOf(text: PropertyValue | undefined): Passes {
+function passesOf(text: PropertyValue | undefined, where: string): Passes {
   if (text === undefined) return ALL_PASSES
   const passes = parsePasses(String(text))
   if ('unknown' in passes)
     throw new VmError('device.badProperty', `opt: no pass '${passes.unknown}'`, {
-      where: 'accels', hint: `all, none, or some of ${passNames.join('+')}`,
+      where, hint: `all, none, or some of ${passNames.join('+')}`,
     })
   return passes
 }

@@ -30,8 +30,8 @@ export function codeAt(m: Machine, cpu: number): string {
     arch.disassemble(bytes.subarray(offset, offset + length), pc + BigInt(offset)).text
   const text = () => print(block, { register: i => isa.registers[i]!.name, instruction })
   const parts = [['IR', text()]]
-  optimise(block, passes, true)
-  parts.push(['IR for the interpreter', text()], ['Records', recordsText(isa, [block])])
+  optimise(block, passes)
+  parts.push(['IR, optimised', text()], ['Records', recordsText(isa, [block])])
   const offset = lo & (PAGE - 1), page = m.bound.system.memory.ramAt(m.cpuObjects[cpu]!.probe(lo - offset, hi))
   // Other blocks of the region depend on what has run; the block alone is the least that is compiled.
   const region = page < 0 ? undefined : findRegion(isa, views.u8, {

@@ -34,7 +34,7 @@ function recordsOf(e: Example): string {
     riscv64.lift(builder, {
       u8: o => bytes[offset + o]!, u16: o => bytes[offset + o]! | (bytes[offset + o + 1]! << 8),
     }, MODE, { maxInsns: 64 })
-    optimise(builder.block, ALL_PASSES, true)
+    optimise(builder.block, ALL_PASSES)
     return builder.block
   }))
 }

@@ -231,7 +231,7 @@ export class Translator {
         assert(fault, 'the lifter gave an empty block')
         return undefined
       }
-      optimise(this.builder.block, this.passes, true)
+      optimise(this.builder.block, this.passes)
       try {
         return this.install(host, pcLo, pcHi, mode, second, within !== ONE)
       } catch (e) {

@@ -1,7 +1,8 @@
 // Writes of registers that nobody sees: the register is written again before it is read and before the block can be left.
 // An address that is made by two instructions is such a case, for the builder has folded the second.
 import type { Block } from '../block.ts'
-import { isGet, isSet, leaves, type Rewriter } from './rewrite.ts'
+import { isGet, isSet } from '../ops.ts'
+import { leaves, type Rewriter } from './rewrite.ts'
 
 /** For each register the stretch, between places where the block may be left, in which it is written later. */
 const written = new Int32Array(256)

@@ -108,7 +108,7 @@ export function findRegion(
     const next = leaders[i + 1], cut = next !== undefined && next < offset + sizes.get(offset)! ? next : undefined
     const b = read(offset, cut)
     if (!b) return
-    optimise(b, passes, false)
+    optimise(b, passes)
     blocks.push({ offset, block: b.copy(), taken: -1, fall: -1 })
   })
   const present = new Set(blocks.map(b => b.offset))
