@@ -6,20 +6,9 @@ import { Builder } from '../src/ir/build.ts'
 import { Mode } from '../src/isa/riscv/cpu.ts'
 import { decode16, decode32 } from '../src/isa/riscv/decode.ts'
 import { lift } from '../src/isa/riscv/lift.ts'
+import { largestCode } from './elf.ts'
 
 const ROUNDS = 20, STRETCH = 8192
-
-function largestCode(elf: Buffer): Uint8Array {
-  const table = Number(elf.readBigUInt64LE(0x28)), count = elf.readUInt16LE(0x3c)
-  let best: Uint8Array = new Uint8Array(0)
-  for (let i = 0; i < count; i++) {
-    const at = table + 64 * i, PROGBITS = 1, EXECINSTR = 4n
-    if (elf.readUInt32LE(at + 4) !== PROGBITS || !(elf.readBigUInt64LE(at + 8) & EXECINSTR)) continue
-    const from = Number(elf.readBigUInt64LE(at + 24)), size = Number(elf.readBigUInt64LE(at + 32))
-    if (size > best.length) best = elf.subarray(from, from + size)
-  }
-  return best
-}
 
 const text = largestCode(readFileSync(process.argv[2] ?? '/usr/riscv64-linux-gnu/lib/libc.so.6'))
 /** Where each stretch begins, and its instructions. */

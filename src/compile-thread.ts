@@ -8,4 +8,4 @@ import { wasmFeatures } from './wasm/features.ts'
 const { data, ports } = threadData<CompileThreadData>()
 nameThread('JIT compiler')
 const views = viewsOf(data.memory.buffer)
-serveCompiler(compilerIn(archSupport(data.arch).isa, views, data.shape, wasmFeatures(), data), views, ports, data.cpus)
+serveCompiler(compilerIn(archSupport(data.arch).isa, views, data.shape, wasmFeatures(), data, data.passes), views, ports, data.cpus)

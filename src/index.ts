@@ -1,5 +1,4 @@
-// The package `typevisor` without a host: types, and `makeMachine` for a host of one's own. `typevisor/node`
-// brings Node.
+// The package `typevisor` where there is no Node: types, and `makeMachine` for a host of one's own.
 export { VmError, type VmErrorCode } from './base/errors.ts'
 export type { Host } from './host/host.ts'
 export { type Machine, makeMachine } from './manage/library.ts'

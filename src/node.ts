@@ -1,6 +1,6 @@
-// The package `typevisor/node`: machines on Node.
+// The package `typevisor` on Node, which is also called `typevisor/node`.
 //
-//   import { createMachine } from 'typevisor/node'
+//   import { createMachine } from 'typevisor'
 //
 //   await using machine = await createMachine({
 //     arch: 'riscv64', memoryBytes: 512 * 2 ** 20,

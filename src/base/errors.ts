@@ -67,6 +67,17 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`internal error: ${message}`)
 }
 
+/** Where an error was made: `functionName at src/accel/jit/vcpu.ts:12`, from its stack; undefined if that does not say. */
+export function placeOf(error: unknown): string | undefined {
+  const stack = error instanceof Error ? error.stack ?? '' : ''
+  for (const [, called, place] of stack.matchAll(/^ +at (?:(.*?) \()?(.*?)\)?$/gm)) {
+    if (called === 'assert' || called === 'unreachable') continue // the helpers above
+    const file = /(?:src|dist)\/[^:]*:\d+|wasm:.*|[^/]*:\d+/.exec(place!)?.[0] ?? place!
+    return called ? `${called} at ${file}` : file
+  }
+  return undefined
+}
+
 /** The default branch of a switch that handles every case. */
 export function unreachable(x: never): never {
   throw new Error(`internal error: unexpected ${String(x)}`)

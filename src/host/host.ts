@@ -126,6 +126,8 @@ export type HostProcess = {
   writeError(line: string): void
   writeOutput(text: string): void
   onSignal(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): () => void
+  /** What nobody has caught, on this thread: a bug of ours. */
+  onUncaught(listener: (error: unknown) => void): void
   /** Ends the program when pending output is written. */
   exit(status: number): void
 }

@@ -206,6 +206,10 @@ export const arity: readonly number[] = rows.map(r => r.sig.indexOf('>'))
 export const resultType: readonly (Type | '')[] = rows.map(r => r.sig.slice(r.sig.indexOf('>') + 1) as Type | '')
 export const effects: readonly Effect[] = rows.map(r => r.effect)
 
+/** Rows that read and that write a guest register, as bytes. */
+export const isGet = Uint8Array.from(effects, (e, o) => (e === 'reg' && resultType[o] !== '' ? 1 : 0))
+export const isSet = Uint8Array.from(effects, (e, o) => (e === 'reg' && resultType[o] === '' ? 1 : 0))
+
 /** An access: log2 of its size in bits 0-1, SIGNED and ALIGNED (a misaligned address takes the slow path, where the ISA
  * decides) beside it. */
 export const MemOp = { SIZE: 3, SIGNED: 4, ALIGNED: 8 } as const

@@ -71,12 +71,27 @@ export type Row<G, O = never> = {
 
 const ones = (width: number) => (width === 32 ? -1 : (1 << width) - 1)
 
+/** A row: the manual's pattern, the operands as an assembler writes them, the lifting function. */
+export interface Insn<G, F extends Fields, L extends string> {
+  <const P extends string, const S extends string>(
+    pattern: P & Complain<Exclude<FieldNames<P>, keyof F>, 'no such field'>,
+    syntax: S & Complain<Exclude<Words<S>, Names<P> | L | ''>, 'no such operand'>,
+    lift: (g: G, o: Operands<NoInfer<P>>) => void,
+  ): Row<G, Operands<P>>
+}
+
+export interface Patterns<G, F extends Fields, L extends string> {
+  readonly insn: Insn<G, F, L>
+  table<const R extends { readonly [name: string]: Row<G> }>(width: 16 | 32, rows: R): R
+  decoder(tables: readonly { readonly [name: string]: Row<G> }[]): Decoder<G>
+}
+
 /** One instruction set's patterns: `insn` writes a row, `table` names and checks rows, `decoder` finds
  * them. */
 export function patterns<G>() {
   return <const F extends Fields, const L extends string = never>(
     fields: F, _literals: readonly L[] = [],
-  ) => {
+  ): Patterns<G, F, L> => {
     const slotNames = [...new Set(Object.keys(fields).map(n => n.replace("'", '')))]
     const slots = new Int32Array(slotNames.length)
     // All rows hand their operands over in this one object, so that lifting functions see a single shape.
@@ -85,11 +100,7 @@ export function patterns<G>() {
       Object.defineProperty(operands, name, { get: () => slots[i], enumerable: true })
     }
 
-    function insn<const P extends string, const S extends string>(
-      pattern: P & Complain<Exclude<FieldNames<P>, keyof F>, 'no such field'>,
-      syntax: S & Complain<Exclude<Words<S>, Names<P> | L | ''>, 'no such operand'>,
-      lift: (g: G, o: Operands<NoInfer<P>>) => void,
-    ): Row<G, Operands<P>> {
+    const insn: Insn<G, F, L> = (pattern, syntax, lift) => {
       const none = new Int32Array(0)
       return { pattern, syntax, lift, name: '', bytes: 0, mask: 0, match: 0, not: none, operands: [], parts: [],
         extractor: none }

@@ -46,8 +46,8 @@ export type MachineEvents = {
   debug: DebugStop
   /** A line of log (see base/log.ts), from whichever thread. */
   log: { cls: LogClass; source: string; text: string }
-  /** A thread of ours failed: the machine is in state 'internal-error'. */
-  error: { message: string; cause?: unknown }
+  /** A thread of ours failed: the machine is in state 'internal-error'. `cpu`: which processor's, if it was one's. */
+  error: { message: string; cause?: unknown; cpu?: number }
 }
 export type MachineEvent = keyof MachineEvents
 

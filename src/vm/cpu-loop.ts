@@ -4,6 +4,7 @@ import type { CompilerPort } from '../accel/jit/tier1/protocol.ts'
 import { Tier1 } from '../accel/jit/tier1/install.ts'
 import { Vcpu } from '../accel/jit/vcpu.ts'
 import { ExitRequest, vcpuCore } from '../isa/isa.ts'
+import type { Passes } from '../ir/opt/passes.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
 import { layoutOf } from '../state/layout.ts'
 import { StopKind } from '../accel/jit/debug.ts'
@@ -19,6 +20,7 @@ export type CpuLoopOptions = {
   readonly runtime: WebAssembly.Module
   readonly features: WasmFeatures
   readonly compiler: CompilerPort
+  readonly passes: Passes
 }
 
 export class CpuLoop {
@@ -49,6 +51,7 @@ export class CpuLoop {
       physical: bound.system.memory,
       runtime: o.runtime,
       features: o.features,
+      passes: o.passes,
       mailboxes: bound.mailboxes,
       codePages: bound.codePages,
       fueled: this.fuel >= 0,

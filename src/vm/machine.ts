@@ -13,7 +13,7 @@ import type { MachineConfig } from './config.ts'
 import type {
   Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, PciInfo, RunState, ShutdownCause,
 } from './control.ts'
-import { chooseAccel } from './choose.ts'
+import { type AccelChoice, chooseAccel } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
 import { pciFunctions } from './pci.ts'
@@ -69,6 +69,7 @@ class Machine implements MachineControl {
   readonly bound: Bound
   readonly plan: MachinePlan
   readonly images: BootImages
+  readonly accel: AccelChoice
   readonly cpuObjects: readonly Cpu[]
   readonly chars: readonly CharEnd[]
   readonly cpus: MachineControl['cpus']
@@ -88,11 +89,12 @@ class Machine implements MachineControl {
 
   constructor(
     config: MachineConfig, host: Host, plan: MachinePlan, shape: MachineShape, memory: WebAssembly.Memory,
-    accel: ReturnType<typeof chooseAccel>,
+    accel: AccelChoice,
   ) {
     this.config = config
     this.plan = plan
     this.images = bootImages(config, plan)
+    this.accel = accel
     this.bound = bindMachine(shape, memory, () => host.nowNs(), () => {})
     const { bound } = this
     this.cpuObjects = bound.cpus.map((c, hart) => bound.arch.makeCpu(c.state, {
@@ -121,7 +123,7 @@ class Machine implements MachineControl {
       pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
     }))
     this.debug = debugTarget(this, () => this.runner.refresh())
-    const options = { bound, shape, memory, host, failed: (error: unknown) => this.failed(error) }
+    const options = { bound, shape, memory, host, passes: accel.passes, failed: (error: unknown, cpu?: number) => this.failed(error, cpu) }
     this.runner = accel.threads ? threadedRunner(options) : slicedRunner(options)
   }
 
@@ -235,11 +237,12 @@ class Machine implements MachineControl {
     this.emit('shutdown', { cause, exitCode })
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown, cpu?: number): void {
     if (this.closed) return
     this.state = 'internal-error'
     this.bound.clock.stop()
-    this.emit('error', { message: error instanceof Error ? (error.stack ?? error.message) : String(error), cause: error })
+    const message = error instanceof Error ? error.message : String(error)
+    this.emit('error', { message, cause: error, ...cpu !== undefined && { cpu } })
   }
 
   // Control.
@@ -274,7 +277,8 @@ class Machine implements MachineControl {
       const stop = state === 'debug' || state === 'paused' ? this.bound.takeStop() : undefined
       await this.stopped(stop ? 'debug' : state === 'debug' ? 'paused' : state)
       if (stop) this.emit('debug', debugStop(stop.cpu, stop.hit))
-    } else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
+    } else if (was === 'internal-error') await this.runner.pause()
+    else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
   }
 
   private async stopped(state: RunState): Promise<void> {

@@ -5,6 +5,7 @@ import { core } from '../accel/jit/core.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
+import type { Passes } from '../ir/opt/passes.ts'
 import { wasmFeatures } from '../wasm/features.ts'
 import { poke } from './arch.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
@@ -28,7 +29,9 @@ export type RunnerOptions = {
   readonly shape: MachineShape
   readonly memory: WebAssembly.Memory
   readonly host: Host
-  failed(error: unknown): void
+  readonly passes: Passes
+  /** A thread of ours failed: processor `cpu`'s, or the compiler's. */
+  failed(error: unknown, cpu?: number): void
 }
 
 const compileRuntime = (o: RunnerOptions) =>
@@ -64,22 +67,30 @@ export function threadedRunner(o: RunnerOptions): Runner {
   const runtime = compileRuntime(o)
   const all: HostThread[] = []
   const channels = cpus.map(() => threads.channel())
-  const compile: CompileThreadData = { ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory }
+  const compile: CompileThreadData = {
+    ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory, passes: o.passes,
+  }
   all.push(threads.spawn('compile', compile, channels.map(([, far]) => far)))
   cpus.forEach((_, index) => {
-    const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime }
+    const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime, passes: o.passes }
     all.push(threads.spawn('cpu', data, [channels[index]![0]]))
   })
   let ending = false
-  for (const t of all) t.onError(error => { if (!ending) o.failed(error) })
+  /** Processors whose threads failed: they stand still for ever. */
+  const dead = new Set<number>()
+  all.forEach((t, i) => t.onError(error => {
+    const cpu = i === 0 ? undefined : i - 1
+    if (cpu !== undefined) dead.add(cpu)
+    if (!ending) o.failed(error, cpu)
+  }))
 
   return {
     resume: actions => command(o, actions),
     async pause() {
       setAll(o, Control.COMMAND, Command.PAUSE)
       for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
-      for (const c of controls)
-        while (Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
+      for (const [cpu, c] of controls.entries())
+        while (!dead.has(cpu) && Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
           // It may have gone to sleep on a command that came and went.
           Atomics.notify(views.i32, (c + Control.COMMAND) >>> 2)
           await Atomics.waitAsync(views.i32, (c + Control.STATE) >>> 2, CpuState.RUNNING, 20).value
@@ -101,12 +112,12 @@ export function threadedRunner(o: RunnerOptions): Runner {
 export function slicedRunner(o: RunnerOptions): Runner {
   const { bound } = o, { views, cpus, controls } = bound
   const runtime = compileRuntime(o), features = wasmFeatures()
-  const compiler = compilerIn(bound.arch.isa, views, o.shape.shape, features, bound.compilerPlaces, () => {
+  const compiler = compilerIn(bound.arch.isa, views, o.shape.shape, features, bound.compilerPlaces, o.passes, () => {
     for (const loop of loops) loop.vcpu.readMail()
   })
   const ports = compilerHere(compiler, views, bound.compilerPlaces)
   const loops: CpuLoop[] = cpus.map((_, index) => new CpuLoop(bound, {
-    index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!,
+    index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!, passes: o.passes,
   }))
   // No thread of its own: between turns each counts as asleep, and reads its mail before it goes on.
   for (const m of bound.mailboxes) m.park(true)
@@ -123,13 +134,15 @@ export function slicedRunner(o: RunnerOptions): Runner {
     scheduled = false
     if (!running) return
     let busy = false
+    let current = 0
     try {
       loops.forEach((loop, cpu) => {
+        current = cpu
         if (views.i32[word(cpu, Control.COMMAND)] === Command.RUN && loop.turn(TURN_MS / cpus.length) !== 'halted') busy = true
       })
     } catch (error) {
       running = false
-      return o.failed(error)
+      return o.failed(error, current)
     }
     // Asleep, a processor is woken by an event of this thread. One that is due before a timer could ring is waited for.
     const now = bound.clock.nowNs()

@@ -6,6 +6,7 @@ import { Compiler } from '../accel/jit/tier1/compiler.ts'
 import type { CompileAnswer, CompilerPort } from '../accel/jit/tier1/protocol.ts'
 import type { RegionRequest } from '../accel/jit/tier1/region.ts'
 import type { ThreadPort } from '../host/host.ts'
+import type { Passes } from '../ir/opt/passes.ts'
 import { ExitRequest, type Isa } from '../isa/isa.ts'
 import type { Views } from '../state/views.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
@@ -17,6 +18,7 @@ export type CpuThreadData = {
   readonly shape: MachineShape
   readonly memory: WebAssembly.Memory
   readonly runtime: WebAssembly.Module
+  readonly passes: Passes
 }
 /** What the compiler works with in the shared memory. */
 export type CompilerPlaces = {
@@ -29,6 +31,7 @@ export type CompileThreadData = CompilerPlaces & {
   readonly arch: Arch
   readonly shape: MemoryShape
   readonly memory: WebAssembly.Memory
+  readonly passes: Passes
 }
 
 /** The compiler's generation stands before its tables. */
@@ -38,12 +41,13 @@ const generationAt = (places: CompilerPlaces): number => places.tables.at >>> 2
 /** A compiler in the machine's memory. `serve`: while it waits for processors to let compiled code go, in case they are on
  * the same thread. */
 export function compilerIn(
-  isa: Isa, views: Views, memory: MemoryShape, features: WasmFeatures, places: CompilerPlaces, serve: () => void = () => {},
+  isa: Isa, views: Views, memory: MemoryShape, features: WasmFeatures, places: CompilerPlaces, passes: Passes,
+  serve: () => void = () => {},
 ): Compiler {
   const { tables, cpus } = places
   const mailboxes: Mailbox[] = cpus.map(c => mailboxAt(views, c.mailbox, c.state))
   return new Compiler({
-    isa, views, features, memory,
+    isa, views, features, memory, passes,
     codePages: new CodePages(views, places.codePages, []),
     tables: { at: tables.at + TABLES, bytes: tables.bytes - TABLES },
     evict(generation) {

@@ -3,7 +3,7 @@
 // compared.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { golden } from '../../test/golden/golden.ts'
 import {
   I32_ADD, I32_AND, I32_EQZ, I32_MUL, I32_REM_U, I32_SHR_U, I32_STORE, I32_SUB,
 } from './opcodes.ts'
@@ -199,9 +199,7 @@ function shape(graph: FlowGraph, polled = false): string {
   return lines.slice(begin + 1, -3).map(line => line.slice(4)).join('\n')
 }
 
-const GOLDEN = new URL('./structure.golden.txt', import.meta.url)
-
-/** Graphs whose code is kept as text; BLESS=1 renews it. */
+/** Graphs whose code is kept as text. */
 const SHAPES: [name: string, graph: FlowGraph, polled?: boolean][] = [
   ['straight line', { nodes: [goto(1), goto(2), exit], entries: [0] }],
   ['straight line, entered at two places', { nodes: [goto(1), goto(2), exit], entries: [0, 2] }],
@@ -224,8 +222,7 @@ const SHAPES: [name: string, graph: FlowGraph, polled?: boolean][] = [
 
 test('shapes of code', () => {
   const text = SHAPES.map(([name, graph, polled]) => `== ${name}\n${shape(graph, polled)}\n`).join('\n')
-  if (process.env.BLESS) writeFileSync(GOLDEN, text)
-  assert.equal(text, readFileSync(GOLDEN, 'utf8'))
+  golden(new URL('./structure.golden.txt', import.meta.url), text)
 })
 
 test('one entry and a reducible graph: no dispatch, and the entry local is not touched', () => {

@@ -1,9 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fuzz, kinds } from './fuzz.ts'
+import { passesText } from '../../src/ir/opt/passes.ts'
+import { bisect, fuzz, type Kind, kinds, passSets } from './fuzz.ts'
 
 for (const [name, make] of Object.entries(kinds))
-  test(`random ${name}: evaluator, interpreter and compiled regions agree`, () => {
-    const { failed } = fuzz(make(), 500, 1)
-    assert.deepEqual(failed, [])
+  for (const [i, passes] of passSets.entries())
+    test(`random ${name}: evaluator, interpreter and compiled regions agree, opt=${passesText(passes)}`, () => {
+      const { failed } = fuzz(make(passes), i === 0 ? 500 : 100, 1 + 1000 * i)
+      assert.deepEqual(failed, [])
+    })
+
+test('bisecting names the first pass that makes a case differ', () => {
+  const broken = (wrong: (on: string) => boolean) => (passes = passSets[0]!): Kind => ({
+    name: 'broken', report: () => '',
+    run: () => (wrong(passesText(passes)) ? { tier: 'tier 1', differences: ['wrong'] } : undefined),
   })
+  assert.equal(bisect(broken(on => on.includes('dead')), 1, ['fold', 'dead']), 'dead')
+  assert.equal(bisect(broken(on => on.includes('fold')), 1, ['fold', 'dead']), 'fold')
+  assert.equal(bisect(broken(() => true), 1, ['fold', 'dead']), 'none')
+  assert.equal(bisect(broken(() => false), 1, ['fold', 'dead']), undefined)
+})

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { records } from '../../src/accel/jit/tier0/print.ts'
+import { ALL_PASSES, choosePasses, type PassName, passNames, type Passes } from '../../src/ir/opt/passes.ts'
 import { print } from '../../src/ir/print.ts'
 import { printModule } from '../../src/wasm/print.ts'
 import { type Guest, runAll, type Verdict } from './compare.ts'
@@ -27,8 +28,8 @@ const fields: Guest['fields'] = [
   ...Array.from({ length: FIELD_BYTES / 8 }, (_, i) => ({ name: `field ${8 * i}`, at: layout.offsets.field + 8 * i, bytes: 8 })),
 ]
 
-export function irKind(): Kind {
-  const rigs = [irRig(true), irRig(false)]
+export function irKind(passes = ALL_PASSES): Kind {
+  const rigs = [irRig(true, passes), irRig(false, passes)]
   const guest = (p: Program, shared: boolean): Guest => {
     const r = rigs[shared ? 0 : 1]!
     return { rig: r.rig, entry: CODE, fields, log: r.log, load: () => r.load(p) }
@@ -67,7 +68,8 @@ function generated(g: Guest): string {
   return out.join('\n')
 }
 
-export const kinds: { readonly [name: string]: () => Kind } = { ir: irKind }
+/** Each makes a kind that runs with these passes of the optimiser. */
+export const kinds: { readonly [name: string]: (passes?: Passes) => Kind } = { ir: irKind }
 
 export type FuzzResult = { readonly cases: number; readonly seconds: number; readonly failed: readonly { seed: number; verdict: Verdict }[] }
 
@@ -80,6 +82,18 @@ export function fuzz(kind: Kind, cases: number, seed: number): FuzzResult {
   }
   return { cases, seconds: (performance.now() - began) / 1000, failed }
 }
+
+/** The first pass, in their order, with which case `seed` differs; `none` if it does without any, undefined if it does not at
+ * all. `on`: the passes that were on when it was found. */
+export function bisect(make: (typeof kinds)[string], seed: number, on: readonly PassName[]): PassName | 'none' | undefined {
+  for (let n = 0; n <= on.length; n++)
+    if (make(choosePasses(on.slice(0, n))).run(seed)) return n === 0 ? 'none' : on[n - 1]!
+  return undefined
+}
+
+/** All passes; each alone; none. */
+export const passSets: readonly Passes[] =
+  [passNames, ...passNames.map(p => [p]), []].map(choosePasses)
 
 export function writeCase(kind: Kind, seed: number): string {
   const folder = join(import.meta.dirname, '../../.cache/fuzz'), path = join(folder, `${kind.name}-${seed}.txt`)

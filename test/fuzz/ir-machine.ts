@@ -2,7 +2,9 @@
 // a list of blocks of IR by address.
 import type { FloatPolicyName } from '../../src/base/softfloat.ts'
 import type { Block } from '../../src/ir/block.ts'
-import type { Type } from '../../src/ir/ops.ts'
+import type { Builder } from '../../src/ir/build.ts'
+import { arity, effects, resultType, type Type } from '../../src/ir/ops.ts'
+import type { Passes } from '../../src/ir/opt/passes.ts'
 import { Access, type Cpu, ExitRequest, type Isa, type RegisterSpec, type Translation, vcpuCore } from '../../src/isa/isa.ts'
 import { mmio, place } from '../../src/mem/regions.ts'
 import { PAGE } from '../../src/mem/tlb.ts'
@@ -61,7 +63,19 @@ export type IrRig = {
   readonly state: ReturnType<typeof bind<typeof schema>>
 }
 
-export function irRig(shared: boolean): IrRig {
+/** Builds the block anew, so that the builder folds what it can if it is to. */
+function emitAgain(g: Builder, from: Block): void {
+  const value = new Int32Array(from.n)
+  for (let i = 0; i < from.n; i++) {
+    const o = from.op[i]!, k = arity[o]!, lo = from.lo[i]!, hi = from.hi[i]!
+    const a = k > 0 ? value[from.a[i]!]! : from.a[i]!, b = k > 1 ? value[from.b[i]!]! : from.b[i]!, c = k > 2 ? value[from.c[i]!]! : from.c[i]!
+    if (effects[o] !== 'reg') value[i] = g.emit(o, a, b, c, lo, hi)
+    else if (resultType[o]) value[i] = g.get(lo, resultType[o] as 'i' | 'l' | 'd')
+    else g.set(lo, a)
+  }
+}
+
+export function irRig(shared: boolean, passes: Passes): IrRig {
   let program: Program | undefined
   const log: Log = []
   const find = (lo: number, hi: number) => program?.blocks.find(b => b.pcLo === lo >>> 0 && b.pcHi === (hi | 0))
@@ -70,13 +84,13 @@ export function irRig(shared: boolean): IrRig {
     lift(g) {
       const { block } = g, from = find(block.pcLo, block.pcHi)
       if (!from) throw new Error(`no block at ${block.pcHi.toString(16)}:${block.pcLo.toString(16)}`)
-      for (let i = 0; i < from.n; i++) block.push(from.op[i]!, from.a[i]!, from.b[i]!, from.c[i]!, from.lo[i]!, from.hi[i]!)
+      emitAgain(g, from)
       block.sizeBytes = from.sizeBytes
       block.insns = from.insns
     },
   }
   const rig: Rig = new Rig({
-    isa, ramPa: RAM_PA, ramBytes: RAM_PAGES * PAGE, shared,
+    isa, passes, ramPa: RAM_PA, ramBytes: RAM_PAGES * PAGE, shared,
     makeCpu: (views, at, services) => {
       const w = (name: keyof typeof layout.offsets) => (at + layout.offsets[name]) >>> 2
       let noted = ''

@@ -24,7 +24,7 @@ export class Reference {
   private readonly modes: () => { data: number; fetch: number }
   private readonly registers: bigint[] = []
   private readonly machine: EvalMachine
-  private readonly builder = new Builder()
+  private readonly builder = new Builder(undefined, false)
   /** Called with each block before it is evaluated. */
   onBlock: (b: Block) => void = () => {}
 

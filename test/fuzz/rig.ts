@@ -10,6 +10,7 @@ import { Tier1 } from '../../src/accel/jit/tier1/install.ts'
 import { core } from '../../src/accel/jit/core.ts'
 import { Vcpu } from '../../src/accel/jit/vcpu.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa } from '../../src/isa/isa.ts'
+import { ALL_PASSES, type Passes } from '../../src/ir/opt/passes.ts'
 import { PhysicalMemory } from '../../src/mem/physical.ts'
 import { type Container, container, place, ram } from '../../src/mem/regions.ts'
 import { PAGE } from '../../src/mem/tlb.ts'
@@ -30,6 +31,8 @@ export type RigOptions = {
   readonly nowNs?: () => number
   readonly shared?: boolean
   readonly maxInsns?: number
+  /** Passes of the optimiser, in both tiers; the evaluator has none. Left out: all. */
+  readonly passes?: Passes
   readonly armTimer?: (ns: number) => void
   readonly makeCpu: (views: Views, at: number, services: CpuServices) => Cpu
 }
@@ -75,9 +78,9 @@ export class Rig {
       index: 0, isa: o.isa, views, plan, memory, physical: this.physical, features, mailboxes, codePages, services,
       runtime: new WebAssembly.Module(buildRuntime(core, features, shape)),
       makeCpu: s => o.makeCpu(views, plan.state, s),
-      heat: 0x7fffffff, ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }),
+      heat: 0x7fffffff, ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }), ...(o.passes && { passes: o.passes }),
     })
-    this.compiler = compilerIn(o.isa, views, shape, features, places, () => this.vcpu.readMail())
+    this.compiler = compilerIn(o.isa, views, shape, features, places, o.passes ?? ALL_PASSES, () => this.vcpu.readMail())
     this.tier1 = new Tier1(this.vcpu, compilerHere(this.compiler, views, places)[0]!)
     let modes = { data: 0, fetch: 0 }
     this.cpu = o.makeCpu(views, plan.state, {

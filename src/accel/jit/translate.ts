@@ -2,6 +2,7 @@
 // compiled region takes their place later.
 import { assert } from '../../base/errors.ts'
 import { Builder } from '../../ir/build.ts'
+import { ALL_PASSES, optimise, type Passes } from '../../ir/opt/passes.ts'
 import { Access, type Cpu, Fault, type Isa, type LiftLimits, vcpuCore } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { PAGE, PAGE_BITS, type Tlb } from '../../mem/tlb.ts'
@@ -28,6 +29,8 @@ export type TranslatorOptions = {
   /** Executions after which a block counts as hot. */
   readonly heat?: number | undefined
   readonly maxInsns?: number | undefined
+  /** Passes of the optimiser; left out: all. */
+  readonly passes?: Passes | undefined
   /** Does what other processors ask, while we wait for them. */
   serveMail(): void
 }
@@ -50,7 +53,8 @@ export class Translator {
   private readonly codePages: CodePages
   private readonly debug: VcpuDebug
   private readonly serveMail: () => void
-  private readonly builder = new Builder()
+  private readonly builder: Builder
+  private readonly passes: Passes
   private readonly assembler: Assembler
   private readonly heat: number
   private readonly limits: LiftLimits
@@ -69,6 +73,8 @@ export class Translator {
     this.codePages = o.codePages
     this.debug = o.debug
     this.serveMail = () => o.serveMail()
+    this.passes = o.passes ?? ALL_PASSES
+    this.builder = new Builder(undefined, this.passes.fold)
     this.heat = o.heat ?? 1500
     this.limits = { maxInsns: o.maxInsns ?? 48 }
     this.recordEnd = o.plan.records
@@ -225,6 +231,7 @@ export class Translator {
         assert(fault, 'the lifter gave an empty block')
         return undefined
       }
+      optimise(this.builder.block, this.passes)
       try {
         return this.install(host, pcLo, pcHi, mode, second, within !== ONE)
       } catch (e) {

@@ -1,5 +1,6 @@
 // One virtual processor on one thread: finds, translates and runs code, serves what generated code cannot do itself.
 import { arity, rows } from '../../ir/ops.ts'
+import type { Passes } from '../../ir/opt/passes.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { Tlb } from '../../mem/tlb.ts'
@@ -37,6 +38,7 @@ export type VcpuOptions = {
   /** Executions after which a block counts as hot. */
   readonly heat?: number
   readonly maxInsns?: number
+  readonly passes?: Passes
 }
 
 /** Called when a block became hot. */

@@ -15,6 +15,7 @@ const nodeProcess: HostProcess = {
     process.on(name, listener)
     return () => void process.off(name, listener)
   },
+  onUncaught: listener => void process.on('uncaughtException', listener), // rejections arrive there too
   exit(status) {
     nodeStdio.restore()
     process.exit(status)

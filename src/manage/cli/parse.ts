@@ -1,5 +1,5 @@
 // From the program's arguments to an Invocation.
-import { VmError } from '../../base/errors.ts'
+import { placeOf, VmError } from '../../base/errors.ts'
 import type { Arch } from '../../vm/config.ts'
 import type { Invocation } from '../invocation.ts'
 import { builder } from './build.ts'
@@ -55,6 +55,18 @@ export function parseArguments(argv: readonly string[], program: string, interac
 export function archOfProgram(program: string): Arch | undefined {
   const name = /-system-([a-z0-9_]+)/.exec(program)?.[1]
   return name === 'riscv64' ? name : undefined
+}
+
+/** The one line about a bug of ours: what, where, on which processor, and how to make a report of it. */
+export function internalErrorLine(program: string, error: unknown, cpu?: number): string {
+  return `${program}: ${internalError(error, cpu)}; ` +
+    'a case for a report is made by: npm run debug -- OPTIONS, in a checkout of Typevisor'
+}
+
+export function internalError(error: unknown, cpu?: number): string {
+  const message = (error instanceof Error ? error.message : String(error)).replace(/^internal error: /, '').replace(/\s*\n\s*/g, ' ')
+  const place = placeOf(error)
+  return `internal error${cpu === undefined ? '' : ` on CPU ${cpu}`}: ${message}${place ? ` (${place})` : ''}`
 }
 
 /** The one line that the user sees: `PROGRAM: -drive file=x: no such file; hint`. */

@@ -73,7 +73,7 @@ function bench(
       pid: 42,
       writeError: line => void errors.push(line),
       writeOutput: text => void output.push(text),
-      exit() {},
+      exit() {}, onUncaught() {},
       onSignal(name, listener) {
         signals.set(name, listener)
         return () => void signals.delete(name)
@@ -165,9 +165,10 @@ test('a failure of ours ends the program with status 1', async () => {
   const b = bench()
   const status = b.run()
   await settle()
-  b.machine.emit('error', { message: 'CPU 0: boom' })
+  b.machine.emit('error', { message: 'boom', cause: new Error('boom'), cpu: 1 })
   assert.equal(await status, 1)
-  assert.deepEqual(b.errors, ['internal error: CPU 0: boom'])
+  assert.equal(b.errors.length, 1)
+  assert.match(b.errors[0]!, /^[\w-]+: internal error on CPU 1: boom \(.*\bsrc\/manage\/cli\/run\.test\.ts:\d+\); .*npm run debug/)
 })
 
 test('a machine that does not stop is left behind: at once when asked twice, otherwise after a while', async () => {

@@ -10,13 +10,22 @@ import type { Invocation } from '../invocation.ts'
 import { openSession, type Session } from '../session.ts'
 import { checkConfig } from './check.ts'
 import { optionsHelp, topicHelp, versionLine } from './help.ts'
-import { errorLine, parseArguments } from './parse.ts'
+import { errorLine, internalErrorLine, parseArguments } from './parse.ts'
 import { usage } from './values.ts'
 
 /** How long everything may take to close before the program ends anyway, in milliseconds. */
 const LAST_CALL = 3000
 
-export type Surroundings = { readonly host: Host; readonly assembly: Assembly; nowMs(): number }
+export type Surroundings = {
+  readonly host: Host
+  readonly assembly: Assembly
+  nowMs(): number
+  /** Somebody who looks on. */
+  attend?(machine: MachineControl): Attendant
+}
+/** Waited for: when a machine is put together, and loaded if it is to be, but does not run yet; and when it has ended, before
+ * it is closed. */
+export type Attendant = { ready?(): Promise<void>; ending?(): Promise<void> }
 
 /** Resolves with the exit status when the machine has ended, or at once where none was to be run. */
 export async function run(argv: readonly string[], program: string, around: Surroundings): Promise<number> {
@@ -33,7 +42,7 @@ export async function run(argv: readonly string[], program: string, around: Surr
         : topicHelp(topic, around.assembly.catalogue(invocation.config.arch ?? 'riscv64'), name))
       return 0
     }
-    return await launch(invocation, around)
+    return await launch(invocation, program, around)
   } catch (error) {
     if (!(error instanceof VmError)) throw error
     complain(errorLine(program, error, invocation?.origins))
@@ -41,13 +50,15 @@ export async function run(argv: readonly string[], program: string, around: Surr
   }
 }
 
-async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroundings): Promise<number> {
+async function launch(
+  invocation: Invocation, program: string, { host, assembly, nowMs, attend }: Surroundings,
+): Promise<number> {
   const { management: manage } = invocation
   const note = (line: string) => host.process?.writeError(line)
   const config: MachineConfig = { ...invocation.config, arch: await architecture(invocation.config, host) }
   checkConfig(config, assembly.catalogue(config.arch!))
   if (await assembly.dumpDeviceTree(config, host)) return 0
-  const machine = await assembly.createMachine(config, host)
+  const machine = await assembly.createMachine(config, host), attendant = attend?.(machine)
 
   let session: Session | undefined
   let over = false, asked = false, deadline: ReturnType<typeof setTimeout> | undefined
@@ -58,6 +69,7 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
   async function finish(status: number): Promise<void> {
     if (over) return
     over = true
+    await attendant?.ending?.()
     const timer = setTimeout(() => ended(status), LAST_CALL)
     await new Promise(resolve => setTimeout(resolve, 0)) // whoever else heard of the end may have something to say
     await Promise.allSettled([machine.close(), session?.close()])
@@ -78,8 +90,8 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     if (byGuest && manage.noShutdown) return
     void finish(cause === 'guest-panic' && manage.panicAction === 'exit-failure' ? 1 : exitCode)
   })
-  machine.on('error', ({ message }) => {
-    note(`internal error: ${message}`)
+  machine.on('error', ({ message, cause, cpu }) => {
+    note(internalErrorLine(program, cause ?? message, cpu))
     if (!manage.noShutdown) quit('host-error')
   })
   const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name =>
@@ -90,7 +102,9 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
     session = await openSession(machine, config, manage, host, { note, quit, nowMs })
     if (manage.pidFile !== undefined) await writePid(host, manage.pidFile)
     if (machine.info.accelReason !== undefined) note(machine.info.accelReason)
-    await start(machine, invocation, session, host, end)
+    await load(machine, manage.loadvm, host)
+    await attendant?.ready?.()
+    if (!manage.startPaused) await start(machine, session, end)
   } catch (error) {
     await finish(1)
     throw error
@@ -102,18 +116,11 @@ async function launch(invocation: Invocation, { host, assembly, nowMs }: Surroun
   return status
 }
 
-async function start(
-  machine: MachineControl,
-  { management }: Invocation,
-  session: Session,
-  host: Host,
-  end: Promise<number>,
-): Promise<void> {
-  if (management.loadvm !== undefined) {
-    const name = management.loadvm
-    await blaming(`-loadvm ${name}`, () => loadSnapshot(machine, host, name))
-  }
-  if (management.startPaused) return
+async function load(machine: MachineControl, name: string | undefined, host: Host): Promise<void> {
+  if (name !== undefined) await blaming(`-loadvm ${name}`, () => loadSnapshot(machine, host, name))
+}
+
+async function start(machine: MachineControl, session: Session, end: Promise<number>): Promise<void> {
   // A signal may end the wait for a client.
   const clients = await Promise.race([session.ready.then(() => true), end.then(() => false)])
   if (clients && machine.state !== 'shutdown') await machine.resume()

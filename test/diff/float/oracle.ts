@@ -100,11 +100,14 @@ export interface DiffOptions {
   only?: string
 }
 
+/** The operations that have `only` in their names. */
+export const operationsOf = (target: Target, only: string): string[] =>
+  Object.keys(target.operations).filter(name => name.includes(only))
+
 export function diff(target: Target, { count, seed, special, only = '' }: DiffOptions): Outcome {
   const command = build(target)
   const names = listed(target, command)
-  const wanted = names.filter(name => name.includes(only))
-  if (!wanted.length) throw new Error(`${target.name} has no operation named like '${only}'`)
+  const wanted = operationsOf(target, only)
   const outcome: Outcome = { cases: 0, differences: [], differing: 0 }
   let batch: Case[] = []
   for (const c of cases(target, wanted, count, seed, special)) {

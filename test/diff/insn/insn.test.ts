@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compare } from './compare.ts'
 import { evalEngine } from './eval.ts'
 import { illegalCases, rows } from './generate.ts'
 import { unavailable } from './machine.ts'
-import { compare } from './run.ts'
 import { tierEngine } from './tiers.ts'
 
 test('every row does what it does in QEMU, a few times', { skip: unavailable() ?? false }, async () => {

@@ -1,20 +1,26 @@
 // Runs a script on both sides in step, and reports the first difference with the shortest script that shows
 // it.
 import { VIRT } from '../../../src/machines/virt-riscv.ts'
+import { count } from '../suite.ts'
 import { ours, type Ours } from './ours.ts'
 import { openQemu, type Outcome, type Qemu } from './qemu.ts'
 import { opText, random, type Op, type Timeless } from './script.ts'
-import { isAvoided, type Target } from './targets.ts'
+import { avoided, type Target } from './targets.ts'
 
 export type Difference = { readonly ours: string; readonly qemu: string }
-export type Report =
-  | { readonly same: true; readonly operations: number }
+export type Report = {
+  readonly operations: number
+  /** Operations left out, and values not compared, by the reason. */
+  readonly explained: ReadonlyMap<string, number>
+} & (
+  | { readonly same: true }
   | {
       readonly same: false
       readonly script: readonly Op[]
       readonly difference: Difference
       readonly text: string
     }
+)
 
 export async function compare(
   target: Target,
@@ -28,12 +34,13 @@ export async function compare(
     left -= ops?.length ?? 0
     return ops
   })
-  if (!first.difference) return { same: true, operations: first.script.length }
+  const seen = { operations: first.script.length, explained: first.explained }
+  if (!first.difference) return { ...seen, same: true }
   const short = options.shrink === false ? first : await shrink(target, first)
-  return { same: false, script: short.script, difference: short.difference!, text: reportText(short) }
+  return { ...seen, same: false, script: short.script, difference: short.difference!, text: reportText(short) }
 }
 
-type Run = { script: Op[]; difference?: Difference }
+type Run = { script: Op[]; explained: Map<string, number>; difference?: Difference }
 
 /**
  * Applies what `source` supplies until it ends or the sides differ; the script ends with the operation that
@@ -41,25 +48,33 @@ type Run = { script: Op[]; difference?: Difference }
  */
 async function run(target: Target, source: (on: Ours) => readonly Op[] | undefined): Promise<Run> {
   const on = ours(target.ours), qemu = await openQemu(target.qemu), script: Op[] = []
+  const explained = new Map<string, number>()
   try {
     await target.prepare?.(on, qemu)
     for (let ops; (ops = source(on));)
       for (const o of ops) {
-        if (isAvoided(target, o, on)) continue
+        const reason = avoided(target, o, on)
+        if (reason) {
+          count(explained, reason)
+          continue
+        }
         script.push(o)
         const difference =
-          o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o)
-        if (difference) return { script, difference }
+          o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o, explained)
+        if (difference) return { script, explained, difference }
       }
-    return { script }
+    return { script, explained }
   } finally {
     qemu.close()
   }
 }
 
-async function both(target: Target, on: Ours, qemu: Qemu, o: Timeless): Promise<Difference | undefined> {
+async function both(
+  target: Target, on: Ours, qemu: Qemu, o: Timeless, explained: Map<string, number>,
+): Promise<Difference | undefined> {
   let theirs = await qemu.apply(o), mine = on.apply(o)
-  const ignored = target.explained.some(e => e.ignoreValue?.(o))
+  const ignored = target.explained.find(e => e.ignoreValue?.(o))
+  if (ignored && mine.value !== theirs.value) count(explained, ignored.reason)
   const values = ignored ? ['', ''] : [mine.value, theirs.value]
   for (const more of target.settle?.(o, on) ?? []) {
     theirs = await qemu.apply(more)

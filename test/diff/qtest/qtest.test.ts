@@ -1,4 +1,4 @@
-// The short form of run.ts: a few hundred operations of each device against QEMU.
+// The short form of suite.ts: a few hundred operations of each device against QEMU.
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { compare } from './compare.ts'

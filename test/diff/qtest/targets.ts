@@ -291,4 +291,5 @@ export const targets: { readonly [device: string]: Target } = {
   ...virtioTargets,
 }
 
-export const isAvoided = (t: Target, o: Op, on: Ours): boolean => t.explained.some(e => e.avoid?.(o, on))
+/** Why an operation is left out of scripts, if it is. */
+export const avoided = (t: Target, o: Op, on: Ours): string | undefined => t.explained.find(e => e.avoid?.(o, on))?.reason

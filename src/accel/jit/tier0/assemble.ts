@@ -1,7 +1,7 @@
 // From a block of IR to interpreter records. Values that are registers stay where they are; a computation that a `set`
 // follows writes the register itself; small constants become immediates.
 import type { Block } from '../../../ir/block.ts'
-import { arity, effects, FpEnv, type OpName, op, opNames, rows } from '../../../ir/ops.ts'
+import { arity, effects, FpEnv, isGet, isSet, type OpName, op, opNames } from '../../../ir/ops.ts'
 import type { RegisterSpec } from '../../../isa/isa.ts'
 import { AccessKind } from '../code.ts'
 import {
@@ -10,9 +10,6 @@ import {
 } from './records.ts'
 
 const OP = op
-const isGet = new Uint8Array(rows.length), isSet = new Uint8Array(rows.length)
-for (const name of ['get.l', 'get.i', 'get.d'] as const) isGet[OP[name]] = 1
-for (const name of ['set.l', 'set.i', 'set.d'] as const) isSet[OP[name]] = 1
 
 export type AssembleTarget = {
   readonly u16: Uint16Array

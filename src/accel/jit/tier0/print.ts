@@ -22,7 +22,8 @@ function nameOf(r: RecordOp): string {
 export function records(views: Views, b: CodeBlock, registers: readonly RegisterSpec[]): string {
   const names = new Map(registers.map(r => [r.offset, r.name])), { u16, i32 } = views
   const slot = (offset: number) => (offset === 0 ? '-' : names.get(offset) ?? `@${offset}`)
-  const lines = [`records of block ${b.number} at ${b.pcHi}:${b.pcLo.toString(16)}`]
+  const pc = (BigInt(b.pcHi >>> 0) << 32n) | BigInt(b.pcLo >>> 0)
+  const lines = [`records of block ${b.number} at 0x${pc.toString(16)}`]
   for (let at = b.record; at < b.recordEnd; at += Record.BYTES) {
     const h = at >>> 1, w = at >>> 2, insn = insnField[u16[h]!] ? ` +${instructionOf(views, at)}` : ''
     lines.push(`  ${at}${insn}: ${nameOf(recordOps[u16[h]!]!)}  ${slot(u16[h + 1]!)}, ${slot(u16[h + 2]!)}, ${

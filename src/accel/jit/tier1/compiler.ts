@@ -1,6 +1,7 @@
 // The compiler: takes requests for regions from all processors, answers with modules. It reads guest code from the shared
 // memory; a region says which version of its page it was made from.
 import type { Isa } from '../../../isa/isa.ts'
+import type { Passes } from '../../../ir/opt/passes.ts'
 import type { Views } from '../../../state/views.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import { PAGE } from '../../../mem/tlb.ts'
@@ -26,6 +27,7 @@ export type CompilerOptions = {
   readonly views: Views
   readonly features: WasmFeatures
   readonly memory: MemoryShape
+  readonly passes: Passes
   readonly codePages: CodePages
   /** Room for entry tables. */
   readonly tables: { readonly at: number; readonly bytes: number }
@@ -68,7 +70,7 @@ export class Compiler {
       }
       const version = this.o.codePages.version(request.host)
       if (version < 0) continue // written meanwhile
-      const region = findRegion(this.o.isa, this.o.views.u8, request, LIMITS)
+      const region = findRegion(this.o.isa, this.o.views.u8, request, LIMITS, this.o.passes)
       if (!region || this.o.codePages.version(request.host) !== version) continue
       const { pageLo, pageHi, mode, host } = request
       places.push(this.place(region))

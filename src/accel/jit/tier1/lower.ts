@@ -1,7 +1,7 @@
 // From a block of IR to WebAssembly. Pure operations are emitted where they are used, as expression trees; what has an
 // effect is emitted where it stands. Guest registers are locals that always hold the architectural value.
 import type { Block } from '../../../ir/block.ts'
-import { arity, effects, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
+import { arity, effects, isGet, isSet, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
 import { type Code, F32, F64, I32, I64, type Label } from '../../../wasm/encode.ts'
 import { emitFloat } from '../../../wasm/float.ts'
@@ -32,9 +32,6 @@ export type LowerContext = {
   readonly system: Label
 }
 
-const isGet = new Uint8Array(rows.length), isSet = new Uint8Array(rows.length)
-for (const name of ['get.l', 'get.i', 'get.d'] as const) isGet[op[name]] = 1
-for (const name of ['set.l', 'set.i', 'set.d'] as const) isSet[op[name]] = 1
 const local = { i: I32, l: I64, f: F32, d: F64 } satisfies Record<Type, ValType>
 
 export class BlockLowering {

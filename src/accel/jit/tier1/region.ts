@@ -3,6 +3,7 @@
 import type { Block } from '../../../ir/block.ts'
 import { Builder } from '../../../ir/build.ts'
 import { effects, JumpKind, op, rows } from '../../../ir/ops.ts'
+import { optimise, type Passes } from '../../../ir/opt/passes.ts'
 import type { Code as GuestCode, Isa } from '../../../isa/isa.ts'
 import { PAGE } from '../../../mem/tlb.ts'
 
@@ -45,8 +46,10 @@ export type Region = {
 const lastOp = (b: Block) => b.op[b.n - 1]!
 
 /** Finds the region around `request.start`. Undefined if that block cannot be read whole (it crosses the page's end). */
-export function findRegion(isa: Isa, u8: Uint8Array, request: RegionRequest, limits: RegionLimits): Region | undefined {
-  const builder = new Builder(), { host } = request
+export function findRegion(
+  isa: Isa, u8: Uint8Array, request: RegionRequest, limits: RegionLimits, passes: Passes,
+): Region | undefined {
+  const builder = new Builder(undefined, passes.fold), { host } = request
   const known = new Set(Array.from(request.known)), entered = new Set(Array.from(request.entered))
   const read = (offset: number, endOffset?: number): Block | undefined => {
     const code: GuestCode = {
@@ -105,6 +108,7 @@ export function findRegion(isa: Isa, u8: Uint8Array, request: RegionRequest, lim
     const next = leaders[i + 1], cut = next !== undefined && next < offset + sizes.get(offset)! ? next : undefined
     const b = read(offset, cut)
     if (!b) return
+    optimise(b, passes)
     blocks.push({ offset, block: b.copy(), taken: -1, fall: -1 })
   })
   const present = new Set(blocks.map(b => b.offset))

@@ -1,19 +1,12 @@
-// Every instruction row against QEMU:
-// `node test/diff/insn/run.ts [--cases N] [--seed S] [--row NAME] [--engine eval|interp|jit]`.
-// All three engines if none is named.
-// Prints the first difference of each row, made as small as possible.
-import { parseArgs } from 'node:util'
+// An engine against QEMU: finds the first difference of each row, and makes it as small as possible.
 import { Builder } from '../../../src/ir/build.ts'
 import { print } from '../../../src/ir/print.ts'
 import { Mode, registers } from '../../../src/isa/riscv/cpu.ts'
 import { disassemble } from '../../../src/isa/riscv/disassemble.ts'
 import { lift } from '../../../src/isa/riscv/lift.ts'
-import { evalEngine } from './eval.ts'
+import { count } from '../suite.ts'
 import { cases, rows } from './generate.ts'
-import {
-  type Case, codeFrom, differences, type Engine, reference, type Result, runner, START, unavailable,
-} from './machine.ts'
-import { tierEngine } from './tiers.ts'
+import { type Case, codeFrom, differences, type Engine, reference, type Result, runner, START } from './machine.ts'
 
 /** Where the reference is wrong, by row. */
 const referenceFaults: { readonly [row: string]: { readonly reason: string; applies(c: Case): boolean } } = {
@@ -24,36 +17,33 @@ const referenceFaults: { readonly [row: string]: { readonly reason: string; appl
   },
 }
 
-const engines: { readonly [name: string]: () => Engine } = {
-  eval: evalEngine, interp: () => tierEngine('interp'), jit: () => tierEngine('jit'),
-}
 const BATCH = 4096
 
 export type Summary = {
   cases: number
-  seconds: number
+  /** How often the reference was wrong, by the reason. */
   referenceFaults: Map<string, number>
   differences: Map<string, { count: number; case: Case; expected: Result }>
 }
 
-/** Runs `count` cases, the reference and the engine at the same time. */
+/** Runs as many cases as are wanted, the reference and the engine at the same time. */
 export async function compare(
-  engine: Engine, count: number, seed: number, only = rows, source: Iterator<Case> = cases(seed, only),
+  engine: Engine, wanted: number, seed: number, only = rows, source: Iterator<Case> = cases(seed, only),
 ): Promise<Summary> {
   const binary = runner(), found: Summary['differences'] = new Map()
   const faults: Summary['referenceFaults'] = new Map()
-  const began = performance.now()
   const take = (n: number) => Array.from({ length: n }, () => source.next().value as Case)
-  let batch = take(Math.min(BATCH, count)), results = reference(binary, batch), done = 0
+  let batch = take(Math.min(BATCH, wanted)), results = reference(binary, batch), done = 0
   while (batch.length > 0) {
     const current = batch, actual = current.map(c => engine.run(c)), expected = await results
     done += current.length
-    batch = take(Math.min(BATCH, count - done))
+    batch = take(Math.min(BATCH, wanted - done))
     if (batch.length > 0) results = reference(binary, batch)
     for (const [i, c] of current.entries()) {
       if (differences(expected[i]!, actual[i]!).length === 0) continue
-      if (referenceFaults[c.name]?.applies(c)) {
-        faults.set(c.name, (faults.get(c.name) ?? 0) + 1)
+      const fault = referenceFaults[c.name]
+      if (fault?.applies(c)) {
+        count(faults, `${c.name}: ${fault.reason}`)
         continue
       }
       const first = found.get(c.name)
@@ -61,8 +51,13 @@ export async function compare(
       else found.set(c.name, { count: 1, case: c, expected: expected[i]! })
     }
   }
-  return { cases: done, referenceFaults: faults, differences: found,
-    seconds: (performance.now() - began) / 1000 }
+  return { cases: done, referenceFaults: faults, differences: found }
+}
+
+/** A case of a summary as text, made small. */
+export async function example(engine: Engine, c: Case): Promise<string> {
+  const small = await minimise(engine, c), [expected] = await reference(runner(), [small])
+  return describe(small, expected!, engine.run(small))
 }
 
 /** Zeroes what is not needed for the two to differ. */
@@ -101,36 +96,3 @@ function describe(c: Case, expected: Result, actual: Result): string {
   lift(g, codeFrom(c, START), mode, { maxInsns: 16 })
   return `${lines.join('\n')}\n${print(g.block, { register: i => registers[i]!.name })}`
 }
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: {
-    cases: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' },
-    row: { type: 'string' }, engine: { type: 'string' },
-  } })
-  const why = unavailable()
-  if (why) throw new Error(why)
-  const only = values.row ? rows.filter(r => r.name === values.row) : rows
-  if (only.length === 0) throw new Error(`no row '${values.row}'`)
-  for (const name of values.engine ? [values.engine] : Object.keys(engines)) {
-    const make = engines[name]
-    if (!make) throw new Error(`no engine '${name}': ${Object.keys(engines).join(', ')}`)
-    if (!await report(make(), Number(values.cases), Number(values.seed), only)) process.exitCode = 1
-  }
-}
-
-/** Runs one engine and prints what differs; true if nothing does. */
-async function report(engine: Engine, count: number, seed: number, only: typeof rows): Promise<boolean> {
-  const summary = await compare(engine, count, seed, only)
-  console.log(`${engine.name}: ${summary.cases} cases of ${only.length} rows in ${summary.seconds.toFixed(1)} s `
-    + `(${Math.round(summary.cases / summary.seconds)} a second), ${summary.differences.size} rows differ`)
-  for (const [name, count] of summary.referenceFaults) {
-    console.log(`${name}: ${count} differences where the reference is wrong: ${referenceFaults[name]!.reason}`)
-  }
-  for (const [name, { count, case: c }] of summary.differences) {
-    const small = await minimise(engine, c), [expected] = await reference(runner(), [small])
-    console.log(`\n${name}: ${count} differences, the first:\n${describe(small, expected!, engine.run(small))}`)
-  }
-  return summary.differences.size === 0
-}
-
-if (import.meta.main) await main()
