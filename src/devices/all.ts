@@ -2,11 +2,15 @@
 import type { AnyDevice } from '../device/define.ts'
 import { ns16550 } from './char/ns16550.ts'
 import { fwCfg } from './firmware/fw-cfg.ts'
+import { i8259 } from './irq/i8259.ts'
 import { sifivePlic } from './irq/sifive-plic.ts'
+import { pcspk } from './misc/pcspk.ts'
 import { sifiveTest } from './misc/sifive-test.ts'
 import { gpexPcihost, gpexRoot } from './pci/gpex.ts'
 import { aclint } from './timer/aclint.ts'
 import { goldfishRtc } from './timer/goldfish-rtc.ts'
+import { i8254 } from './timer/i8254.ts'
+import { mc146818rtc } from './timer/mc146818rtc.ts'
 import { virtioBlk } from './virtio/blk.ts'
 import { virtioConsole } from './virtio/console.ts'
 import { virtioMmio, virtioMmioEmpty } from './virtio/mmio.ts'
@@ -27,6 +31,10 @@ export const allDevices: readonly AnyDevice[] = [
   goldfishRtc,
   gpexPcihost,
   gpexRoot,
+  i8259,
+  i8254,
+  pcspk,
+  mc146818rtc,
   ...virtioMmioDevices,
   ...pciDevices,
 ]
