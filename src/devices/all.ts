@@ -1,12 +1,16 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
 import { ns16550 } from './char/ns16550.ts'
-import { fwCfg } from './firmware/fw-cfg.ts'
+import { fwCfg, fwCfgIo } from './firmware/fw-cfg.ts'
+import { ioapic } from './irq/ioapic.ts'
 import { i8259 } from './irq/i8259.ts'
 import { sifivePlic } from './irq/sifive-plic.ts'
 import { pcspk } from './misc/pcspk.ts'
 import { sifiveTest } from './misc/sifive-test.ts'
 import { gpexPcihost, gpexRoot } from './pci/gpex.ts'
+import { i440fx, i440fxPcihost } from './pci/i440fx.ts'
+import { piix3 } from './pci/piix3.ts'
+import { piix4Pm } from './pci/piix4-pm.ts'
 import { aclint } from './timer/aclint.ts'
 import { goldfishRtc } from './timer/goldfish-rtc.ts'
 import { i8254 } from './timer/i8254.ts'
@@ -25,6 +29,7 @@ export const pciDevices: readonly AnyDevice[] = kinds.map(virtioPci)
 export const allDevices: readonly AnyDevice[] = [
   ns16550,
   fwCfg,
+  fwCfgIo,
   sifivePlic,
   sifiveTest,
   aclint,
@@ -35,6 +40,11 @@ export const allDevices: readonly AnyDevice[] = [
   i8254,
   pcspk,
   mc146818rtc,
+  ioapic,
+  i440fxPcihost,
+  i440fx,
+  piix3,
+  piix4Pm,
   ...virtioMmioDevices,
   ...pciDevices,
 ]

@@ -283,7 +283,7 @@ export class PhysicalMemory {
       return narrower < size ? this.#writePieces(pa, size, value, narrower) : void this.#refuse(pa, size)
     }
     const { impl } = ops.rules
-    if (size >= impl.min && size <= impl.max) ops.write(offset, value, size)
+    if (size >= impl.min && size <= impl.max) ops.write(offset, keep(value, size), size)
     else writeSplit(ops, offset, size, value)
   }
 
