@@ -294,6 +294,7 @@ function driveHarts(entry: BoardDevice, instance: Instance, services: HostServic
 }
 
 const UNCLAIMED: MmioOps = {
+  nobody: true,
   rules: { valid: { min: 1, max: 8, unaligned: true }, impl: { min: 1, max: 8 } },
   read: () => 0xffffffff,
   write: () => {},

@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import type { Board } from './board.ts'
-import { bytes, defineDevice, input, output, u8 } from './define.ts'
+import { bytes, defineDevice, input, output, u32, u8 } from './define.ts'
 import { cpuWire, fork, wire } from './irq.ts'
 import { bench } from './testing.ts'
 
@@ -46,6 +46,24 @@ test('ports: an access too narrow for the device is refused, not widened', () =>
   assert.equal(io.read(0x30, 2), 0x12)
   assert.equal(io.read(0x30, 1), 0xff)
   assert.equal(io.read(0x30, 4), 0xffff0012)
+})
+
+test('ports: who answers at the first address takes a wide access, though a byte inside is another\'s', () => {
+  const { io } = bench({
+    ...board,
+    devices: [
+      { device: longs, id: 'a', at: { port: { space: 'io', at: 0xcf8 } } },
+      { device: latches, id: 'l', at: { bytes: { space: 'io', at: 0xcf9, priority: 1 } } },
+    ],
+  }).system
+  io.write(0xcf8, 4, 0x80001234)
+  assert.equal(io.read(0xcf8, 4), 0x80001234)
+  assert.equal(io.read(0xcf9, 1), 0)
+})
+const longs = defineDevice({
+  name: 'longs', version: 1, state: { value: u32() }, regions: { port: { sizeBytes: 4 } },
+  read: s => s.value,
+  write: (s, _io, _offset, value) => { s.value = value },
 })
 
 const source = defineDevice({

@@ -1,11 +1,16 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
-import { ns16550 } from './char/ns16550.ts'
+import { isaSerial, ns16550 } from './char/ns16550.ts'
+import { isaParallel } from './char/parallel.ts'
+import { i8257 } from './dma/i8257.ts'
 import { fwCfg, fwCfgIo } from './firmware/fw-cfg.ts'
+import { i8042 } from './input/i8042.ts'
 import { ioapic } from './irq/ioapic.ts'
 import { i8259 } from './irq/i8259.ts'
 import { sifivePlic } from './irq/sifive-plic.ts'
+import { isaDebugcon, isaDebugExit, postPort } from './misc/debug-ports.ts'
 import { pcspk } from './misc/pcspk.ts'
+import { port92 } from './misc/port92.ts'
 import { sifiveTest } from './misc/sifive-test.ts'
 import { gpexPcihost, gpexRoot } from './pci/gpex.ts'
 import { i440fx, i440fxPcihost } from './pci/i440fx.ts'
@@ -40,6 +45,14 @@ export const allDevices: readonly AnyDevice[] = [
   i8254,
   pcspk,
   mc146818rtc,
+  isaSerial,
+  isaParallel,
+  i8257,
+  i8042,
+  port92,
+  isaDebugcon,
+  isaDebugExit,
+  postPort,
   ioapic,
   i440fxPcihost,
   i440fx,

@@ -131,7 +131,7 @@ export class PhysicalMemory {
   read(pa: number, size: number): number {
     const r = this.#find(pa)
     if (r === undefined) return this.#absent(pa, size, false)
-    if (pa + size > r.end) return this.#readAcross(pa, size, r.end - pa)
+    if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#readAcross(pa, size, r.end - pa)
     if (r.region.kind === 'mmio') return this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
     const at = hostOf(r, pa)
     return size === 4
@@ -144,7 +144,7 @@ export class PhysicalMemory {
   write(pa: number, size: number, value: number): void {
     const r = this.#find(pa)
     if (r === undefined) return void this.#absent(pa, size, true)
-    if (pa + size > r.end) return this.#writeAcross(pa, size, value, r.end - pa)
+    if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#writeAcross(pa, size, value, r.end - pa)
     if (r.region.kind === 'mmio')
       return this.#writeDevice(r.region.ops, r.offset + pa - r.start, size, value >>> 0, pa)
     if (r.region.rom) return guestError('memory', () => `write to ROM at ${hex(pa)}`)
@@ -285,6 +285,15 @@ export class PhysicalMemory {
     const { impl } = ops.rules
     if (size >= impl.min && size <= impl.max) ops.write(offset, keep(value, size), size)
     else writeSplit(ops, offset, size, value)
+  }
+
+  /**
+   * On a bus that splits, a device that answers at the first address takes all that its registers cover, whoever
+   * lies over the rest: the four bytes at CF8h of a PC, which has another register at CF9h.
+   */
+  #reaches(r: FlatRange, pa: number, size: number): boolean {
+    return this.#splits && r.region.kind === 'mmio' && !r.region.ops.nobody
+      && r.offset + (pa - r.start) + size <= r.region.sizeBytes
   }
 
   #readAcross(pa: number, size: number, inside: number): number {

@@ -11,6 +11,7 @@ export type Machine = {
   /** QEMU's name of the machine, and the program that has it. */
   readonly name: string
   readonly program: string
+  readonly args: readonly string[]
   /** A firmware image; none when left out. */
   readonly bios?: Uint8Array
   board(): Board
@@ -26,6 +27,7 @@ const JUMP_TO_SELF = { riscv: [0x6f, 0, 0, 0], x86: [0xeb, 0xfe] }
 const virt: Machine = {
   name: 'virt',
   program: 'qemu-system-riscv64',
+  args: [],
   board: () => virtBoard({ harts: 1, ramBytes: RAM_BYTES, ramHostOffset: 0 }),
   setup: [{ op: 'fill', at: VIRT.DRAM, bytes: Uint8Array.from(JUMP_TO_SELF.riscv) }],
   time: [0, 4].map(half => ({ op: 'read', at: VIRT.RTC + half, size: 4 })),
@@ -45,6 +47,7 @@ const HPET = { CONFIG: 0xfed00010, COUNTER: 0xfed000f0, TICK_NS: 10 }
 const pc: Machine = {
   name: 'pc',
   program: 'qemu-system-x86_64',
+  args: ['-vga', 'none', '-net', 'none'],
   bios,
   board: () => pcBoard({
     cpus: 1, ramBytes: 2 * RAM_BYTES, ramHostOffset: 0, bios: { hostOffset: 2 * RAM_BYTES, sizeBytes: BIOS_BYTES },

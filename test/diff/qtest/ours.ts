@@ -17,6 +17,7 @@ export type OursSetup = {
 export function ours(machine: Machine, setup: OursSetup): Ours {
   const board = machine.board(), sizeBytes = 8 * RAM_BYTES
   const b = bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+  if (machine.bios) b.system.memory.writeBytes(2 ** 32 - machine.bios.length, machine.bios, true)
   for (const o of machine.setup) perform(b, setup, o, new Map())
   const lines = new Map<number, boolean>()
   return {

@@ -63,6 +63,7 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
     'none',
     '-rtc',
     'base=2023-11-14T22:13:20,clock=vm',
+    ...machine.args,
     ...(setup.args ?? []),
     '-qmp',
     `unix:${join(dir, 'qmp')},server=on,wait=off`,
