@@ -30,6 +30,8 @@ const state = {
   command: u8(),
   /** Source of the byte in the output buffer; the byte that was last read from it. */
   from: u8(FROM.NOBODY), data: u8(),
+  /** The keyboard's port was closed when that byte came, or the command byte was written: no interrupt for it. */
+  quiet: flag(),
   /** The controller's own answer, until it is read. */
   answer: u8(), answerFor: u8(FROM.NOBODY),
   keyboard: structs(keyboardState, 1), mouse: structs(mouseState, 1),
@@ -68,7 +70,7 @@ export const i8042 = defineDevice({
   update(s, io) {
     fill(s)
     const aux = isAux(s.from)
-    io.kbd.set(s.from && !aux && s.mode & MODE.IRQ && !(s.mode & MODE.DISABLE))
+    io.kbd.set(s.from && !aux && s.mode & MODE.IRQ && !s.quiet)
     io.aux.set(aux && s.mode & MODE.AUX_IRQ)
     io.a20.set(s.outputPort & PORT.A20)
   },
@@ -81,12 +83,18 @@ function status(s: S): number {
     | (s.from ? STATUS.OBF : 0) | (isAux(s.from) ? STATUS.AUX_OBF : 0)
 }
 
-/** Takes the next source when the output buffer is free: the controller, the keyboard, the mouse. */
-function fill(s: S): void {
+/**
+ * Takes the next source when the output buffer is free: the controller, then keyboard and mouse, in turn when
+ * both have something to say.
+ */
+function fill(s: S, before: number = FROM.NOBODY): void {
   if (s.from) return
+  s.quiet = s.mode & MODE.DISABLE ? 1 : 0
+  const keyboard = waiting(keyboardOf(s).queue[0]!) && !(s.mode & MODE.DISABLE)
+  const mouse = waiting(mouseOf(s).queue[0]!) && !(s.mode & MODE.AUX_DISABLE)
   if (s.answerFor) s.from = s.answerFor
-  else if (waiting(keyboardOf(s).queue[0]!) && !(s.mode & MODE.DISABLE)) s.from = FROM.KEYBOARD
-  else if (waiting(mouseOf(s).queue[0]!) && !(s.mode & MODE.AUX_DISABLE)) s.from = FROM.MOUSE
+  else if (keyboard && !(mouse && before === FROM.KEYBOARD)) s.from = FROM.KEYBOARD
+  else if (mouse) s.from = FROM.MOUSE
 }
 
 function readData(s: S): number {
@@ -102,6 +110,7 @@ function readData(s: S): number {
       s.data = take(mouseOf(s).queue[0]!)
       reportMotion(mouseOf(s))
   }
+  fill(s, from)
   return s.data
 }
 
@@ -146,7 +155,10 @@ function writeData(s: S, io: IO, byte: number): void {
   const { command } = s
   s.command = s.lastWasCommand = 0
   switch (command) {
-    case COMMAND.WRITE_MODE: s.mode = byte; return
+    case COMMAND.WRITE_MODE:
+      s.mode = byte
+      s.quiet = byte & MODE.DISABLE ? 1 : 0
+      return
     case COMMAND.WRITE_OBF: return answer(s, byte)
     case COMMAND.WRITE_AUX_OBF: return answer(s, byte, FROM.CONTROLLER_AUX)
     case COMMAND.WRITE_OUTPUT:

@@ -21,6 +21,7 @@ export type Keyboard = StateOf<typeof keyboardState>
 export function sendToKeyboard(k: Keyboard, byte: number): void {
   const q = k.queue[0]!, { command } = k
   k.command = 0
+  q.answer.clear() // what was not read of the last command's
   if (command) return argument(k, command, byte)
   switch (byte) {
     case COMMAND.NOP: case COMMAND.TYPEMATIC: return answer(q, ACK)

@@ -44,10 +44,7 @@ export function sendToMouse(m: Mouse, byte: number): void {
     case COMMAND.RESOLUTION: case COMMAND.RATE: m.command = byte; break
     case COMMAND.TYPE: return answer(q, ACK, m.type)
     case COMMAND.STATUS: return answer(q, ACK, m.status | statusButtons(m.buttons), m.resolution, m.rate)
-    case COMMAND.POLL:
-      answer(q, ACK)
-      post(q, packet(m))
-      return
+    case COMMAND.POLL: return answer(q, ACK, ...packet(m))
     case COMMAND.RESET:
       defaults(m)
       m.type = PS2

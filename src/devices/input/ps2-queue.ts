@@ -1,11 +1,10 @@
-// What a PS/2 device has to say: answers to commands go before everything else, and a new command drops those
-// that were not read.
+// What a PS/2 device has to say: answers to commands go before everything else.
 import { ring, u8, type StateOf } from '../../device/define.ts'
 
 export const ACK = 0xfa, RESEND = 0xfe, TEST_PASSED = 0xaa
 export const QUEUE_BYTES = 16
 
-export const queueState = { events: ring(QUEUE_BYTES), answer: ring(4), last: u8() }
+export const queueState = { events: ring(QUEUE_BYTES), answer: ring(QUEUE_BYTES), last: u8() }
 export type Queue = StateOf<typeof queueState>
 
 export const waiting = (q: Queue): boolean => q.answer.length > 0 || q.events.length > 0
@@ -17,8 +16,9 @@ export function take(q: Queue): number {
   return q.last
 }
 
+/** All of an answer or nothing. */
 export function answer(q: Queue, ...bytes: readonly number[]): void {
-  q.answer.clear()
+  if (q.answer.length + bytes.length > QUEUE_BYTES) return
   for (const b of bytes) q.answer.push(b)
 }
 

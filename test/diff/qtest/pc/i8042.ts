@@ -1,4 +1,5 @@
 import { portIn, portOut, type Op, type Random } from '../script.ts'
+import type { Ours } from '../ours.ts'
 import type { Target } from '../targets.ts'
 
 const DATA = 0x60, COMMAND = 0x64
@@ -13,6 +14,9 @@ function knock(r: Random): Op[] {
   const rates = r.pick([[200, 100, 80], [200, 200, 80]])
   return [...rates.flatMap(v => [...both(0xd4, 0xf3), ...both(0xd4, v)]), ...both(0xd4, 0xf2)]
 }
+
+const toData = (o: Op): o is Extract<Op, { op: 'out' }> => o.op === 'out' && o.at === DATA
+const commandOf = (on: Ours): number => on.system.instance('i8042').state.command
 
 export const i8042: Target = {
   machine: 'pc',
@@ -35,7 +39,7 @@ export const i8042: Target = {
       case 0: return [portOut(COMMAND, r.pick(COMMANDS))]
       case 1: return both(0x60, r.pick([0x03, 0x43, 0x47, 0x65, 0x30, 0x40, r.below(256)]))
       case 2: return both(r.pick([0xd2, 0xd3]), r.below(256))
-      case 3: return both(0xd1, 1 | r.below(256))
+      case 3: return both(0xd1, (1 | r.below(256)))
       case 4: case 5: return both(0xd4, r.chance(90) ? r.pick(MOUSE) : r.below(0xeb))
       case 6: return r.chance(20) ? knock(r) : []
       case 7: case 8: return [portOut(DATA, r.chance(90) ? r.pick(KEYBOARD) : r.below(6))]
@@ -45,6 +49,19 @@ export const i8042: Target = {
     }
   },
   explained: [
+    { reason: 'a reset', avoid: (o, on) => toData(o) && commandOf(on) === 0xd1 && (o.value & 1) === 0 },
+    {
+      reason: 'a reset does not end wrap mode of QEMU\'s mouse',
+      avoid: (o, on) => toData(o) && commandOf(on) === 0xd4 && o.value === 0xff
+        && on.system.instance('i8042').state.mouse[0].wrap === 1,
+    },
+    {
+      reason: 'the output port\'s bits 4 and 5 are the interrupts; QEMU keeps what was written to it for a while',
+      mask(o, on) {
+        const s = on.system.instance('i8042').state
+        return o.op === 'in' && o.at === DATA && s.from === 1 && (s.answer & 0xcf) === (s.outputPort & 0xcf) ? 0x30 : 0
+      },
+    },
     {
       reason: 'QEMU\'s mouse does not answer the end of wrap mode when it is not in it',
       avoid(o, on) {
