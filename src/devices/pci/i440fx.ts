@@ -3,7 +3,7 @@
 // system management RAM.
 // The pin `smram` is high while processors in system management mode see RAM at A0000h.
 // Not modelled: DRAM timing; a segment that reads from PCI and writes to RAM (both go to PCI).
-import { defineDevice, output, u32 } from '../../device/define.ts'
+import { defineDevice, output, u32, u8 } from '../../device/define.ts'
 import { pciFunction, type PciIdentity } from '../../device/pci.ts'
 import { readConfig, writeConfig } from '../../device/pci-bus.ts'
 import { guestError, unimplemented } from '../../base/log.ts'
@@ -67,10 +67,16 @@ const identity = (p: { coreboot: number }): PciIdentity => ({
 })
 const pci = pciFunction(identity as (p: any) => PciIdentity, {
   afterWrite(s, io, offset, size) {
-    if (s.config[SMRAM] & D_LCK) s.config[SMRAM] &= ~D_OPEN
+    lock(s)
     if (offset < SMRAM + 1 && offset + size > PAM) place(s, io)
   },
 })
+
+/** Once locked, the register stays as it is, closed, until a reset. */
+function lock(s: { readonly config: Uint8Array; locked: number }): void {
+  if (!s.locked && s.config[SMRAM]! & D_LCK) s.locked = s.config[SMRAM]! & ~D_OPEN
+  if (s.locked) s.config[SMRAM] = s.locked
+}
 
 export const i440fx = defineDevice({
   name: 'i440FX',
@@ -80,7 +86,7 @@ export const i440fx = defineDevice({
     ...pci.properties,
     coreboot: { type: 'number', initial: 0, description: 'RAM in 8 MiB, at register 57h' } as const,
   },
-  state: pci.state,
+  state: { ...pci.state, locked: u8() },
   pins: { ...pci.pins, smram: output() },
   regions: {
     smram: { sizeBytes: SMRAM_BYTES, memory: true },
