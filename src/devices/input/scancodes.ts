@@ -28,7 +28,7 @@ f11 78 56, f12 07 5e, scroll_lock 7e 5f, grave_accent 0e, 1 16, 2 1e, 3 26, 4 25
 bracket_left 54, bracket_right 5b, backslash 5d 5c, caps_lock 58 14, a 1c, s 1b, d 23, f 2b, g 34, h 33, j 3b,
 k 42, l 4b, semicolon 4c, apostrophe 52, ret 5a, shift 12, less 61 13, z 1a, x 22, c 21, v 2a, b 32, n 31, m 3a,
 comma 41, dot 49, slash 4a, shift_r 59, ctrl 14 11, alt 11 19, spc 29, alt_r e011 39, ctrl_r e014 58,
-meta_l e01f 8b, meta_r e027 8c, menu e02f 8d, num_lock 77 76, kp_divide e04a 77, kp_multiply 7c 7e,
+meta_l e01f 8b, meta_r e027 8c, compose e02f 8d, num_lock 77 76, kp_divide e04a 77, kp_multiply 7c 7e,
 kp_subtract 7b 84, kp_add 79 7c, kp_enter e05a 79, kp_decimal 71, kp_0 70, kp_1 69, kp_2 72, kp_3 7a, kp_4 6b,
 kp_5 73, kp_6 74, kp_7 6c, kp_8 75, kp_9 7d, insert e070 67, home e06c 6e, pgup e07d 6f, delete e071 64,
 end e069 65, pgdn e07a 6d, up e075 63, left e06b 61, down e072 60, right e074 6a`

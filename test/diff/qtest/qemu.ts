@@ -10,6 +10,8 @@ import type { Machine } from './machines.ts'
 import { opText, type Timeless } from './script.ts'
 
 export type QemuSetup = {
+  /** The machine is not stopped: what people do reaches a running one only. */
+  readonly running?: boolean
   readonly args?: readonly string[]
   /** QOM type of the device whose inputs `line` drives, and of the one whose pins are watched. */
   readonly lines?: string | ((index: number) => { readonly type: string; readonly nth: number; readonly pin: number })
@@ -35,6 +37,8 @@ export type Qemu = {
   step(count: number): Promise<void>
   /** Executes freely for a while. */
   run(ms: number): Promise<void>
+  /** A command of QMP. */
+  qmp(command: string, args: object): Promise<unknown>
   close(): void
 }
 
@@ -46,7 +50,7 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
     machine.name,
     '-m',
     '64',
-    '-S',
+    ...(setup.running ? [] : ['-S']),
     '-accel',
     'tcg',
     '-icount',
@@ -76,7 +80,10 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
   }
   try {
     const channel = qtestChannel(child, setup.watch?.only)
-    const tree = setup.lines || setup.watch ? await qomPaths(join(dir, 'qmp')) : new Map<string, string[]>()
+    let management: Awaited<ReturnType<typeof qmpChannel>> | undefined
+    const qmp = async (command: string, args: object = {}) =>
+      (management ??= await qmpChannel(join(dir, 'qmp'))).ask(command, args)
+    const tree = setup.lines || setup.watch ? await qomPaths(qmp) : new Map<string, string[]>()
     const path = (type: string, nth = 0) => {
       const found = tree.get(type)?.[nth]
       if (!found) throw new Error(`qemu has no ${type} number ${nth}`)
@@ -98,6 +105,7 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
       return gdb
     }
     return {
+      qmp,
       apply: o => channel.ask(o.op === 'line'
         ? `set_irq_in ${input(o.index)} ${o.level ? 1 : 0}`
         : opText(o)),
@@ -113,6 +121,7 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
       },
       close() {
         gdb?.close()
+        management?.close()
         close()
       },
     }
@@ -169,23 +178,27 @@ async function connect(path: string): Promise<Socket> {
   }
 }
 
-/** Object paths by type name, from the monitor's tree. */
-async function qomPaths(socket: string): Promise<Map<string, string[]>> {
+async function qmpChannel(socket: string) {
   const s = await connect(socket)
   let text = ''
   s.on('data', d => { text += d })
-  const ask = async (message: object) => {
+  const ask = async (command: string, args: object = {}) => {
     text = ''
-    s.write(JSON.stringify(message) + '\n')
-    while (!/"return"[^\n]*\n/.test(text)) await new Promise(r => setTimeout(r, 5))
-    return JSON.parse(text.split('\n').find(l => l.includes('"return"'))!).return
+    s.write(JSON.stringify({ execute: command, arguments: args }) + '\n')
+    while (!/"(return|error)"[^\n]*\n/.test(text)) await new Promise(r => setTimeout(r, 5))
+    const answer = JSON.parse(text.split('\n').find(l => /"(return|error)"/.test(l))!)
+    if (answer.error) throw new Error(`qmp: ${answer.error.desc}`)
+    return answer.return
   }
-  await ask({ execute: 'qmp_capabilities' })
-  const tree: string = await ask({
-    execute: 'human-monitor-command',
-    arguments: { 'command-line': 'info qom-tree' },
-  })
-  s.destroy()
+  await ask('qmp_capabilities')
+  return { ask, close: () => s.destroy() }
+}
+
+/** Object paths by type name, from the monitor's tree. */
+async function qomPaths(
+  qmp: (command: string, args: object) => Promise<unknown>,
+): Promise<Map<string, string[]>> {
+  const tree = await qmp('human-monitor-command', { 'command-line': 'info qom-tree' }) as string
   const found = new Map<string, string[]>(), path: string[] = []
   for (const line of tree.split(/\r?\n/)) {
     const m = /^( *)\/(\S+) \((.*)\)$/.exec(line)

@@ -4,7 +4,7 @@ import type { Target } from '../targets.ts'
 
 const DATA = 0x60, COMMAND = 0x64
 /** Neither the reset line nor unknown commands. */
-const COMMANDS = [0x20, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xc0, 0xd0, 0xdd, 0xdf, 0xff]
+const COMMANDS = [0x20, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xc0, 0xdd, 0xdf, 0xff]
 const KEYBOARD = [0xed, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xff, 0x00, 0x05, 0xfc, 0x99]
 const MOUSE = [0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xec, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xff]
 
@@ -34,8 +34,8 @@ export const i8042: Target = {
       on.apply(o as never)
     }
   },
-  next(r) {
-    switch (r.below(14)) {
+  next(r, on) {
+    switch (r.below(15)) {
       case 0: return [portOut(COMMAND, r.pick(COMMANDS))]
       case 1: return both(0x60, r.pick([0x03, 0x43, 0x47, 0x65, 0x30, 0x40, r.below(256)]))
       case 2: return both(r.pick([0xd2, 0xd3]), r.below(256))
@@ -45,6 +45,7 @@ export const i8042: Target = {
       case 7: case 8: return [portOut(DATA, r.chance(90) ? r.pick(KEYBOARD) : r.below(6))]
       case 9: return [portOut(0x92, r.below(128) << 1), portIn(0x92)]
       case 10: case 11: return [portIn(COMMAND)]
+      case 12: return on.system.instance('i8042').state.from ? [] : [portOut(COMMAND, 0xd0), portIn(DATA)]
       default: return [portIn(COMMAND), portIn(DATA)]
     }
   },
