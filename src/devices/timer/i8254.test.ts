@@ -1,8 +1,9 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { nsOfTicks } from '../../base/rate.ts'
+import { defineDevice, input, u32 } from '../../device/define.ts'
 import { bench } from '../../device/testing.ts'
-import { cpuWire } from '../../device/irq.ts'
+import { cpuWire, wire } from '../../device/irq.ts'
 import { pcspk } from '../misc/pcspk.ts'
 import { i8254, PIT_HZ } from './i8254.ts'
 
@@ -147,4 +148,23 @@ test('no edge is lost to a late timer', () => {
   assert.equal(p.irq, false)
   p.tick(50)
   assert.equal(p.irq, true)
+})
+
+test('a machine that stood still for long makes up for some edges, and goes on', () => {
+  const b = bench({ ...board, devices: [{ ...board.devices[0], wires: { irq: wire('edges', 'in') } }, { device: edges, id: 'edges' }] })
+  for (const [port, value] of [[0x43, 0x34], [0x40, 0xff], [0x40, 0xff]] as const) b.system.io.write(port, 1, value)
+  const count = () => b.system.instance('edges').state.count
+  const before = count()
+  b.advance(200e6) // three periods of 55 ms
+  assert.equal(count() - before, 3)
+  b.system.io.write(0x43, 1, 0x34)
+  b.system.io.write(0x40, 1, 10)
+  b.system.io.write(0x40, 1, 0)
+  b.advance(1e9)
+  for (let i = 0; i < 20; i++) b.system.runTimers()
+  assert.ok(count() - before < 100)
+})
+const edges = defineDevice({
+  name: 'edges', version: 1, state: { count: u32() }, pins: { in: input() }, regions: {},
+  input(s, _io, _pin, _index, level) { if (level) s.count++ },
 })

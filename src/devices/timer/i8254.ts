@@ -12,8 +12,8 @@ const ACCESS = { LATCH: 0, LOW: 1, HIGH: 2, BOTH: 3, SECOND: 4 }
 const READ_BACK = { CHANNEL: 3, NO_COUNT: 0x20, NO_STATUS: 0x10 }
 const STATUS = { OUT: 0x80, NULL_COUNT: 0x40 }
 const CONTROL_PORT = 3
-/** Transitions longer ago are left out: a guest may ask for more of them than a host can make. */
-const CATCH_UP_NS = 10_000_000
+/** So many periods are made up for at most: a guest may ask for more edges than a host can make. */
+const CATCH_UP_PERIODS = 32
 
 const channel = {
   /** The control word's lower six bits; what the next byte read or written is. */
@@ -73,7 +73,8 @@ export const i8254 = defineDevice({
   },
   /** A transition is replayed at its own time, so that none is lost to a late timer. */
   expire(s, io) {
-    follow(s, io, Math.max(io.timer.edge.deadlineNs, io.clock.nowNs() - CATCH_UP_NS))
+    const periodNs = nsOfTicks(s.channel[0]!.count, PIT_HZ)
+    follow(s, io, Math.max(io.timer.edge.deadlineNs, io.clock.nowNs() - CATCH_UP_PERIODS * periodNs))
   },
   update(s, io) { io.irq.set(s.out) },
 })

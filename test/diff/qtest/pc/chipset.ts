@@ -1,4 +1,5 @@
 // Host bridge, PCI-to-ISA bridge and power management: configuration space, shadow RAM, power management ports.
+import { withProperties } from '../machines.ts'
 import { portIn, portOut, type Op, type Random, type Timeless } from '../script.ts'
 import type { Ours } from '../ours.ts'
 import type { Target } from '../targets.ts'
@@ -27,7 +28,8 @@ const present = (on: Ours, at: number) => on.system.memory.readableAt(at) >= 0
 export const chipset: Target = {
   machine: 'pc',
   qemu: {},
-  ours: { high: () => [] },
+  // QEMU's has 64 MiB: eight times 8 MiB.
+  ours: { high: () => [], board: b => withProperties(b, 'i440fx', { coreboot: 8 }) },
   next(r) {
     const at = r.chance(85) ? 0xc_0000 + r.below(0x4_0000) : 0xa_0000 + r.below(0x2_0000)
     switch (r.below(8)) {

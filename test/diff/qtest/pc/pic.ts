@@ -49,9 +49,9 @@ export const pic: Target = {
       }
     }
   },
-  // QEMU does not look at its output when the special mask mode changes; a write of the mask makes it.
+  // QEMU does not look at its output when a special mode changes; a write of the mask makes it.
   settle(o, on) {
-    const n = COMMAND.findIndex(at => o.op === 'out' && o.at === at)
+    const n = COMMAND.findIndex(at => o.op === 'out' && (o.at & ~1) === at)
     if (n < 0 || chipOf(on, n).next !== 0) return []
     return [portOut(COMMAND[n]! + 1, chipOf(on, n).imr)]
   },
