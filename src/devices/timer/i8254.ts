@@ -13,7 +13,7 @@ const READ_BACK = { CHANNEL: 3, NO_COUNT: 0x20, NO_STATUS: 0x10 }
 const STATUS = { OUT: 0x80, NULL_COUNT: 0x40 }
 const CONTROL_PORT = 3
 /** So many periods are made up for at most: a guest may ask for more edges than a host can make. */
-const CATCH_UP_PERIODS = 32
+const CATCH_UP_PERIODS = 8
 
 const channel = {
   /** The control word's lower six bits; what the next byte read or written is. */

@@ -50,6 +50,13 @@ export const i8042: Target = {
     }
   },
   explained: [
+    {
+      reason: 'QEMU translates when the keyboard answers, not when the byte is taken',
+      avoid(o, on) {
+        const s = on.system.instance('i8042').state, { answer } = s.keyboard[0].queue[0]
+        return toData(o) && commandOf(on) === 0x60 && answer.length > 0 && ((o.value ^ s.mode) & 0x40) !== 0
+      },
+    },
     { reason: 'a reset', avoid: (o, on) => toData(o) && commandOf(on) === 0xd1 && (o.value & 1) === 0 },
     {
       reason: 'a reset does not end wrap mode of QEMU\'s mouse',

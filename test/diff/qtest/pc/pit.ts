@@ -14,13 +14,16 @@ function program(r: Random, n: number): Op[] {
   const count = r.pick([r.below(0x10000), 20 + r.below(400), 0x100, 0]) & (mode === 3 ? 0xfffe : 0xffff)
   const low = count & 0xff || (access === 1 ? 0x40 : 0), high = count >> 8
   const written = access === 1 ? [low] : access === 2 ? [high] : [count & 0xff, high]
-  return [
-    ...(n === 0 ? [portOut(0x21, 0xff)] : []), portOut(CONTROL, (n << 6) | (access << 4) | (mode << 1)), ...written.map(v => portOut(0x40 + n, v)),
-    ...(n === 0 ? forget : []),
-  ]
+  const word = [portOut(CONTROL, (n << 6) | (access << 4) | (mode << 1)), ...written.map(v => portOut(0x40 + n, v))]
+  if (n > 0) return word
+  return mode === 3 ? [...low0, ...forget(0xff), ...word, portOut(0x21, OPEN), ...poll] : [portOut(0x21, 0xff), ...word, ...forget(OPEN)]
 }
+const OPEN = 0xfe
 /** A new start for the interrupt controller: that the output of channel 0 rose is history. */
-const forget: readonly Op[] = [portOut(0x20, 0x11), ...[8, 4, 3, 0xfe].map(v => portOut(0x21, v))]
+const forget = (mask: number): readonly Op[] => [portOut(0x20, 0x11), ...[8, 4, 3, mask].map(v => portOut(0x21, v))]
+/** Its output is low first: QEMU tells the controller more than once that it is high, which would be an edge then. */
+const low0 = [portOut(0x21, 0xff), portOut(CONTROL, 0x30), portOut(0x40, 0xff), portOut(0x40, 0xff)]
+const poll = [portOut(0x20, 0x0c), portIn(0x20)]
 
 /** Closer to a tick of a counter than QEMU's time is known. */
 function ambiguous(on: Ours): boolean {
@@ -39,7 +42,7 @@ export const pit: Target = {
   async prepare(on, qemu) {
     const start = [
       portOut(PORT_61, 1), ...[0, 1, 2].flatMap(n => [0x34 | (n << 6), 0].flatMap(v => (v ? [portOut(CONTROL, v)]
-        : [portOut(0x40 + n, 0), portOut(0x40 + n, 0)]))), ...forget,
+        : [portOut(0x40 + n, 0), portOut(0x40 + n, 0)]))), ...forget(OPEN),
     ]
     for (const o of start) {
       await qemu.apply(o as never)
@@ -59,7 +62,7 @@ export const pit: Target = {
         const periodic = [2, 3].includes(modeOf(on, 2))
         return periodic ? [portOut(PORT_61, 0), { op: 'step', count: 1 }, portOut(PORT_61, 1)] : []
       }
-      case 6: return r.chance(50) ? [portOut(0x20, 0x0c), portIn(0x20)] : [portIn(CONTROL)]
+      case 6: return r.chance(50) ? [...poll] : [portIn(CONTROL)]
       default: return reads(r, 0x40 + n)
     }
   },

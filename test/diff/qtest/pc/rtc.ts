@@ -15,9 +15,10 @@ function setTime(r: Random): Op[] {
   const shown = (n: number) => (binary ? n : ((Math.floor(n / 10) << 4) | n % 10))
   const hour = h24 ? shown(r.below(24)) : shown(1 + r.below(12)) | (r.below(2) << 7)
   const second = r.chance(50) ? 55 + r.below(5) : r.below(60), minute = r.chance(50) ? 59 : r.below(60)
+  const century = r.pick([19, 20, 21]), year = century === 19 ? 70 + r.below(30) : r.below(100) // QEMU rounds earlier ones up
   const time: [number, number][] = [
     [0, shown(second)], [2, shown(minute)], [4, hour], [7, shown(r.chance(30) ? 28 : 1 + r.below(28))],
-    [8, shown(1 + r.below(12))], [9, shown(r.below(100))], [CENTURY, shown(r.pick([19, 20, 21]))],
+    [8, shown(1 + r.below(12))], [9, shown(year)], [CENTURY, shown(century)],
   ]
   return [...set(B, SET | format), ...time.flatMap(([i, v]) => set(i, v)), ...alarm(r, time), ...set(B, format)]
 }
@@ -28,6 +29,14 @@ function alarm(r: Random, time: readonly (readonly [number, number])[]): Op[] {
     const now = time[i]![1]
     return set(index + 1, r.pick([0xff, 0xc0, now, index === 0 ? (now + 2) & 0x7f : now]))
   })
+}
+
+/** On, for many periods, and off: QEMU counts the first one from there, the chip's dividers run on. */
+function periodic(r: Random, format: number): Op[] {
+  return [
+    ...set(A, 0x20 | (3 + r.below(6))), ...get(C), ...set(B, format | 0x40), { op: 'run', ms: 3 }, ...get(C),
+    ...set(B, format),
+  ]
 }
 
 export const rtc: Target = {
@@ -42,13 +51,14 @@ export const rtc: Target = {
   },
   next(r, on) {
     const format = cmosOf(on)[B]! & 6
-    switch (r.below(12)) {
+    switch (r.below(13)) {
       case 0: return r.chance(20) ? setTime(r) : []
       case 1: return [{ op: 'run', ms: 1 + r.below(6) }]
       case 2: return [{ op: 'step', count: 1 + r.below(60) }]
-      case 3: return [...get(C), ...set(B, format | r.pick([0, 0x10, 0x20, 0x40, 0x70, r.below(8) << 4, 0x08]))]
+      case 3: return [...get(C), ...set(B, format | r.pick([0, 0x10, 0x20, 0x30, 0x08]))]
       case 4: return set(A, (r.chance(90) ? 0x20 : 0x70) | r.pick([0, 3, 4, 6, 8, 9, 12, 15]))
       case 5: return get(C)
+      case 11: return r.chance(30) ? periodic(r, format) : []
       case 6: return get(A)
       case 7: return get(r.below(128))
       case 8: return r.chance(30) ? set(0x40 + r.below(64), r.below(256)) : get(r.pick([B, 13]))
@@ -62,6 +72,14 @@ export const rtc: Target = {
       avoid(o, on) {
         const { index, cmos } = on.system.instance('rtc').state
         return o.op === 'out' && o.at === 0x71 && index === A && (cmos[B] & 0x40) !== 0
+      },
+    },
+    {
+      reason: 'QEMU\'s dividers take no reset while updates are off',
+      avoid(o, on) {
+        const { index, cmos } = on.system.instance('rtc').state
+        return o.op === 'out' && o.at === 0x71 && index === A && (cmos[B] & SET) !== 0
+          && ((o.value ^ cmos[A]) & 0x70) !== 0
       },
     },
     {
@@ -88,7 +106,8 @@ export const rtc: Target = {
       avoid(o, on) {
         const s = on.system.instance('rtc').state, now = on.clock.nowNs()
         const near = (ns: number, step: number) => ns % step < 20 || step - (ns % step) < 20
-        return o.op !== 'step' && o.op !== 'run'
+        const matters = o.op === 'in' || (o.op === 'out' && o.at === 0x71 && s.index !== B)
+        return matters
           && (near(now, 1e9 / 32768) || near(now - s.beganNs, 1e9) || near(now - s.beganNs + UIP_NS, 1e9))
       },
     },
