@@ -426,7 +426,8 @@ function topological(
     }
     for (const child of all) if (child.entry.bus === id) visit(child)
     // Whatever is on a bus may send messages.
-    if (x.entry.bus !== undefined || x.entry.device.sendsMessages) for (const target of all) if (targets.has(target.plan.id)) visit(target)
+    if (x.entry.bus !== undefined || x.entry.device.sendsMessages)
+      for (const target of all) if (targets.has(target.plan.id)) visit(target)
     open.delete(id)
     done.add(id)
     out.push(x)

@@ -37,7 +37,8 @@ const state = (at: string, type: number): Aml =>
   name(at, packageOf(integer(type), integer(type), integer(0), integer(0)))
 
 const processors = (o: PcOptions): Aml[] => Array.from({ length: o.cpus }, (_, n) =>
-  device(`C${n.toString(16).toUpperCase().padStart(3, '0')}`, name('_HID', string('ACPI0007')), name('_UID', integer(n))))
+  device(`C${n.toString(16).toUpperCase().padStart(3, '0')}`,
+    name('_HID', string('ACPI0007')), name('_UID', integer(n))))
 
 /** Ports and memory that the bus passes on are all that the board does not claim. */
 function hostBridge(o: PcOptions): Aml {
@@ -57,7 +58,8 @@ function hostBridge(o: PcOptions): Aml {
 /** INTA of slot 1 is line A; the next slot's, line B. */
 const routing = (): Aml => packageOf(...Array.from({ length: 32 * 4 }, (_, i) => {
   const slot = i >> 2, pin = i & 3
-  return packageOf(integer(slot * 0x1_0000 + 0xffff), integer(pin), ref(`\\_SB.${LINKS[(slot + pin + 3) & 3]!}`), integer(0))
+  const to = ref(`\\_SB.${LINKS[(slot + pin + 3) & 3]!}`)
+  return packageOf(integer(slot * 0x1_0000 + 0xffff), integer(pin), to, integer(0))
 }))
 
 function isaBridge(o: PcOptions): Aml {
@@ -81,7 +83,9 @@ function link(at: string, n: number): Aml {
   const route = ref(`\\_SB.PCI0.ISA.${ROUTES[n]!}`), NUMBER_AT = 5
   return device(at,
     name('_HID', eisaId('PNP0C0F')), name('_UID', integer(n)), name('_PRS', resources(sharedInterrupts(...PCI_IRQS))),
-    method('_STA', 0, when(and(route, integer(DISABLED)), returns(integer(PRESENT_DISABLED))), otherwise(returns(integer(PRESENT)))),
+    method('_STA', 0,
+      when(and(route, integer(DISABLED)), returns(integer(PRESENT_DISABLED))),
+      otherwise(returns(integer(PRESENT)))),
     method('_DIS', 0, or(route, integer(DISABLED), route)),
     method('_CRS', 0,
       name('BUF', resources(sharedInterrupts(0))), dwordField(ref('BUF'), NUMBER_AT, 'IRQW'),

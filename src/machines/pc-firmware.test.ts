@@ -58,7 +58,8 @@ function load(given: { readonly [name: string]: Uint8Array }) {
 }
 
 function tablesOf(ramBytes: number): Map<string, Uint8Array> {
-  const { at, memory } = load(files(ramBytes)), tables = memory['etc/acpi/tables']!, found = new Map<string, Uint8Array>()
+  const { at, memory } = load(files(ramBytes)), tables = memory['etc/acpi/tables']!
+  const found = new Map<string, Uint8Array>()
   const table = (pa: number) => {
     const from = pa - at['etc/acpi/tables']!, length = new DataView(tables.buffer).getUint32(from + 4, true)
     const bytes = tables.subarray(from, from + length), signature = new TextDecoder().decode(bytes.subarray(0, 4))

@@ -32,7 +32,9 @@ export const PC = {
   PM_IO: 0x600, GPE_IO: 0xafe0, SERIAL: [0x3f8, 0x2f8, 0x3e8, 0x2e8], PARALLEL: [0x378, 0x278, 0x3bc],
   FW_CFG: 0x510, DEBUGCON: 0xe9, DEBUG_EXIT: 0x501,
 } as const
-export const IRQ = { TIMER: 0, KEYBOARD: 1, SERIAL: [4, 3, 4, 3], PARALLEL: [7, 7, 7], CLOCK: 8, SCI: 9, MOUSE: 12 } as const
+export const IRQ = {
+  TIMER: 0, KEYBOARD: 1, SERIAL: [4, 3, 4, 3], PARALLEL: [7, 7, 7], CLOCK: 8, SCI: 9, MOUSE: 12,
+} as const
 export const IO_SPACE = 'io', PCI_MEMORY = 'pci-memory', PCI_BUS = 'pci.0'
 /** Beyond this firmware would find no room for devices. */
 const MAX_RAM = 2 ** 39, PCI_END = 2 ** 40, ALIAS_BYTES = 0x2_0000, GIB = 2 ** 30
@@ -175,12 +177,13 @@ function memoryOf(o: PcOptions): BoardMemory[] {
   const { below4G, above4G } = ramSplit(o.ramBytes), { bios } = o
   const aliasBytes = Math.min(bios.sizeBytes, ALIAS_BYTES)
   const high = Math.ceil((PC.TOP + above4G) / GIB) * GIB
+  const highRam: BoardMemory = {
+    kind: 'ram', name: 'ram-above-4g', at: PC.TOP, sizeBytes: above4G, hostOffset: o.ramHostOffset + below4G,
+  }
   const view = (at: number, end: number) => ({ at, offset: at, sizeBytes: end - at })
   return [
     { kind: 'ram', name: 'ram', at: 0, sizeBytes: below4G, hostOffset: o.ramHostOffset },
-    ...(above4G
-      ? [{ kind: 'ram', name: 'ram-above-4g', at: PC.TOP, sizeBytes: above4G, hostOffset: o.ramHostOffset + below4G } as const]
-      : []),
+    ...(above4G ? [highRam] : []),
     { kind: 'space', name: IO_SPACE, sizeBytes: 0x1_0000, aborts: true, views: [] },
     {
       kind: 'space', name: PCI_MEMORY, sizeBytes: 2 ** 53, aborts: true,

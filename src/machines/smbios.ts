@@ -3,7 +3,9 @@
 import { bytesOf } from './acpi/aml.ts'
 import { PC, ramSplit, type PcOptions } from './pc.ts'
 
-const TYPE = { SYSTEM: 1, CASE: 3, PROCESSOR: 4, MEMORY_ARRAY: 16, MEMORY_DEVICE: 17, MEMORY_RANGE: 19, BOOT: 32, END: 127 }
+const TYPE = {
+  SYSTEM: 1, CASE: 3, PROCESSOR: 4, MEMORY_ARRAY: 16, MEMORY_DEVICE: 17, MEMORY_RANGE: 19, BOOT: 32, END: 127,
+}
 const HANDLE = { SYSTEM: 0x100, CASE: 0x300, PROCESSOR: 0x400, MEMORY_ARRAY: 0x1000, MEMORY_DEVICE: 0x1100,
   MEMORY_RANGE: 0x1300, BOOT: 0x2000, END: 0x7f00 }
 const UNKNOWN = 2, OTHER = 1, SAFE = 3, WAKE_BY_SWITCH = 6, NO_HANDLE = 0xffff, KIB = 1024
@@ -24,7 +26,9 @@ export function smbios(o: PcOptions): { readonly [file: string]: Uint8Array } {
   ])
   const list = [
     structure(TYPE.SYSTEM, HANDLE.SYSTEM, [1, 2, 0, 0, ...bytesOf(0, 16), WAKE_BY_SWITCH, 0, 0], MAKER, PRODUCT),
-    structure(TYPE.CASE, HANDLE.CASE, [1, OTHER, 0, 0, 0, SAFE, SAFE, SAFE, UNKNOWN, ...dword(0), 0, 0, 0, 0, 0], MAKER),
+    structure(TYPE.CASE, HANDLE.CASE, [
+      1, OTHER, 0, 0, 0, SAFE, SAFE, SAFE, UNKNOWN, ...dword(0), 0, 0, 0, 0, 0,
+    ], MAKER),
     ...Array.from({ length: o.cpus }, (_, n) => structure(TYPE.PROCESSOR, HANDLE.PROCESSOR + n, [
       1, 3, OTHER, 2, ...bytesOf(0, 8), 0, 0, ...word(0), ...word(0), ...word(0), 0x41, OTHER,
       ...word(NO_HANDLE), ...word(NO_HANDLE), ...word(NO_HANDLE), 0, 0, 0, 1, 1, 1, ...word(UNKNOWN), ...word(OTHER),

@@ -9,7 +9,9 @@ import { unimplemented } from '../../base/log.ts'
 const COMMAND_DISABLE = 0x04, REQUEST = 0x04, MASK = 0x04
 const MODE = { WRITE_MEMORY: 0x04, READ_MEMORY: 0x08, AUTO: 0x10, DOWN: 0x20, CHANNEL: 3 }
 /** Offsets of the control registers, in words of the controller's width. */
-const REG = { STATUS: 8, REQUEST: 9, MASK: 10, MODE: 11, CLEAR_FLIP_FLOP: 12, MASTER_CLEAR: 13, CLEAR_MASK: 14, ALL_MASKS: 15 }
+const REG = {
+  STATUS: 8, REQUEST: 9, MASK: 10, MODE: 11, CLEAR_FLIP_FLOP: 12, MASTER_CLEAR: 13, CLEAR_MASK: 14, ALL_MASKS: 15,
+}
 /** The channel of each page register; the others are memory that nothing looks at. */
 const PAGE_CHANNEL: { readonly [offset: number]: number } = { 1: 2, 2: 3, 3: 1, 7: 0 }
 

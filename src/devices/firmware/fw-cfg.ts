@@ -1,7 +1,7 @@
 // Firmware configuration device after QEMU's specification "QEMU Firmware Configuration (fw_cfg) Device":
 // numbered items and a directory of named files, read through a byte window or by DMA. In memory: data at 0,
-// selector at 8, DMA address at 16. On ports: selector at 510h, data at 511h, DMA address at 514h. Items are configuration, not state: what the guest changes is the
-// selection and the offset.
+// selector at 8, DMA address at 16. On ports: selector at 510h, data at 511h, DMA address at 514h. Items are
+// configuration, not state: what the guest changes is the selection and the offset.
 // Not modelled: items that the guest may write.
 import { dataProperty, defineDevice, u16, u32, type Io, type RegionSpec, type StateOf }
   from '../../device/define.ts'

@@ -99,8 +99,8 @@ function packet(m: Mouse): number[] {
   m.dy -= dy
   m.dz = m.type === PS2 ? 0 : m.dz - dz
   m.sentButtons = m.buttons
-  const scale = (d: number) =>
-    m.status & STATUS.SCALE_2 && !(m.status & STATUS.REMOTE) ? Math.sign(d) * (SCALED[Math.abs(d)] ?? 2 * Math.abs(d)) : d
+  const scaled = m.status & STATUS.SCALE_2 && !(m.status & STATUS.REMOTE)
+  const scale = (d: number) => (scaled ? Math.sign(d) * (SCALED[Math.abs(d)] ?? 2 * Math.abs(d)) : d)
   const x = scale(dx), y = scale(dy)
   const bytes = [0x08 | (m.buttons & 7) | (x < 0 ? 0x10 : 0) | (y < 0 ? 0x20 : 0), x & 0xff, y & 0xff]
   if (m.type === WHEEL) bytes.push(dz & 0xff)

@@ -20,7 +20,7 @@ export function translate(code: number): number {
   return code === 0x83 ? 0x41 : code === 0x84 ? 0x54 : code
 }
 
-/** Key (QEMU's name), code in set 2 (`e0` in front: extended), code in set 3; where one is left out, both are the same. */
+/** Key (QEMU's name), code in set 2 (`e0` in front: extended), code in set 3 where it is another. */
 const KEYS = `
 esc 76 08, f1 05 07, f2 06 0f, f3 04 17, f4 0c 1f, f5 03 27, f6 0b 2f, f7 83 37, f8 0a 3f, f9 01 47, f10 09 4f,
 f11 78 56, f12 07 5e, scroll_lock 7e 5f, grave_accent 0e, 1 16, 2 1e, 3 26, 4 25, 5 2e, 6 36, 7 3d, 8 3e, 9 46,
@@ -42,7 +42,9 @@ export const keyNames: readonly string[] = [...keys.keys(), 'print', 'pause']
 
 /** Keys that send more than one code. */
 const PAUSE = { make: [0xe1, 0x14, 0x77, 0xe1, BREAK, 0x14, BREAK, 0x77], set3: 0x62 }
-const PRINT = { make: [EXTENDED, 0x12, EXTENDED, 0x7c], break: [EXTENDED, BREAK, 0x7c, EXTENDED, BREAK, 0x12], set3: 0x57 }
+const PRINT = {
+  make: [EXTENDED, 0x12, EXTENDED, 0x7c], break: [EXTENDED, BREAK, 0x7c, EXTENDED, BREAK, 0x12], set3: 0x57,
+}
 
 /** The bytes that the key sends in a set; empty: nothing; undefined: there is no such key. */
 export function scanCodes(name: string, down: boolean, set: number): readonly number[] | undefined {

@@ -37,7 +37,8 @@ const ports = (n: 0 | 1) => ({
   sizeBytes: 2,
   valid: { max: 1 },
   read: (s: S, _io: IO, offset: number) => read(s, n, offset),
-  write: (s: S, _io: IO, offset: number, value: number) => (offset === 0 ? command(s, n, value) : data(s.chip[n]!, value)),
+  write: (s: S, _io: IO, offset: number, value: number) =>
+    (offset === 0 ? command(s, n, value) : data(s.chip[n]!, value)),
 })
 
 export const i8259 = defineDevice({

@@ -151,7 +151,8 @@ test('no edge is lost to a late timer', () => {
 })
 
 test('a machine that stood still for long makes up for some edges, and goes on', () => {
-  const b = bench({ ...board, devices: [{ ...board.devices[0], wires: { irq: wire('edges', 'in') } }, { device: edges, id: 'edges' }] })
+  const pit = { ...board.devices[0], wires: { irq: wire('edges', 'in') } }
+  const b = bench({ ...board, devices: [pit, { device: edges, id: 'edges' }] })
   for (const [port, value] of [[0x43, 0x34], [0x40, 0xff], [0x40, 0xff]] as const) b.system.io.write(port, 1, value)
   const count = () => b.system.instance('edges').state.count
   const before = count()

@@ -74,7 +74,10 @@ export const region = (at: string, space: number, offset: number, length: number
 const ACCESS_BYTES = 1
 /** Fields of a region, one after the other: names and widths in bits. */
 export const fields = (of: string, ...list: readonly (readonly [name: string, bits: number])[]): Aml =>
-  [EXT.PREFIX, EXT.FIELD, ...packaged(path(of), [ACCESS_BYTES], ...list.map(([n, bits]) => [...path(n), ...lengthBytes(bits)]))]
+  [
+    EXT.PREFIX, EXT.FIELD,
+    ...packaged(path(of), [ACCESS_BYTES], ...list.map(([n, bits]) => [...path(n), ...lengthBytes(bits)])),
+  ]
 
 export const store = (value: Aml, into: Aml): Aml => [OP.STORE, ...value, ...into]
 export const and = (a: Aml, b: Aml, into: Aml = [0]): Aml => [OP.AND, ...a, ...b, ...into]

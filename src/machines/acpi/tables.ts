@@ -61,7 +61,8 @@ export function madt(o: MadtOptions): Table {
       [2, 10, 0, irq, ...bytesOf(pin, 4), ...bytesOf(level ? LEVEL_HIGH : 0, 2)]),
     [4, 6, ALL_PROCESSORS, ...bytesOf(0, 2), NMI_PIN],
   ]
-  return { signature: 'APIC', revision: 1, body: [...bytesOf(o.localApic, 4), ...bytesOf(PC_COMPATIBLE, 4), ...entries.flat()] }
+  const body = [...bytesOf(o.localApic, 4), ...bytesOf(PC_COMPATIBLE, 4), ...entries.flat()]
+  return { signature: 'APIC', revision: 1, body }
 }
 
 export type AcpiFiles = {
@@ -79,12 +80,13 @@ export function acpiFiles(main: Table, fixed: Table, ...others: readonly Table[]
   const commands: number[][] = []
   const command = (...bytes: readonly number[]) =>
     void commands.push([...bytes, ...text('', COMMAND_BYTES - bytes.length)])
-  const allocate = (file: string, align: number, zone: number) =>
-    command(...bytesOf(COMMAND.ALLOCATE, 4), ...text(file, NAME_BYTES), ...bytesOf(align, 4), zone)
-  const pointer = (file: string, at: number) => // to somewhere in the tables: its offset lies there already
-    command(...bytesOf(COMMAND.ADD_POINTER, 4), ...text(file, NAME_BYTES), ...text(TABLES, NAME_BYTES), ...bytesOf(at, 4), 4)
-  const checksum = (file: string, at: number, start: number, length: number) =>
-    command(...bytesOf(COMMAND.ADD_CHECKSUM, 4), ...text(file, NAME_BYTES), ...[at, start, length].flatMap(v => bytesOf(v, 4)))
+  const file = (name: string) => text(name, NAME_BYTES), words = (...list: number[]) => list.flatMap(v => bytesOf(v, 4))
+  const allocate = (name: string, align: number, zone: number) =>
+    command(...words(COMMAND.ALLOCATE), ...file(name), ...words(align), zone)
+  const pointer = (name: string, at: number) => // to somewhere in the tables: its offset lies there already
+    command(...words(COMMAND.ADD_POINTER), ...file(name), ...file(TABLES), ...words(at), 4)
+  const checksum = (name: string, at: number, start: number, length: number) =>
+    command(...words(COMMAND.ADD_CHECKSUM), ...file(name), ...words(at, start, length))
   allocate(RSDP, 16, ZONE.FSEG)
   allocate(TABLES, 64, ZONE.HIGH)
 

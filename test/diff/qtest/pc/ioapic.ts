@@ -25,7 +25,10 @@ export const ioapic: Target = {
     switch (r.below(8)) {
       case 0: return [write(SELECT, low), write(WINDOW, entry(r)), read(WINDOW)]
       case 1: return [write(SELECT, low + 1), write(WINDOW, r.word()), read(WINDOW)]
-      case 2: return r.chance(30) ? [write(SELECT, r.pick([0, 1, 2, 3, 0x0f, 0x40, 0xff])), read(WINDOW), read(SELECT)] : []
+      case 2: {
+        const others = [0, 1, 2, 3, 0x0f, 0x40, 0xff]
+        return r.chance(30) ? [write(SELECT, r.pick(others)), read(WINDOW), read(SELECT)] : []
+      }
       case 3: return r.chance(20) ? [write(SELECT, 0), write(WINDOW, r.word()), read(WINDOW)] : []
       case 4: return [write(EOI, r.pick(VECTORS))]
       case 5: return [write(SELECT, low), read(WINDOW), write(SELECT, low + 1), read(WINDOW)] as Op[]

@@ -16,7 +16,8 @@ function program(r: Random, n: number): Op[] {
   const written = access === 1 ? [low] : access === 2 ? [high] : [count & 0xff, high]
   const word = [portOut(CONTROL, (n << 6) | (access << 4) | (mode << 1)), ...written.map(v => portOut(0x40 + n, v))]
   if (n > 0) return word
-  return mode === 3 ? [...low0, ...forget(0xff), ...word, portOut(0x21, OPEN), ...poll] : [portOut(0x21, 0xff), ...word, ...forget(OPEN)]
+  if (mode !== 3) return [portOut(0x21, 0xff), ...word, ...forget(OPEN)]
+  return [...low0, ...forget(0xff), ...word, portOut(0x21, OPEN), ...poll]
 }
 const OPEN = 0xfe
 /** A new start for the interrupt controller: that the output of channel 0 rose is history. */

@@ -15,7 +15,8 @@ function setTime(r: Random): Op[] {
   const shown = (n: number) => (binary ? n : ((Math.floor(n / 10) << 4) | n % 10))
   const hour = h24 ? shown(r.below(24)) : shown(1 + r.below(12)) | (r.below(2) << 7)
   const second = r.chance(50) ? 55 + r.below(5) : r.below(60), minute = r.chance(50) ? 59 : r.below(60)
-  const century = r.pick([19, 20, 21]), year = century === 19 ? 70 + r.below(30) : r.below(100) // QEMU rounds earlier ones up
+  const century = r.pick([19, 20, 21])
+  const year = century === 19 ? 70 + r.below(30) : r.below(100) // QEMU rounds times before 1970 up
   const time: [number, number][] = [
     [0, shown(second)], [2, shown(minute)], [4, hour], [7, shown(r.chance(30) ? 28 : 1 + r.below(28))],
     [8, shown(1 + r.below(12))], [9, shown(year)], [CENTURY, shown(century)],
