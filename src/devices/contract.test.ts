@@ -62,6 +62,7 @@ function stageFor(device: AnyDevice): Stage {
   let next = FIRST
   for (const [region, spec] of Object.entries(device.regions) as [string, { sizeBytes: number | string }][]) {
     const sizeBytes = countOf(spec.sizeBytes, plan.props)
+    if ((spec as { memory?: boolean }).memory) continue
     at[region] = next
     targets.push({ at: next, sizeBytes })
     next += Math.ceil(sizeBytes / 4096) * 4096 + 4096

@@ -1,11 +1,9 @@
-// Runs a script on our `virt` board, step by step, so that generators can look at the state that they steer.
+// Runs a script on our board, step by step, so that generators can look at the state that they steer.
 import { bench, type Bench } from '../../../src/device/testing.ts'
 import type { Board } from '../../../src/device/board.ts'
-import { virtBoard } from '../../../src/machines/virt-riscv.ts'
+import { RAM_BYTES, type Machine } from './machines.ts'
 import type { Outcome } from './qemu.ts'
 import type { Timeless } from './script.ts'
-
-export const RAM_BYTES = 1 << 20
 
 /** A script's operations but the passing of time, which follows QEMU's clock. */
 export type Ours = Bench & { apply(o: Timeless): Outcome }
@@ -16,9 +14,11 @@ export type OursSetup = {
   readonly board?: (b: Board) => Board
 }
 
-export function ours(setup: OursSetup): Ours {
-  const board = virtBoard({ harts: 1, ramBytes: RAM_BYTES, ramHostOffset: 0 })
-  const b = bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(4 << 20) })
+export function ours(machine: Machine, setup: OursSetup): Ours {
+  const board = machine.board(), sizeBytes = 8 * RAM_BYTES
+  const b = bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+  if (machine.bios) b.system.memory.writeBytes(2 ** 32 - machine.bios.length, machine.bios, true)
+  for (const o of machine.setup) perform(b, setup, o, new Map())
   const lines = new Map<number, boolean>()
   return {
     ...b,
@@ -43,6 +43,10 @@ function perform(b: Bench, setup: OursSetup, o: Timeless, lines: Map<number, boo
     case 'write':
       if (o.size === 8) m.writeWide(o.at, Number(o.value & 0xffffffffn), Number(o.value >> 32n))
       else m.write(o.at, o.size, Number(o.value))
+      return ''
+    case 'in': return hex(b.system.io.read(o.at, o.size))
+    case 'out':
+      b.system.io.write(o.at, o.size, o.value)
       return ''
     case 'line':
       if ((lines.get(o.index) ?? false) !== o.level)

@@ -4,6 +4,8 @@
 export type Op =
   | { readonly op: 'read'; readonly at: number; readonly size: 1 | 2 | 4 | 8 }
   | { readonly op: 'write'; readonly at: number; readonly size: 1 | 2 | 4 | 8; readonly value: bigint }
+  | { readonly op: 'in'; readonly at: number; readonly size: 1 | 2 | 4 }
+  | { readonly op: 'out'; readonly at: number; readonly size: 1 | 2 | 4; readonly value: number }
   /** An input pin of the device under test. */
   | { readonly op: 'line'; readonly index: number; readonly level: boolean }
   /** RAM contents for DMA. */
@@ -13,8 +15,10 @@ export type Op =
    * Guest time passes: QEMU executes so many instructions, and our clock is set to what its clock says then.
    */
   | { readonly op: 'step'; readonly count: number }
+  /** The same, as many as QEMU executes in so many milliseconds: about a tenth of a second of guest time each. */
+  | { readonly op: 'run'; readonly ms: number }
 
-export type Timeless = Exclude<Op, { op: 'step' }>
+export type Timeless = Exclude<Op, { op: 'step' | 'run' }>
 
 const hex = (n: number | bigint) => `0x${n.toString(16)}`
 const LETTER = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
@@ -23,12 +27,19 @@ export function opText(o: Op): string {
   switch (o.op) {
     case 'read': return `read${LETTER[o.size]} ${hex(o.at)}`
     case 'write': return `write${LETTER[o.size]} ${hex(o.at)} ${hex(o.value)}`
+    case 'in': return `in${LETTER[o.size]} ${hex(o.at)}`
+    case 'out': return `out${LETTER[o.size]} ${hex(o.at)} ${hex(o.value)}`
     case 'line': return `line ${o.index} ${o.level ? 1 : 0}`
     case 'fill': return `write ${hex(o.at)} ${o.bytes.length} 0x${Buffer.from(o.bytes).toString('hex')}`
     case 'dump': return `read ${hex(o.at)} ${o.bytes}`
     case 'step': return `step ${o.count}`
+    case 'run': return `run ${o.ms} ms`
   }
 }
+
+export const portIn = (at: number, size: 1 | 2 | 4 = 1): Timeless => ({ op: 'in', at, size })
+export const portOut = (at: number, value: number, size: 1 | 2 | 4 = 1): Timeless =>
+  ({ op: 'out', at, size, value: size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1) })
 
 export type Random = {
   /** A whole number from 0 to n - 1. */

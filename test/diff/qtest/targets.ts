@@ -4,6 +4,7 @@ import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import type { Ours, OursSetup } from './ours.ts'
 import type { Qemu, QemuSetup } from './qemu.ts'
 import type { Op, Random, Timeless } from './script.ts'
+import { pcTargets } from './pc-targets.ts'
 import { virtioTargets } from './virtio-targets.ts'
 
 export type Explained = {
@@ -12,8 +13,12 @@ export type Explained = {
   readonly avoid?: (o: Op, on: Ours) => boolean
   /** Compared no further than that both answer. */
   readonly ignoreValue?: (o: Op) => boolean
+  /** Bits of a value that are not compared. */
+  readonly mask?: (o: Op, on: Ours) => number
 }
 export type Target = {
+  /** The `virt` machine when left out. */
+  readonly machine?: 'virt' | 'pc'
   readonly qemu: QemuSetup
   readonly ours: OursSetup
   /** Brings both sides to the same start. */
@@ -289,6 +294,7 @@ export const targets: { readonly [device: string]: Target } = {
   rtc,
   'fw-cfg': fw,
   ...virtioTargets,
+  ...pcTargets,
 }
 
 /** Why an operation is left out of scripts, if it is. */
