@@ -141,16 +141,8 @@ export function bindMachine(
     remoteFence(cpu, fence) {
       const box = mailboxes[cpu]!, letters: number[] = []
       if (fence.kind === 'fence.i') letters.push(box.post(Mail.FENCE))
-      else if (!fence.range) letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
-      else
-        for (let done = 0; done < fence.range.sizeBytes; done += 4096) {
-          if (letters.length === MAX_PAGE_LETTERS) {
-            letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
-            break
-          }
-          const lo = fence.range.startLo + done
-          letters.push(box.post(Mail.FLUSH_PAGE, fence.asid ?? -1, lo | 0, (fence.range.startHi + Math.floor(lo / 2 ** 32)) | 0))
-        }
+      else if (!fence.pages || fence.pages.length > MAX_PAGE_LETTERS) letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
+      else for (const [lo, hi] of fence.pages) letters.push(box.post(Mail.FLUSH_PAGE, fence.asid ?? -1, lo, hi))
       const last = letters.at(-1)
       if (last === undefined) return
       while (!box.done(last)) {

@@ -31,6 +31,8 @@ export type TranslatorOptions = {
   readonly maxInsns?: number | undefined
   /** Passes of the optimiser; left out: all. */
   readonly passes?: Passes | undefined
+  /** See VcpuOptions. */
+  readonly fueled?: boolean | undefined
   /** Does what other processors ask, while we wait for them. */
   serveMail(): void
 }
@@ -56,6 +58,7 @@ export class Translator {
   private readonly builder: Builder
   private readonly passes: Passes
   private readonly assembler: Assembler
+  private readonly fueled: boolean
   private readonly heat: number
   private readonly limits: LiftLimits
   private recordEnd: number
@@ -75,6 +78,7 @@ export class Translator {
     this.serveMail = () => o.serveMail()
     this.passes = o.passes ?? ALL_PASSES
     this.builder = new Builder(undefined, this.passes.fold)
+    this.fueled = o.fueled ?? false
     this.heat = o.heat ?? 1500
     this.limits = { maxInsns: o.maxInsns ?? 48 }
     this.recordEnd = o.plan.records
@@ -93,15 +97,12 @@ export class Translator {
       if (debug.stepping) return this.lookupStep(pcLo, pcHi, mode)
       if (debug.breaking && debug.stopsAt(pcLo, pcHi)) return 0
       const host = this.fetchAt(pcLo, pcHi)
-      if (host < 0) {
-        this.cpu.deliver()
-        rec = 0
-        continue
-      }
-      const b = this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
+      const b = host < 0 ? undefined : this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
       if (b === undefined) {
         this.cpu.deliver()
         rec = 0
+        // The trap's handler may be no better, for ever: no code runs that would look at the fuel.
+        if (this.fueled && (core.fuel = Math.max(core.fuel - 1, 0)) === 0) return 0
         continue
       }
       if (b.secondPage >= 0 && !this.secondPageIs(b)) {
@@ -258,7 +259,7 @@ export class Translator {
     if (block.modeUsed === 0) mode = shared
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
-      number, pcLo: pcLo | 0, pcHi: pcHi | 0, mode, host, secondPage: second, record, recordEnd: this.recordEnd,
+      number, pcLo: pcLo | 0, pcHi: pcHi | 0, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
       entered: false, code: record, valid: true,
     }
     this.stats.blocks++

@@ -39,14 +39,15 @@ export class Tier1 {
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
-    const known: number[] = [], entered: number[] = []
+    const known: number[] = [], sizes: number[] = [], entered: number[] = []
     for (const n of this.v.code.cache.neighbours(b)) {
       if (n.secondPage >= 0) continue
       known.push(n.pcLo & (PAGE - 1))
+      sizes.push(n.sizeBytes)
       if (n.entered) entered.push(n.pcLo & (PAGE - 1))
     }
     this.stats.requests++
-    this.port.ask({ ...placeOf(b), known, entered, start: b.pcLo & (PAGE - 1) })
+    this.port.ask({ ...placeOf(b), known, sizes, entered, start: b.pcLo & (PAGE - 1) })
   }
 
   /** Looks at answers that have arrived. */
