@@ -63,6 +63,8 @@ export type Bound = {
   /** The first processor that stopped by itself. Others that met a breakpoint meet it again when they run. */
   takeStop(): { readonly cpu: number; readonly hit: DebugHit } | undefined
   anyStopped(): boolean
+  /** No breakpoint has been told of: processors stop at one where they begin. Forgets who has stopped. */
+  meetAgain(): void
   /** On a machine of one thread, where nobody can sleep on a word: called when the bell rings, and when a processor is
    * woken. */
   readonly waker: { rung(): void; woken(): void }
@@ -171,6 +173,9 @@ export function bindMachine(
       ring()
     },
     anyStopped: () => controls.some(c => Atomics.load(views.i32, (c + Control.STOP) >>> 2) > 0),
+    meetAgain() {
+      for (const c of controls) Atomics.store(views.i32, (c + Control.STOP) >>> 2, MEET_AGAIN)
+    },
     takeStop() {
       for (let cpu = 0; cpu < n; cpu++) {
         const w = controls[cpu]! >>> 2, { i32 } = views

@@ -146,11 +146,12 @@ class Machine implements MachineControl {
   /** Power-on state of everything. Processors stand still. */
   private async powerOn(): Promise<void> {
     const { bound, plan } = this
-    bound.system.reset()
     this.cpuObjects.forEach((cpu, i) => {
       cpu.reset()
-      bound.arch.start(bound.views, bound.cpus[i]!.state, i, plan.boot)
+      bound.arch.start(bound.views, bound.cpus[i]!.state, cpu, i, plan.boot)
     })
+    bound.system.reset() // after the processors, whose inputs it drives
+    bound.meetAgain()
     await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
     this.runner.refresh()
   }
@@ -299,7 +300,6 @@ class Machine implements MachineControl {
       this.bound.clock.stop()
     }
     await this.bound.system.drain()
-    while (this.bound.takeStop()) ; // of the machine's life before
     await this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {
