@@ -7,9 +7,9 @@ import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
 import { type CharDevice, openCharDevice } from './char/device.ts'
 import { connectGuest } from './char/guest.ts'
-import { gdbChardev } from './cli/chardevs.ts'
+import { gdbPlace } from './cli/chardevs.ts'
 import { openGdb } from './gdb/server.ts'
-import type { ManagementConfig } from './invocation.ts'
+import type { GdbPlace, ManagementConfig } from './invocation.ts'
 import type { Management } from './management.ts'
 import { openMonitor } from './monitor/monitor.ts'
 import { openQmp } from './qmp/qmp.ts'
@@ -26,25 +26,30 @@ export async function openSession(
   options: { note(line: string): void; quit(cause: ShutdownCause): void; nowMs(): number },
 ): Promise<Session> {
   const chars: CharDevice[] = []
-  const gdb: CharDevice[] = []
+  const gdbServers: { readonly device: CharDevice; close(): Promise<void> }[] = []
   let log: ByteStream | undefined
   const open = (c: ChardevConfig): Promise<CharDevice> =>
     openCharDevice(c, { host, note: options.note, rawSignals: manage.nographic || c.mux === true },
       { quit: () => options.quit('host-ui'), nowMs: options.nowMs })
 
-  async function serveGdb(c: ChardevConfig): Promise<CharDevice> {
-    const device = await open(c)
-    gdb.push(device)
-    openGdb(device, management)
+  const find = (id: string | undefined) => chars.find(c => c.config.id === id)
+
+  /** On a device of its own, which ends with it, or on one that nobody uses. */
+  async function serveGdb(place: GdbPlace): Promise<CharDevice> {
+    const own = 'backend' in place, device = own ? await open(place) : find(place.chardev)
+    if (!device) throw new VmError('char.unknown', `no character device '${(place as { chardev: string }).chardev}'`)
+    if (device.frontEnds.length) throw new VmError('cli.usage', `character device '${device.config.id}' has a user already`)
+    const detach = openGdb(device, management)
+    gdbServers.push({ device, close: async () => (own ? device.close() : detach()) })
     return device
   }
 
   const management: Management = {
     machine, host, chars, quit: options.quit,
     async gdbServer(where) {
-      await Promise.all(gdb.splice(0).map(g => g.close()))
+      await Promise.all(gdbServers.splice(0).map(g => g.close()))
       if (where === 'none') return where
-      return (await serveGdb(gdbChardev(where, 'gdb'))).label
+      return (await serveGdb(gdbPlace(where, 'gdb'))).label
     },
     async setLogFile(path) {
       await log?.close()
@@ -53,7 +58,7 @@ export async function openSession(
   }
 
   async function close(): Promise<void> {
-    await Promise.all([...chars, ...gdb].map(c => c.close()))
+    await Promise.all([...chars, ...gdbServers].map(c => c.close()))
     await log?.close()
   }
 
@@ -68,7 +73,6 @@ export async function openSession(
     })
     for (const [i, c] of (config.chardevs ?? []).entries())
       if (c.backend !== 'stream') chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
-    const find = (id: string | undefined) => chars.find(c => c.config.id === id)
     for (const end of machine.chars) {
       const device = find(end.chardev)
       if (device) connectGuest(end, device)
@@ -83,14 +87,14 @@ export async function openSession(
       if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)
       else openMonitor(device, management)
     }
-    for (const [i, c] of manage.gdb.entries()) await blaming(`gdb[${i}]`, () => serveGdb(c))
+    for (const [i, place] of manage.gdb.entries()) await blaming(`gdb[${i}]`, () => serveGdb(place))
   } catch (error) {
     await close()
     throw error
   }
   return {
     management,
-    ready: Promise.all([...chars, ...gdb].map(c => c.ready)).then(() => {}),
+    ready: Promise.all([...chars, ...gdbServers.map(g => g.device)].map(c => c.ready)).then(() => {}),
     close,
   }
 }

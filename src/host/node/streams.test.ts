@@ -55,6 +55,10 @@ test('addresses that cannot be had', async () => {
     { code: 'char.io', message: `unix:${at('taken')}: somebody listens there already` },
   )
   await a.close()
+  await assert.rejects(
+    nodeNet.listen({ kind: 'unix', path: at('none/x') }, () => {}),
+    { code: 'file.notFound', message: `unix:${at('none/x')}: no such directory` },
+  )
   writeFileSync(at('plain'), '')
   await assert.rejects(
     nodeNet.listen({ kind: 'unix', path: at('plain') }, () => {}),

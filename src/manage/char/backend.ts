@@ -133,6 +133,7 @@ async function server(
   })
   const wait = (p['wait'] as boolean | undefined) ?? true
   if (wait) note(`waiting for a connection on ${listening.label}`)
+  else if (address.kind === 'tcp' && address.port === 0) note(`listening on ${listening.label}`) // nobody else knows which
   return {
     ready: wait ? ready : Promise.resolve(),
     backend: {

@@ -444,7 +444,7 @@ export const options: readonly Option[] = [
   {
     name: 'gdb',
     section: 'Debugging',
-    arg: 'tcp:[HOST]:PORT|unix:FILE|stdio',
+    arg: 'tcp:[HOST]:PORT|unix:FILE|chardev:ID|stdio',
     help: 'waits for gdb',
     apply: (b, v) => b.gdb(v),
   },

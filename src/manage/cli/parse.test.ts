@@ -286,6 +286,18 @@ test('every mistake is one line that says what, where, and what would be right',
       "-mon a: character device 'a' has a user already; mux=on lets several share it",
     ],
     [
+      ['-chardev', 'null,id=a', '-gdb', 'chardev:b'],
+      "-gdb chardev:b: no character device 'b'; did you mean 'a'?",
+    ],
+    [
+      ['-chardev', 'null,id=a', '-mon', 'a', '-gdb', 'chardev:a'],
+      "-gdb chardev:a: character device 'a' has a user already; mux=on lets several share it",
+    ],
+    [
+      ['-chardev', 'null,id=a,mux=on', '-gdb', 'chardev:a'],
+      "-gdb chardev:a: gdb shares no character device, and 'a' has mux=on",
+    ],
+    [
       ['-gdb', 'foo'],
       "-gdb foo: no character device 'foo'; one of: stdio, mon:stdio, file:, pty, null, none, unix:, tcp:, chardev:",
     ],

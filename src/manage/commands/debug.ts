@@ -7,7 +7,7 @@ import { command } from './command.ts'
 export const debugCommands = [
   command({
     hmp: ['gdbserver'], help: 'waits for gdb at tcp::1234 or at another place; none ends that',
-    args: { device: { type: 'rest', help: 'tcp::PORT, unix:PATH or none', optional: true } },
+    args: { device: { type: 'rest', help: 'tcp::PORT, unix:PATH, chardev:ID or none', optional: true } },
     async run(ctx, { device }) {
       const where = await ctx.gdbServer(device ?? 'tcp::1234')
       return device === 'none' ? 'Disabled gdbserver\n' : `Waiting for gdb connection on device '${where}'\n`
