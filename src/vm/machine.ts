@@ -131,7 +131,7 @@ class Machine implements MachineControl {
     try {
       for (const a of this.plan.attachments) {
         const backend = await a.open()
-        this.bound.system.attach(a.device, backend)
+        if (a.device !== undefined) this.bound.system.attach(a.device, backend)
         if (backend.close) this.closers.push(async () => backend.close!())
       }
     } catch (error) {
