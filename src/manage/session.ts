@@ -6,6 +6,7 @@ import type { ByteStream, Host } from '../host/host.ts'
 import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
 import { type CharDevice, openCharDevice } from './char/device.ts'
+import { tellFailure } from './char/backend.ts'
 import { connectGuest } from './char/guest.ts'
 import { gdbPlace } from './cli/chardevs.ts'
 import { openGdb } from './gdb/server.ts'
@@ -54,6 +55,7 @@ export async function openSession(
     async setLogFile(path) {
       await log?.close()
       log = path === undefined ? undefined : await host.files.open(path, { append: false })
+      log?.listen({ close: error => tellFailure(error, options.note) })
     },
   }
 

@@ -58,7 +58,7 @@ type Bench = {
 }
 
 function bench(
-  options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void } = {},
+  options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void; file?: Peer } = {},
 ): Bench {
   const p = peer('stdio'),
     machine = fakeMachine({ serial: fakeSerial(), powerButton: true })
@@ -67,8 +67,10 @@ function bench(
     signals = new Map<string, () => void>(),
     files = new Map<string, Uint8Array>()
   let config: MachineConfig | undefined
+  const { file } = options, ordinary = hostWith(p, options.tty ?? true, files)
   const host: Host = {
-    ...hostWith(p, options.tty ?? true, files),
+    ...ordinary,
+    ...(file && { files: { ...ordinary.files, open: async () => file.stream } }),
     process: {
       pid: 42,
       writeError: line => void errors.push(line),
@@ -363,4 +365,20 @@ test('a character device that cannot be opened ends the run before the machine s
     'typevisor-system-riscv64: -serial unix:/x,server: socket: not available here (no sockets)',
   ])
   assert.deepEqual(b.machine.calls, ['close'])
+})
+
+test('a file that cannot be written to any more is told of once, and the machine runs on', async () => {
+  for (const option of [['-D', 'log', '-display', 'none'], ['-serial', 'file:out'], ['-chardev', 'null,id=serial0,logfile=out', '-serial', 'chardev:serial0']]) {
+    const file = peer('file:out'), b = bench({ file }), status = b.run(...option)
+    await settle()
+    b.machine.serial.print('one')
+    file.closeByPeer(new VmError('file.io', 'out: no space left'))
+    b.machine.serial.print('two')
+    await settle()
+    assert.deepEqual(b.errors, ['out: no space left; nothing more is written there'], option[0])
+    assert.equal(b.machine.state, 'running')
+    await b.machine.quit('guest-shutdown', 0)
+    assert.equal(await status, 0)
+    assert.equal(b.errors.length, 1)
+  }
 })
