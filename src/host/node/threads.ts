@@ -40,11 +40,17 @@ export const nodeThreads: HostThreads = {
       // Garbage is short-lived: a small young generation keeps the resident memory small.
       resourceLimits: { maxYoungGenerationSizeMb: 6 },
     })
+    let over = false
     return {
       onError(listener) {
-        worker.on('error', listener)
+        worker.on('error', error => {
+          over = true
+          listener(error)
+        })
+        worker.on('exit', () => { if (!over) listener(new Error('internal error: the thread ended')) })
       },
       async terminate() {
+        over = true
         await worker.terminate()
       },
     }
