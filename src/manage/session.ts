@@ -1,16 +1,16 @@
 // Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command
 // line and the library both start here.
 import { blaming, VmError } from '../base/errors.ts'
-import type { LogClass } from '../base/log.ts'
-import type { ByteStream, Host } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
 import { type CharDevice, openCharDevice } from './char/device.ts'
-import { tellFailure } from './char/backend.ts'
 import { connectGuest } from './char/guest.ts'
 import { gdbPlace } from './cli/chardevs.ts'
 import { openGdb } from './gdb/server.ts'
 import type { GdbPlace, ManagementConfig } from './invocation.ts'
+import { parseLogItems, switchTrace } from './log-items.ts'
+import { logOutput } from './log-output.ts'
 import type { Management } from './management.ts'
 import { openMonitor } from './monitor/monitor.ts'
 import { openQmp } from './qmp/qmp.ts'
@@ -28,7 +28,7 @@ export async function openSession(
 ): Promise<Session> {
   const chars: CharDevice[] = []
   const gdbServers: { readonly device: CharDevice; close(): Promise<void> }[] = []
-  let log: ByteStream | undefined
+  const log = logOutput(machine, host, options.note)
   const open = (c: ChardevConfig): Promise<CharDevice> =>
     openCharDevice(c, { host, note: options.note, rawSignals: manage.nographic || c.mux === true },
       { quit: () => options.quit('host-ui'), nowMs: options.nowMs })
@@ -52,27 +52,17 @@ export async function openSession(
       if (where === 'none') return where
       return (await serveGdb(gdbPlace(where, 'gdb'))).label
     },
-    async setLogFile(path) {
-      await log?.close()
-      log = path === undefined ? undefined : await host.files.open(path, { append: false })
-      log?.listen({ close: error => tellFailure(error, options.note) })
-    },
+    setLogFile: path => log.setFile(path),
   }
 
   async function close(): Promise<void> {
     await Promise.all([...chars, ...gdbServers].map(c => c.close()))
-    await log?.close()
+    await log.close()
   }
 
   try {
     const { logFile } = manage
     if (logFile !== undefined) await blaming(`-D ${logFile}`, () => management.setLogFile(logFile))
-    const encoder = new TextEncoder()
-    machine.on('log', ({ source, text }) => {
-      const line = `${source}: ${text}`
-      if (log) log.write(encoder.encode(`${line}\n`))
-      else host.process?.writeError(line)
-    })
     for (const [i, c] of (config.chardevs ?? []).entries())
       if (c.backend !== 'stream') chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
     for (const end of machine.chars) {
@@ -83,7 +73,7 @@ export async function openSession(
       if (id === null || machine.chars.some(end => end.chardev === id)) return
       throw new VmError('cli.usage', `this machine has no serial port ${i}`, { where: `serials[${i}]` })
     })
-    watch(machine, config)
+    await watch(machine, config)
     for (const m of manage.monitors) {
       const device = find(m.chardev)!
       if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)
@@ -102,12 +92,9 @@ export async function openSession(
 }
 
 /** Log classes and trace events as the configuration has them. */
-function watch(machine: MachineControl, config: MachineConfig): void {
-  if (config.log) machine.setLog(config.log as readonly LogClass[])
+async function watch(machine: MachineControl, config: MachineConfig): Promise<void> {
+  if (config.log || config.logFilter)
+    await blaming('log', () => machine.setLog(parseLogItems(config.log ?? []).classes, config.logFilter ?? []))
   for (const pattern of config.trace ?? [])
-    if (machine.setTrace(pattern, true) === 0)
-      throw new VmError('cli.usage', `no trace event '${pattern}'`, {
-        where: 'trace',
-        hint: 'info trace-events on the monitor lists them',
-      })
+    await blaming('trace', () => switchTrace(machine, pattern, true))
 }

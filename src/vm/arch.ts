@@ -4,9 +4,7 @@ import { bind } from '../state/bind.ts'
 import type { Views } from '../state/views.ts'
 import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
 import { hartLayout } from '../isa/riscv/cpu.ts'
-import { lengthOf } from '../isa/riscv/decode.ts'
 import { describeInterrupts, describeMemory, describeTranslations } from '../isa/riscv/describe.ts'
-import { disassemble } from '../isa/riscv/disassemble.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
 import { riscv64 } from '../isa/riscv/riscv64.ts'
 import { sbiBoot } from '../isa/riscv/sbi/hsm.ts'
@@ -32,8 +30,6 @@ export type ArchSupport = {
   makeCpu(at: number, services: CpuServices, around: Surroundings, boot: Boot): Cpu
   /** Sets an interrupt input by the name that boards use. Any thread. */
   setLine(views: Views, at: number, line: string, level: boolean): void
-  /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
-  disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
   /** The current address space of the processor at `at`, and its interrupts, as text. */
   describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
   describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string
@@ -62,12 +58,6 @@ const riscv: ArchSupport = {
   describeMemory,
   describeTranslations,
   describeInterrupts,
-  disassemble(bytes, pc) {
-    const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))
-    const word = length === 2 ? half(0) : (half(0) | (half(2) << 16)) >>> 0
-    const data = length === 2 ? '.half' : '.word'
-    return { text: disassemble(word, pc) ?? `${data} 0x${word.toString(16)}`, length }
-  },
   start(views, at, cpu, index, boot) {
     const s = bind(hartLayout, views, at)
     if (boot.kind === 'reset') s.pc = BigInt(boot.entry)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeHost } from '../host/node/host.ts'
 import type { MachineConfig } from './config.ts'
-import type { DebugStop, MachineControl } from './control.ts'
+import type { DebugStop, MachineControl, RunAction } from './control.ts'
 import { createMachine } from './machine.ts'
 
 const program = Uint32Array.of(
@@ -191,3 +191,36 @@ for (const thread of ['multi', 'single'] as const) {
     }
   })
 }
+
+const stepping = (thread: string, step: string | undefined): MachineConfig => ({
+  bios: 'none', kernel: bytesOf(program), accels: [{ name: 'jit', properties: { thread, ...(step && { 'x-step': step }) } }],
+})
+
+for (const step of [undefined, 'compiled'] as const)
+  test(`steps of blocks and instructions, by ${step ?? 'records'}`, { timeout: 120_000 }, async () => {
+    const m = await machine('single', stepping('single', step)), { debug } = m
+    const pc = async (action: RunAction) => {
+      assert.deepEqual(await m.stopOf(() => debug.run(new Map([[0, action]]))), { cpu: 0, reason: 'step' })
+      return register(m, 0, PC)
+    }
+    try {
+      while (await pc('step') !== START) assert.equal(m.state, 'debug')
+      assert.equal(await pc({ block: 48 }), START + 4n, 'a status register is read by a block of its own')
+      assert.equal(await pc({ block: 2 }), START + 0xcn)
+      assert.equal(await pc({ block: 1 }), LOOP)
+      assert.equal(await pc('step'), LOOP + 4n)
+      assert.equal(await register(m, 0, T1), 1n)
+      assert.equal(await pc({ block: 48 }), LOOP)
+      // A loop of one block stops where it begins again.
+      for (let n = 2n; n < 50n; n++) {
+        assert.equal(await pc({ block: 48 }), LOOP)
+        assert.equal(await register(m, 0, T1), n)
+      }
+    } finally {
+      await m.close()
+    }
+  })
+
+test('compiled steps want one thread', async () => {
+  await assert.rejects(machine('multi', stepping('multi', 'compiled')), /x-step=compiled/)
+})

@@ -71,6 +71,7 @@ export function debugTarget(c: Core): DebugTarget {
     xml,
     registers,
     pc: PC,
+    plain: CSR,
     read(number) {
       if (number < PC) return c.s.x.get(number)
       if (number === PC) return c.s.pc

@@ -31,6 +31,7 @@ const catalogue: Catalogue = {
     },
   ],
   accels: [{ name: 'jit', description: 'recompiler' }],
+  traceEvents: [{ name: 'uart_read', description: 'reg %d' }],
   devices: [
     {
       name: 'virtio-blk-device',
@@ -205,16 +206,16 @@ test('log lines go to standard error, or to -D', async () => {
 
 test('-d and -trace; ports that there are not', async () => {
   const b = bench()
-  const status = b.run('-d', 'guest_errors,trace:uart_*')
+  const status = b.run('-d', 'guest_errors,trace:uart_*', '-d', 'int', '-dfilter', '0x1000+0x10,0x30..0x2f0,9-1')
   await settle()
-  assert.ok(b.machine.calls.includes('log guest_errors,trace'))
+  assert.ok(b.machine.calls.includes('log guest_errors,int 1000..100f 30..2f0 9..9'))
   assert.equal(b.machine.traceEvents()[0]!.enabled, true)
   b.signals.get('SIGINT')!()
   await status
   for (const [argv, line] of [
     [
       ['-trace', 'nope*'],
-      "-trace nope*: no trace event 'nope*'; info trace-events on the monitor lists them",
+      "-trace nope*: no trace event 'nope*'; one of: uart_read, plic_claim",
     ],
     [['-serial', 'null', '-serial', 'null'], '-serial null: this machine has no serial port 1'],
   ] as const) {
