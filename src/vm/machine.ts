@@ -249,7 +249,7 @@ class Machine implements MachineControl {
   }
 
   private failed(error: unknown, cpu?: number): void {
-    if (this.closed) return
+    if (this.closed || this.state === 'internal-error') return // the first failure is told: others mostly follow from it
     this.log.takeAll()
     this.state = 'internal-error'
     this.bound.clock.stop()
