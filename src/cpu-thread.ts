@@ -7,7 +7,7 @@ import { CpuLoop } from './vm/cpu-loop.ts'
 import { compilerPort, type CpuThreadData, sendLog } from './vm/threads.ts'
 import { wasmFeatures } from './wasm/features.ts'
 
-const { data, ports: [compiler] } = threadData<CpuThreadData>()
+const { data, ports: [compiler] } = await threadData<CpuThreadData>()
 setThreadNumber(data.index + 2)
 const thread = nameThread(`CPU ${data.index}/JIT`)
 let loop: CpuLoop | undefined

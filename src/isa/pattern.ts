@@ -243,19 +243,23 @@ export class Decoder<G> {
   // Nodes: shift, mask, then a child per value; a child is a node's index or the complement of a leaf's.
   // Leaves: the number of rows, then for each its mask, match, number of excluded values with their masks,
   // and its index.
-  private readonly tree: Int32Array
+  private tree: Int32Array | undefined
   private readonly extractors: readonly Int32Array[]
 
   constructor(rows: readonly Row<G>[], slots: Int32Array, operands: never) {
     this.rows = rows
     this.slots = slots
     this.operands = operands
+    this.extractors = rows.map(r => r.extractor)
+  }
+
+  /** Made when it is first wanted: most threads decode nothing, or nothing at their start. */
+  private plant(): Int32Array {
     const specific = (r: Row<G>) => popcount(r.mask) + (r.not.length ? 0.5 : 0)
-    const sorted = rows.map(r => [specific(r), r] as const).sort((a, b) => b[0] - a[0]).map(p => p[1])
+    const sorted = this.rows.map(r => [specific(r), r] as const).sort((a, b) => b[0] - a[0]).map(p => p[1])
     const tree: number[] = []
     this.grow(tree, sorted, 0)
-    this.tree = Int32Array.from(tree)
-    this.extractors = rows.map(r => r.extractor)
+    return Int32Array.from(tree)
   }
 
   private grow(tree: number[], rows: Row<G>[], known: number): number {
@@ -283,7 +287,7 @@ export class Decoder<G> {
 
   /** Index in `rows` of the row that a word belongs to; -1 if it is no instruction. */
   find(word: number): number {
-    const tree = this.tree
+    const tree = (this.tree ??= this.plant())
     let i = 0
     do i = tree[i + 2 + ((word >>> tree[i]!) & tree[i + 1]!)]!
     while (i >= 0)
@@ -349,8 +353,13 @@ function bestWindow(rows: readonly Row<never>[], known: number): Window | undefi
     for (let shift = 0; shift + width <= 32; shift++) {
       if (known & (mask << shift)) continue
       sizes.fill(0)
+      let everywhere = 0
       for (const r of rows) {
         const fixed = (r.mask >>> shift) & mask, free = ~fixed & mask
+        if (fixed === 0) {
+          everywhere++
+          continue
+        }
         const value = (r.match >>> shift) & mask
         // Every subset of the free bits.
         for (let v = free; ; v = (v - 1) & free) {
@@ -359,7 +368,7 @@ function bestWindow(rows: readonly Row<never>[], known: number): Window | undefi
         }
       }
       let sum = 0, squares = 0
-      for (const s of sizes) sum += s, squares += s * s
+      for (const s of sizes) sum += s + everywhere, squares += (s + everywhere) ** 2
       const cost = squares / sum + width * 0.1
       if (cost < bestCost) bestCost = cost, best = { shift, width }
     }

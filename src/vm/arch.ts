@@ -6,10 +6,10 @@ import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
 import { hartLayout } from '../isa/riscv/cpu.ts'
 import { describeInterrupts, describeMemory, describeTranslations } from '../isa/riscv/describe.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
-import { riscv64 } from '../isa/riscv/riscv64.ts'
 import { sbiBoot } from '../isa/riscv/sbi/hsm.ts'
 import type { RemoteFence } from '../isa/riscv/sbi/platform.ts'
 import type { Arch } from './config.ts'
+import { isas } from './isas.ts'
 import type { Boot } from './plan/plan.ts'
 
 /** What a bound machine offers to a processor's surroundings. */
@@ -41,8 +41,8 @@ export type ArchSupport = {
 const LINES: { readonly [line: string]: number } = { msip: 3, mtip: 7, seip: 9, meip: 11 }
 
 const riscv: ArchSupport = {
-  isa: riscv64,
-  makeCpu: (at, services, around, boot) => makeCpu(riscv64, around.views, at, services, boot.kind === 'sbi' ? {
+  isa: isas.riscv64,
+  makeCpu: (at, services, around, boot) => makeCpu(isas.riscv64, around.views, at, services, boot.kind === 'sbi' ? {
     views: around.views,
     harts: around.states,
     kick: around.kick,

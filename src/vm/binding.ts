@@ -14,7 +14,9 @@ import { type Views, viewsOf } from '../state/views.ts'
 import { archSupport, type ArchSupport, poke, type Surroundings } from './arch.ts'
 import { STATS_BYTES } from './stats.ts'
 import type { CompilerPlaces } from './threads.ts'
-import { type Boot, boardOf, type BoardSpec, guestBytesOf } from './plan/plan.ts'
+import { Bell, ringBell } from './bell.ts'
+import { boardOf, type BoardSpec, guestBytesOf } from './plan/board.ts'
+import type { Boot } from './plan/plan.ts'
 import { Watch, WATCH_BYTES } from './watch.ts'
 
 /** Plain data: what a thread needs to bind the machine. */
@@ -39,8 +41,6 @@ export const MEET_AGAIN = -1
 export const CpuState = { PAUSED: 0, RUNNING: 1 } as const
 /** Words of control of the whole machine: the doorbell of the I/O thread, requests of the guest. */
 const Global = { BELL: 0, REQUEST: 4, EXIT_CODE: 8, NEXT_WAKE: 16, BYTES: 24 } as const
-/** Bits of the doorbell: now, or within some milliseconds (output of character devices, a byte at a time). */
-export const Bell = { URGENT: 1, LAZY: 2 } as const
 export const REQUESTS = ['none', 'shutdown', 'reset', 'panic'] as const
 
 const PAGE_64K = 65536
@@ -84,13 +84,6 @@ export type Bound = {
   nextWake: number
   /** The guest's request to the host, taken. */
   takeRequest(): { kind: (typeof REQUESTS)[number]; exitCode: number }
-}
-
-/** Rings the doorbell whose word index is `bell`; false if it was ringing. */
-export function ringBell(views: Views, bell: number, bit: number): boolean {
-  if ((Atomics.or(views.i32, bell, bit) & bit) !== 0) return false
-  if (views.shared) Atomics.notify(views.i32, bell)
-  return true
 }
 
 /** Bytes of state for a machine, and so the first address of its RAM: a multiple of 2 MiB. */

@@ -9,7 +9,8 @@ import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
 import { poke } from './arch.ts'
 import { type BootImages, bootImages } from './boot-images.ts'
-import { Bell, bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
+import { Bell } from './bell.ts'
+import { bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
 import type { MachineConfig } from './config.ts'
 import type {
   Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, PciInfo, RunState, ShutdownCause,

@@ -2,7 +2,7 @@
 // calls `threadData` for what it was started with.
 import { readlinkSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { originOf } from './origin.ts'
 import type { HostThread, HostThreads, ThreadEntry, ThreadPort } from '../host.ts'
 
@@ -30,16 +30,37 @@ function wrap(port: MessagePort): ThreadPort {
 /** What is posted in place of a port; the other side wraps it again. */
 const unwrap = (port: ThreadPort): MessagePort => ports.get(port)!
 
+/** Threads that were prepared and are not taken yet. */
+const prepared: { readonly entry: ThreadEntry; readonly worker: Worker }[] = []
+
+/** A thread that loads its modules and waits to be told what to do. It does not keep the program alive. */
+function start(entry: ThreadEntry): Worker {
+  // Run from sources or compiled: the entry points lie beside each other either way.
+  const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
+    stdout: false, stderr: false,
+    // Garbage is short-lived: a small young generation keeps the resident memory small.
+    resourceLimits: { maxYoungGenerationSizeMb: 6 },
+  })
+  worker.unref()
+  return worker
+}
+
+/** Starts threads that will be wanted soon, so that they load their modules while this one loads its own. */
+export function prepareThreads(entries: readonly ThreadEntry[]): void {
+  for (const entry of entries) prepared.push({ entry, worker: start(entry) })
+}
+
+function take(entry: ThreadEntry): Worker {
+  const at = prepared.findIndex(p => p.entry === entry), worker = at < 0 ? start(entry) : prepared.splice(at, 1)[0]!.worker
+  worker.ref()
+  return worker
+}
+
 export const nodeThreads: HostThreads = {
   spawn(entry: ThreadEntry, data: unknown, handed: readonly ThreadPort[]): HostThread {
-    const transfer = handed.map(unwrap)
-    // Run from sources or compiled: the entry points lie beside each other either way.
-    const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
-      workerData: { data, ports: transfer }, transferList: transfer, stdout: false, stderr: false,
-      // Garbage is short-lived: a small young generation keeps the resident memory small.
-      resourceLimits: { maxYoungGenerationSizeMb: 6 },
-    })
+    const worker = take(entry), transfer = handed.map(unwrap)
+    worker.postMessage({ data, ports: transfer }, transfer)
     let over = false
     return {
       onError(listener) {
@@ -75,8 +96,8 @@ export function nameThread(name: string): number | undefined {
 
 /** In a thread: what `spawn` was given. Its modules are loaded by now; they are cached here for the next start, because a
  * thread that is ended writes no cache. */
-export function threadData<D>(): { data: D; ports: ThreadPort[] } {
+export async function threadData<D>(): Promise<{ data: D; ports: ThreadPort[] }> {
   flushCompileCache()
-  const { data, ports: handed } = workerData as { data: D; ports: MessagePort[] }
+  const { data, ports: handed } = await new Promise<{ data: D; ports: MessagePort[] }>(resolve => parentPort!.once('message', resolve))
   return { data, ports: handed.map(wrap) }
 }
