@@ -40,7 +40,7 @@ function start(entry: ThreadEntry): Worker {
   const worker = new Worker(new URL(`../../${entry}-thread.${suffix}`, import.meta.url), {
     stdout: false, stderr: false,
     // Garbage is short-lived: a small young generation keeps the resident memory small.
-    resourceLimits: { maxYoungGenerationSizeMb: 6 },
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   })
   worker.unref()
   return worker
