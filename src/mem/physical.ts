@@ -20,8 +20,8 @@ export type MemoryOptions = {
   readonly floating?: 0 | 0xff
   /** The word that changes when a window moved (windows.ts). */
   readonly generation?: { readonly words: Int32Array; readonly at: number }
-  /** Called after RAM was written through this object, so that translated code and dirty maps follow. */
-  readonly written?: (pa: number, sizeBytes: number) => void
+  /** Called after RAM was written through this object, so that translated code follows. */
+  readonly onWritten?: (pa: number, sizeBytes: number) => void
 }
 
 const hex = (n: number) => `0x${n.toString(16)}`
@@ -35,7 +35,7 @@ const NOTHING: FlatRange = {
 export class PhysicalMemory {
   readonly views: Views
   /** Replaceable: the accelerator's hook for self-modifying code. */
-  written: (pa: number, sizeBytes: number) => void
+  onWritten: (pa: number, sizeBytes: number) => void
   readonly #root: Container
   readonly #u8: Uint8Array
   readonly #data: DataView
@@ -50,7 +50,7 @@ export class PhysicalMemory {
 
   constructor(options: MemoryOptions) {
     this.views = options.views
-    this.written = options.written ?? (() => {})
+    this.onWritten = options.onWritten ?? (() => {})
     this.#root = options.root
     this.#u8 = options.views.u8
     this.#data = options.views.data
@@ -183,6 +183,13 @@ export class PhysicalMemory {
     }
     this.write(pa, 4, lo)
     this.write(pa + 4, 4, hi)
+  }
+
+  /** RAM was written, by this object or by its host offset: translated code and dirty maps follow. */
+  written(pa: number, sizeBytes: number): void {
+    const r = this.#find(pa)
+    if (r?.region.kind === 'ram') r.region.dirty?.markDirty(r.offset + pa - r.start, Math.min(sizeBytes, r.end - pa))
+    this.onWritten(pa, sizeBytes)
   }
 
   /** Copies from guest RAM and ROM. Elsewhere it reads as floating; false if any byte did. */

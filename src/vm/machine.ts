@@ -105,7 +105,7 @@ class Machine implements MachineControl {
       flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {},
       armTimer: ns => bound.setDeadline(hart, ns),
     }, bound.surroundings, shape.boot))
-    bound.system.memory.written = (pa, sizeBytes) => this.written(pa, sizeBytes)
+    bound.system.memory.onWritten = (pa, sizeBytes) => this.written(pa, sizeBytes)
     this.info = {
       ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),
     }
