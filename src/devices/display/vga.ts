@@ -6,7 +6,9 @@
 // more than two dot clocks, CGA and Hercules registers of their own.
 import { VmError } from '../../base/errors.ts'
 import { defineDevice, numberProperty, type DeviceRam } from '../../device/define.ts'
+import type { DisplayFacet } from '../../device/display.ts'
 import { pciFunction } from '../../device/pci.ts'
+import { scanOf, textOf } from './scan-vga.ts'
 import { readVbe, writeVbe } from './vbe.ts'
 import { readWindow, writeWindow } from './vga-memory.ts'
 import { readPort, writePort } from './vga-ports.ts'
@@ -28,6 +30,12 @@ const pci = pciFunction((p: Props) => ({
     mmio: { index: 2, space: 'memory', sizeBytes: MMIO.BYTES },
   },
 }))
+
+const display: DisplayFacet = {
+  memory: 'vram',
+  scan: (s: Vga, io: IO, phase) => scanOf(s, io.ram.vram.bytes, phase),
+  text: (s: Vga, io: IO) => textOf(s, io.ram.vram.bytes),
+}
 
 export const vga = defineDevice({
   name: 'VGA',
@@ -64,7 +72,7 @@ export const vga = defineDevice({
       write: (s, io, offset, value) => writeWindow(s, io.ram.vram, offset, value),
     },
   },
-  facets: { pci: pci.facet },
+  facets: { pci: pci.facet, display },
   check({ vgamem_mb }) {
     if (vgamem_mb < 1 || vgamem_mb > 256 || vgamem_mb & (vgamem_mb - 1))
       throw new VmError('device.badProperty', `VGA: vgamem_mb is ${vgamem_mb}, not a power of 2 from 1 to 256`)

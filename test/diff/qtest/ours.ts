@@ -14,11 +14,12 @@ export type OursSetup = {
   readonly lines?: string
   readonly high: (b: Bench) => number[]
   readonly board?: (b: Board) => Board
+  /** Another machine than `virt`. */
+  readonly bench?: () => Bench
 }
 
 export function ours(setup: OursSetup): Ours {
-  const board = virtBoard({ harts: 1, ramBytes: RAM_BYTES, ramHostOffset: 0 })
-  const b = bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(4 << 20) })
+  const b = setup.bench?.() ?? virtBench(setup)
   const lines = new Map<number, boolean>()
   return {
     ...b,
@@ -28,6 +29,14 @@ export function ours(setup: OursSetup): Ours {
     },
   }
 }
+
+function virtBench(setup: OursSetup): Bench {
+  const board = virtBoard({ harts: 1, ramBytes: RAM_BYTES, ramHostOffset: 0 })
+  return bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(4 << 20) })
+}
+
+/** Where boards with ports show them in memory. */
+export const PORTS_AT = 2 ** 40
 
 const hex = (n: number | bigint) => `0x${n.toString(16)}`
 
@@ -43,6 +52,11 @@ function perform(b: Bench, setup: OursSetup, o: Timeless, lines: Map<number, boo
     case 'write':
       if (o.size === 8) m.writeWide(o.at, Number(o.value & 0xffffffffn), Number(o.value >> 32n))
       else m.write(o.at, o.size, Number(o.value))
+      return ''
+    case 'in':
+      return hex(m.read(PORTS_AT + o.at, o.size))
+    case 'out':
+      m.write(PORTS_AT + o.at, o.size, o.value)
       return ''
     case 'line':
       if ((lines.get(o.index) ?? false) !== o.level)

@@ -9,6 +9,8 @@ import { join } from 'node:path'
 import { opText, type Timeless } from './script.ts'
 
 export type QemuSetup = {
+  /** `virt` of qemu-system-riscv64 unless told. */
+  readonly machine?: 'virt' | 'pc'
   readonly args?: readonly string[]
   /** QOM type of the device whose inputs `line` drives, and of the one whose pins are watched. */
   readonly lines?: string
@@ -17,11 +19,21 @@ export type QemuSetup = {
 /** Per operation: the value read (hex, none for others) and the watched pins that are high after it. */
 export type Outcome = { readonly value: string; readonly high: readonly number[] }
 
+const MACHINES = {
+  virt: {
+    program: 'qemu-system-riscv64',
+    args: [
+      '-M', 'virt', '-m', '64', '-icount', 'shift=10', '-bios', 'none',
+      '-rtc', 'base=2023-11-14T22:13:20,clock=vm',
+    ],
+  },
+  pc: { program: 'qemu-system-x86_64', args: ['-M', 'pc', '-m', '64', '-nodefaults', '-vga', 'none', '-net', 'none'] },
+} as const
 const JUMP_TO_SELF = '6f000000', RESET_PC = 0x8000_0000
 
-export async function qemuMissing(): Promise<boolean> {
+export async function qemuMissing(program = 'qemu-system-riscv64'): Promise<boolean> {
   return new Promise(resolve => {
-    const p = spawn('qemu-system-riscv64', ['--version'], { stdio: 'ignore' })
+    const p = spawn(program, ['--version'], { stdio: 'ignore' })
     p.on('error', () => resolve(true))
     p.on('exit', () => resolve(false))
   })
@@ -34,33 +46,16 @@ export type Qemu = {
    * Executes so many instructions. Guest time passes, by how much is QEMU's affair: read a clock afterwards.
    */
   step(count: number): Promise<void>
+  /** A QMP command's answer. */
+  qmp(execute: string, args?: object): Promise<any>
   close(): void
 }
 
 export async function openQemu(setup: QemuSetup): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'qtest-'))
-  const child = spawn('qemu-system-riscv64', [
-    '-M',
-    'virt',
-    '-m',
-    '64',
-    '-S',
-    '-accel',
-    'tcg',
-    '-icount',
-    'shift=10',
-    '-display',
-    'none',
-    '-serial',
-    'null',
-    '-bios',
-    'none',
-    '-qtest',
-    'stdio',
-    '-qtest-log',
-    'none',
-    '-rtc',
-    'base=2023-11-14T22:13:20,clock=vm',
+  const { program, args } = MACHINES[setup.machine ?? 'virt']
+  const child = spawn(program, [
+    ...args, '-S', '-accel', 'tcg', '-display', 'none', '-serial', 'null', '-qtest', 'stdio', '-qtest-log', 'none',
     ...(setup.args ?? []),
     '-qmp',
     `unix:${join(dir, 'qmp')},server=on,wait=off`,
@@ -76,7 +71,7 @@ export async function openQemu(setup: QemuSetup): Promise<Qemu> {
     const wanted = [setup.lines, setup.watch?.type].filter(t => t !== undefined)
     const paths = wanted.length ? await qomPaths(join(dir, 'qmp'), wanted) : new Map<string, string>()
     if (setup.watch) await channel.ask(`irq_intercept_${setup.watch.pins} ${paths.get(setup.watch.type)}`)
-    await channel.ask(`write 0x${RESET_PC.toString(16)} 4 0x${JUMP_TO_SELF}`)
+    if (setup.machine !== 'pc') await channel.ask(`write 0x${RESET_PC.toString(16)} 4 0x${JUMP_TO_SELF}`)
     let gdb: Awaited<ReturnType<typeof gdbChannel>> | undefined
     return {
       apply: o => channel.ask(o.op === 'line'
@@ -89,6 +84,7 @@ export async function openQemu(setup: QemuSetup): Promise<Qemu> {
         }
         for (let i = 0; i < count; i++) await gdb.ask('vCont;s:1')
       },
+      qmp: (execute, args) => qmpOnce(join(dir, 'qmp'), execute, args),
       close() {
         gdb?.close()
         close()
@@ -146,23 +142,29 @@ async function connect(path: string): Promise<Socket> {
   }
 }
 
-/** Object paths by type name, from the monitor's tree. */
-async function qomPaths(socket: string, types: readonly string[]): Promise<Map<string, string>> {
+async function qmpOnce(socket: string, execute: string, args: object = {}): Promise<any> {
   const s = await connect(socket)
   let text = ''
   s.on('data', d => { text += d })
   const ask = async (message: object) => {
     text = ''
     s.write(JSON.stringify(message) + '\n')
-    while (!/"return"[^\n]*\n/.test(text)) await new Promise(r => setTimeout(r, 5))
-    return JSON.parse(text.split('\n').find(l => l.includes('"return"'))!).return
+    while (!/"(return|error)"[^\n]*\n/.test(text)) await new Promise(r => setTimeout(r, 5))
+    const answer = text.split('\n').map(l => (l ? JSON.parse(l) : {})).find(l => l.return ?? l.error)
+    if (answer.error) throw new Error(`qmp ${execute}: ${answer.error.desc}`)
+    return answer.return
   }
-  await ask({ execute: 'qmp_capabilities' })
-  const tree: string = await ask({
-    execute: 'human-monitor-command',
-    arguments: { 'command-line': 'info qom-tree' },
-  })
-  s.destroy()
+  try {
+    await ask({ execute: 'qmp_capabilities' })
+    return await ask({ execute, arguments: args })
+  } finally {
+    s.destroy()
+  }
+}
+
+/** Object paths by type name, from the monitor's tree. */
+async function qomPaths(socket: string, types: readonly string[]): Promise<Map<string, string>> {
+  const tree: string = await qmpOnce(socket, 'human-monitor-command', { 'command-line': 'info qom-tree' })
   const found = new Map<string, string>(), path: string[] = []
   for (const line of tree.split(/\r?\n/)) {
     const m = /^( *)\/(\S+) \((.*)\)$/.exec(line)

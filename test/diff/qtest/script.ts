@@ -4,6 +4,9 @@
 export type Op =
   | { readonly op: 'read'; readonly at: number; readonly size: 1 | 2 | 4 | 8 }
   | { readonly op: 'write'; readonly at: number; readonly size: 1 | 2 | 4 | 8; readonly value: bigint }
+  /** Ports, of machines that have them. */
+  | { readonly op: 'in'; readonly at: number; readonly size: 1 | 2 | 4 }
+  | { readonly op: 'out'; readonly at: number; readonly size: 1 | 2 | 4; readonly value: number }
   /** An input pin of the device under test. */
   | { readonly op: 'line'; readonly index: number; readonly level: boolean }
   /** RAM contents for DMA. */
@@ -23,6 +26,8 @@ export function opText(o: Op): string {
   switch (o.op) {
     case 'read': return `read${LETTER[o.size]} ${hex(o.at)}`
     case 'write': return `write${LETTER[o.size]} ${hex(o.at)} ${hex(o.value)}`
+    case 'in': return `in${LETTER[o.size]} ${hex(o.at)}`
+    case 'out': return `out${LETTER[o.size]} ${hex(o.at)} ${hex(o.value)}`
     case 'line': return `line ${o.index} ${o.level ? 1 : 0}`
     case 'fill': return `write ${hex(o.at)} ${o.bytes.length} 0x${Buffer.from(o.bytes).toString('hex')}`
     case 'dump': return `read ${hex(o.at)} ${o.bytes}`

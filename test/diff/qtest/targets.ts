@@ -4,6 +4,7 @@ import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import type { Ours, OursSetup } from './ours.ts'
 import type { Qemu, QemuSetup } from './qemu.ts'
 import type { Op, Random, Timeless } from './script.ts'
+import { vgaTarget } from './vga-target.ts'
 import { virtioTargets } from './virtio-targets.ts'
 
 export type Explained = {
@@ -289,6 +290,7 @@ export const targets: { readonly [device: string]: Target } = {
   rtc,
   'fw-cfg': fw,
   ...virtioTargets,
+  vga: vgaTarget,
 }
 
 /** Why an operation is left out of scripts, if it is. */

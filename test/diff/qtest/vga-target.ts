@@ -1,0 +1,150 @@
+// The standard VGA as `-device VGA` of QEMU's pc: ports, legacy memory, the extension, the frame buffer and BAR 2.
+import { plugPci } from '../../../src/device/pci-bus.ts'
+import { cpuWire } from '../../../src/device/irq.ts'
+import { bench, type Bench } from '../../../src/device/testing.ts'
+import { vga } from '../../../src/devices/display/vga.ts'
+import { gpexPcihost } from '../../../src/devices/pci/gpex.ts'
+import { PORTS_AT, type Ours } from './ours.ts'
+import type { Qemu } from './qemu.ts'
+import type { Op, Random, Timeless } from './script.ts'
+import type { Target } from './targets.ts'
+
+const ECAM = 2 ** 41, PORTS = { space: 'io' } as const
+export const VRAM = 0xe000_0000, MMIO = 0xfebf_0000, LEGACY = 0xa_0000
+export const VRAM_MIB = 2
+
+/** A machine of a VGA alone. */
+export function vgaBench(vramMib = VRAM_MIB): Bench {
+  const wire = cpuWire(0, 'none')
+  const plugged = plugPci({ bus: 'pci.0', memory: 'pci', io: 'io', intx: [wire, wire, wire, wire] }, [
+    { device: vga, id: 'vga', properties: { vgamem_mb: vramMib, addr: '02.0' } },
+  ]).map(d => ({ ...d, at: {
+    ...d.at, legacy: LEGACY, mda: { ...PORTS, at: 0x3b0 }, vga: { ...PORTS, at: 0x3c0 }, vbe: { ...PORTS, at: 0x1ce },
+  } }))
+  const sizeBytes = 2 * ((vramMib + 3) << 20)
+  return bench({
+    name: 'vga', floating: 0xff,
+    memory: [
+      { kind: 'space', name: 'io', sizeBytes: 65536, aborts: true,
+        views: [{ at: PORTS_AT, offset: 0, sizeBytes: 65536 }] },
+      { kind: 'space', name: 'pci', sizeBytes: 2 ** 32, aborts: true,
+        views: [{ at: 0xe000_0000, offset: 0xe000_0000, sizeBytes: 0x1ff0_0000 }] },
+    ],
+    devices: [{ device: gpexPcihost, id: 'pci.0', at: { ecam: ECAM } }, ...plugged],
+  }, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+}
+
+/** Maps both BARs, on both sides. */
+export async function mapVga(on: Ours, qemu: Qemu): Promise<void> {
+  for (const [register, value] of [[0x10, VRAM], [0x18, MMIO], [4, 7]] as const) {
+    await qemu.apply({ op: 'out', at: 0xcf8, size: 4, value: (0x8000_0000 | 2 << 11 | register) >>> 0 })
+    await qemu.apply({ op: 'out', at: 0xcfc, size: 4, value })
+    on.system.memory.write(ECAM + (2 << 15) + register, 4, value)
+  }
+}
+
+type Size = 1 | 2 | 4
+export const portIn = (at: number, size: Size = 1): Timeless => ({ op: 'in', at, size })
+export const portOut = (at: number, value: number, size: Size = 1): Timeless => ({ op: 'out', at, size, value })
+export const vbeOut = (index: number, value: number): Timeless[] =>
+  [portOut(0x1ce, index, 2), portOut(0x1d0, value, 2)]
+const read = (at: number, size: Size): Timeless => ({ op: 'read', at, size })
+const write = (at: number, size: Size, value: number): Timeless =>
+  ({ op: 'write', at, size, value: BigInt(size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff)) })
+
+const byte = (r: Random) => r.pick([0, 1, 0xff, 0x80, r.below(16), r.below(256), r.below(256)])
+
+/** Index and data of one of the indexed register files. */
+function indexed(r: Random): Timeless[] {
+  const file = r.pick(['sr', 'gr', 'gr', 'cr', 'ar', 'dac'] as const)
+  switch (file) {
+    case 'sr': return [portOut(0x3c4, r.below(9)), r.chance(60) ? portOut(0x3c5, byte(r)) : portIn(0x3c5)]
+    case 'gr': return [portOut(0x3ce, r.below(18)), r.chance(70) ? portOut(0x3cf, byte(r)) : portIn(0x3cf)]
+    case 'cr': {
+      const port = r.chance(80) ? 0x3d4 : 0x3b4
+      return [portOut(port, r.below(32)), r.chance(60) ? portOut(port + 1, byte(r)) : portIn(port + 1)]
+    }
+    case 'ar': return [...(r.chance(50) ? [portIn(0x3da)] : []), portOut(0x3c0, r.below(70)),
+      r.chance(60) ? portOut(0x3c0, byte(r)) : portIn(0x3c1)]
+    case 'dac': return r.chance(50)
+      ? [portOut(0x3c8, r.below(256)), ...[1, 2, 3, 4].slice(r.below(4)).map(() => portOut(0x3c9, byte(r)))]
+      : [portOut(0x3c7, r.below(256)), portIn(0x3c9), portIn(0x3c7)]
+  }
+}
+
+function memory(r: Random): Timeless[] {
+  const offset = r.pick([r.below(0x20000), r.below(64), 0x10000 + r.below(64), 0x18000 + r.below(64), 0xfffe + r.below(4)])
+  const size = r.pick([1, 1, 1, 2, 4] as const), at = LEGACY + Math.min(offset, 0x1fffc)
+  return [r.chance(60) ? write(at, size, r.word()) : read(at, size)]
+}
+
+function vbe(r: Random): Timeless[] {
+  const index = r.pick([0, 1, 2, 3, 4, 4, 5, 6, 8, 9, 10, 11, 7])
+  const value = [0xb0c0 + r.below(8), r.pick([320, 640, 801, 0, r.below(65536)]), r.pick([200, 480, 0, r.below(65536)]),
+    r.pick([8, 15, 16, 24, 32, r.below(40)]), r.pick([0, 1, 0x81, 0x41, 0xe1, 3, 2, r.below(256)]), r.below(64),
+    r.pick([640, 1024, r.below(65536)]), r.below(65536), r.pick([0, 8, r.below(65536)]), r.pick([0, 1, r.below(65536)]),
+    r.below(65536), 0][index]!
+  const access = r.chance(50) ? portOut(0x1cf + r.below(2), value, 2) : portIn(0x1cf + r.below(2), 2)
+  return [portOut(0x1ce, index, 2), access]
+}
+
+function mmio(r: Random): Timeless[] {
+  const size = r.pick([1, 2, 4] as const)
+  if (r.chance(10)) return [r.chance(50) ? read(MMIO + r.pick([0x600, 0x604, 0x608, 0x700]), 4)
+    : write(MMIO + 0x604, 4, r.pick([0x1e1e1e1e, 0xbebebebe, 5]))]
+  const base = r.chance(50) ? 0x500 + r.below(22) : 0x400 + r.below(32), at = MMIO + base - (base % size)
+  return [r.chance(50) ? read(at, size) : write(at, size, r.pick([r.word(), r.below(1024), 0x81]))]
+}
+
+const isBitsPerPixel4 = (on: Ours) => {
+  const s = on.system.instance('vga').state
+  return (s.vbe[4] & 1) !== 0 && s.vbe[3] === 4
+}
+/** The port that an operation reaches, also through BAR 2; its first one. */
+const touches = (o: Op, port: number): boolean => {
+  if (o.op !== 'in' && o.op !== 'out' && o.op !== 'read' && o.op !== 'write') return false
+  const at = o.op === 'in' || o.op === 'out' ? o.at : o.at >= MMIO + 0x400 && o.at < MMIO + 0x420 ? o.at - MMIO - 0x40 : -99
+  return at <= port && port < at + o.size
+}
+
+const NO_PORTS = Array.from({ length: 16 }, (_, i) => 0x3d0 + i).filter(p => ![0x3d4, 0x3d5, 0x3da].includes(p))
+
+export const vgaTarget: Target = {
+  qemu: { machine: 'pc', args: ['-device', `VGA,id=vga,addr=2,edid=off,vgamem_mb=${VRAM_MIB}`] },
+  ours: { bench: () => vgaBench(), high: () => [] },
+  async prepare(on, qemu) {
+    await mapVga(on, qemu)
+    for (const o of [portOut(0x3c2, 0x67)]) {
+      await qemu.apply(o)
+      on.apply(o)
+    }
+  },
+  next(r) {
+    const kind = r.below(100)
+    if (kind < 3) return [portOut(0x3c2, r.pick([0x67, 0x63, 0x66, r.below(256)]))]
+    if (kind < 10) return [portIn(r.pick([0x3b0, 0x3c0]) + r.below(16), r.pick([1, 2]))]
+    if (kind < 15) return [portOut(r.pick([0x3c4, 0x3ce, 0x3d4]), r.below(0x1000), 2)]
+    if (kind < 45) return indexed(r)
+    if (kind < 75) return memory(r)
+    if (kind < 85) return vbe(r)
+    if (kind < 92) return mmio(r)
+    if (kind < 95) return [{ op: 'dump', at: VRAM + r.pick([0, 0x1000 * r.below(VRAM_MIB * 256)]), bytes: 4096 }]
+    const at = VRAM + 4 * r.below(r.pick([0x100, VRAM_MIB << 18]))
+    return [r.chance(50) ? write(at, 4, r.word()) : read(at, 4)]
+  },
+  explained: [
+    {
+      reason: 'input status tells where the beam is, by the guest\'s clock; QEMU turns its bits over at each read',
+      ignoreValue: o => touches(o, 0x3da) || touches(o, 0x3ba),
+    },
+    {
+      reason: 'ports that are none read as ones in BAR 2 as elsewhere; as zeros in QEMU\'s',
+      ignoreValue: o => o.op === 'read' && o.at > VRAM && NO_PORTS.some(port => touches(o, port)),
+    },
+    { reason: 'QEMU has no PEL mask', ignoreValue: o => touches(o, 0x3c6) },
+    {
+      reason: 'with four bits a pixel the sequencer\'s registers act; QEMU has others then, which nobody can set',
+      avoid: (o, on) => isBitsPerPixel4(on) && (o.op === 'read' || o.op === 'write') && o.at < VRAM,
+    },
+  ],
+}
