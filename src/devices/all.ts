@@ -1,6 +1,7 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
 import { ns16550 } from './char/ns16550.ts'
+import { vga } from './display/vga.ts'
 import { fwCfg } from './firmware/fw-cfg.ts'
 import { sifivePlic } from './irq/sifive-plic.ts'
 import { sifiveTest } from './misc/sifive-test.ts'
@@ -17,7 +18,7 @@ import { virtioRng } from './virtio/rng.ts'
 const kinds = [virtioBlk, virtioNet, virtioConsole, virtioRng]
 
 export const virtioMmioDevices: readonly AnyDevice[] = [virtioMmioEmpty, ...kinds.map(virtioMmio)]
-export const pciDevices: readonly AnyDevice[] = kinds.map(virtioPci)
+export const pciDevices: readonly AnyDevice[] = [...kinds.map(virtioPci), vga]
 export const allDevices: readonly AnyDevice[] = [
   ns16550,
   fwCfg,

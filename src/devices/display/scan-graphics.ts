@@ -8,7 +8,7 @@ import {
 } from './vga-state.ts'
 
 const HALF_CLOCK = 0x08, DOUBLE_SCAN = 0x80
-/** Of the CRT controller's mode register: row scan bits 0 and 1 do not replace address bits 13 (or 14) and 15. */
+/** Of the CRT controller's mode register: row scan bits 0 and 1 do not replace address bits 13 and 14. */
 const PLAIN_13 = 0x01, PLAIN_14 = 0x02, BYTE_MODE = 0x40
 const PAN_SPLIT = 0x20
 
@@ -29,7 +29,7 @@ export function scanGraphics(s: Vga, vram: Uint8Array, key: string): Scan {
   const doubled = shift < 2 && (sequencer(s, SR.CLOCK) & HALF_CLOCK) !== 0
   const width = on ? s.vbe[VBE.XRES]! : (s.cr[CR.H_DISPLAY]! + 1) * (doubled ? 16 : 8)
   const height = on ? s.vbe[VBE.YRES]! : displayLines(s)
-  const { starts, split } = linesOf(s, height, on, shift, vram.length - 1)
+  const { starts, split } = linesOf(s, height, on, vram.length - 1)
   const pan = on ? 0 : (s.ar[AR.PAN]! & format.panMask) * format.panStep
   const keepsPan = !(s.ar[AR.MODE]! & PAN_SPLIT)
   const scratch = new Uint32Array(width + 32), length = format.bytes(width + (pan ? 16 : 0))
@@ -44,33 +44,28 @@ export function scanGraphics(s: Vga, vram: Uint8Array, key: string): Scan {
   }
 }
 
-/** Where each scan line begins in memory. */
-function linesOf(
-  s: Vga, height: number, on: boolean, shift: number, mask: number,
-): { starts: Int32Array; split: number } {
+/**
+ * Where each scan line begins in memory. A row of CR 9 + 1 scan lines (twice that with double scanning) has one
+ * address; the row scan counter may take the place of address bits.
+ */
+function linesOf(s: Vga, height: number, on: boolean, mask: number): { starts: Int32Array; split: number } {
   const starts = new Int32Array(height), mode = s.cr[CR.MODE]!
   const pitch = on ? vbePitch(s) : s.cr[CR.OFFSET]! << 3
   const split = on ? Infinity : lineCompare(s)
-  const double = s.cr[CR.MAX_SCAN]! & DOUBLE_SCAN ? 2 : 1
-  // Two-bit shifting takes address bits from the row scan counter instead of repeating lines.
-  const repeats = shift === 1 ? double : ((s.cr[CR.MAX_SCAN]! & 0x1f) + 1) * double
-  const bit13 = 1 << (mode & BYTE_MODE ? 15 : 14)
-  let at = on ? vbeStart(s) : 4 * startAddress(s), row = 0
-  for (let y = 0, left = repeats; y < height; y++) {
+  const double = s.cr[CR.MAX_SCAN]! & DOUBLE_SCAN ? 1 : 0, lastScan = s.cr[CR.MAX_SCAN]! & 0x1f
+  const bit13 = 1 << (mode & BYTE_MODE ? 15 : 14), bit14 = 1 << (mode & BYTE_MODE ? 16 : 15)
+  let at = on ? vbeStart(s) : 4 * startAddress(s)
+  for (let y = 0, line = 0; y < height; y++) {
+    const scan = line >> double
     let start = at
-    if (!(mode & PLAIN_13)) start = row & 1 ? start | bit13 : start & ~bit13
-    if (!(mode & PLAIN_14)) start = row & 2 ? start | 0x8000 : start & ~0x8000
+    if (!(mode & PLAIN_13)) start = scan & 1 ? start | bit13 : start & ~bit13
+    if (!(mode & PLAIN_14)) start = scan & 2 ? start | bit14 : start & ~bit14
     starts[y] = start & mask
-    if (--left === 0) {
-      const last = (mode & 3) ^ 3
-      if ((row & last) === last) at += pitch
-      row++
-      left = repeats
+    if (++line > (lastScan << double | double)) {
+      line = 0
+      at += pitch
     }
-    if (y === split) {
-      at = row = 0
-      left = repeats
-    }
+    if (y === split) line = at = 0
   }
   return { starts, split }
 }

@@ -2,7 +2,7 @@
 // Cells are 8 or 9 dots wide, or 16 where the dot clock is halved.
 // Not modelled: underlines of monochrome text, preset row scan, cursor skew.
 import { palette16 } from './palette.ts'
-import { type Phase, type Scan, type TextScreen } from '../../device/display.ts'
+import type { Phase, Scan, TextScreen } from '../../device/display.ts'
 import { AR, CR, displayLines, dotsPerCharacter, lineCompare, SR, sequencer, startAddress, type Vga } from './vga-state.ts'
 
 const MODE = { LINE_GRAPHICS: 0x04, BLINK: 0x08, PAN_SPLIT: 0x20 }

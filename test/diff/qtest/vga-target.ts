@@ -78,6 +78,23 @@ function memory(r: Random): Timeless[] {
   return [r.chance(60) ? write(at, size, r.word()) : read(at, size)]
 }
 
+/** The graphics controller at work: its registers, then reads and writes near each other, and what is there. */
+function drawing(r: Random): Timeless[] {
+  const gr = [byte(r), r.pick([0, 0, 15, byte(r)]), byte(r), r.pick([0, 0, byte(r)]), r.below(4),
+    r.below(4) | r.pick([0, 0, 8, 0x10, 0x18]), r.pick([1, 5, 5, 9, 13]), r.pick([15, byte(r)]), r.pick([255, byte(r)])]
+  const start = [0, 0, 0x10000, 0x18000][gr[6]! >> 2]! + r.below(0x8000 - 64)
+  const ops: Timeless[] = [
+    ...vbeOut(4, r.pick([0, 0, 0, 0x81])), ...vbeOut(5, r.below(VRAM_MIB * 16)),
+    portOut(0x3c4, 2 | r.pick([15, byte(r)]) << 8, 2), portOut(0x3c4, 4 | r.pick([6, 6, 6, 0xe, 2]) << 8, 2),
+    ...gr.map((value, i) => portOut(0x3ce, i | value << 8, 2)),
+  ]
+  for (let i = 0; i < 16; i++) {
+    const size = r.pick([1, 1, 2, 4] as const), at = LEGACY + start + r.below(32)
+    ops.push(r.chance(60) ? write(at, size, r.word()) : read(at, size))
+  }
+  return [...ops, { op: 'dump', at: VRAM + 4 * (start & 0xffff), bytes: 256 }]
+}
+
 function vbe(r: Random): Timeless[] {
   const index = r.pick([0, 1, 2, 3, 4, 4, 5, 6, 8, 9, 10, 11, 7])
   const value = [0xb0c0 + r.below(8), r.pick([320, 640, 801, 0, r.below(65536)]), r.pick([200, 480, 0, r.below(65536)]),
@@ -124,7 +141,8 @@ export const vgaTarget: Target = {
     if (kind < 3) return [portOut(0x3c2, r.pick([0x67, 0x63, 0x66, r.below(256)]))]
     if (kind < 10) return [portIn(r.pick([0x3b0, 0x3c0]) + r.below(16), r.pick([1, 2]))]
     if (kind < 15) return [portOut(r.pick([0x3c4, 0x3ce, 0x3d4]), r.below(0x1000), 2)]
-    if (kind < 45) return indexed(r)
+    if (kind < 35) return indexed(r)
+    if (kind < 45) return drawing(r)
     if (kind < 75) return memory(r)
     if (kind < 85) return vbe(r)
     if (kind < 92) return mmio(r)
