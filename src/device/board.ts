@@ -95,6 +95,8 @@ export type HostServices = DeviceHost & {
   doorbell(): void
   /** The same for output of character devices, which may wait a little. */
   charDoorbell?(): void
+  /** Memory is somewhere else now, or gone: translations to it must be dropped. */
+  remapped?(): void
 }
 
 export type System = {
@@ -159,7 +161,10 @@ export function instantiate(
     for (const [region, where] of Object.entries(entry.at ?? {}))
       if (typeof where === 'object' && 'movable' in where) movable.push({ id: plan.id, region })
   }
-  const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length)
+  // Only memory is ever translated to; registers that move are found anew at each access.
+  const movesRam = movable.some(m => plans.get(m.id)!.plan.rams.some(r => r.region === m.region))
+  const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length,
+    movesRam ? services.remapped : undefined)
   const timers = timerTableAt(
     views,
     allocator.alloc(timerTableBytes(timerSlots.length)),

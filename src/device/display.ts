@@ -48,11 +48,9 @@ export type TextScreen = {
 }
 
 export type Rectangle = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
-export type Frame = {
-  width: number
-  height: number
-  /** By row, pixels as `rgb` makes them. */
-  pixels: Uint32Array
+/** By row, pixels as `rgb` makes them. */
+export type Picture = { readonly width: number; readonly height: number; readonly pixels: Uint32Array }
+export type Frame = { -readonly [N in keyof Picture]: Picture[N] } & {
   /** Of the scan that was drawn last. */
   key: string
 }

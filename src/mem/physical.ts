@@ -11,6 +11,7 @@
 // and writes nothing.
 import { guestError } from '../base/log.ts'
 import type { Views } from '../state/views.ts'
+import type { DirtyMap } from './dirty.ts'
 import { flatten, type Container, type FlatRange, type MmioOps } from './regions.ts'
 
 export type MemoryOptions = {
@@ -45,6 +46,8 @@ export class PhysicalMemory {
   #generation = 0
   #ranges: readonly FlatRange[] = []
   #ram: readonly FlatRange[] = []
+  /** RAM that displays show. */
+  #shown: readonly (RamLeaf & { readonly dirty: DirtyMap })[] = []
   #lastRam: FlatRange = NOTHING
   #last: FlatRange = NOTHING
 
@@ -65,6 +68,9 @@ export class PhysicalMemory {
     this.#refresh()
     return this.#ranges
   }
+
+  /** Another number after a window moved. */
+  get generation(): number { return this.#words[this.#word]! }
 
   /** The tree changed in this thread (a board being assembled). */
   invalidate(): void {
@@ -185,6 +191,18 @@ export class PhysicalMemory {
     this.write(pa + 4, 4, hi)
   }
 
+  /** Whether a display shows RAM at a host byte offset: then writes to it must be told by `shownWritten`. */
+  isShown(host: number): boolean {
+    for (const r of this.#shown) if (host >= r.hostOffset && host < r.hostOffset + r.sizeBytes) return true
+    return false
+  }
+
+  /** Whoever writes RAM by host byte offsets says so here, after the write. */
+  shownWritten(host: number, sizeBytes: number): void {
+    for (const r of this.#shown)
+      if (host >= r.hostOffset && host < r.hostOffset + r.sizeBytes) r.dirty.markDirty(host - r.hostOffset, sizeBytes)
+  }
+
   /** RAM was written, by this object or by its host offset: translated code and dirty maps follow. */
   written(pa: number, sizeBytes: number): void {
     const r = this.#find(pa)
@@ -248,6 +266,7 @@ export class PhysicalMemory {
     this.#ram = this.#ranges
       .filter(r => r.region.kind === 'ram')
       .sort((a, b) => b.end - b.start - (a.end - a.start))
+    this.#shown = [...new Set(this.#ram.map(r => r.region as RamLeaf))].filter(isShown)
     this.#last = this.#lastRam = NOTHING
   }
 
@@ -307,6 +326,7 @@ export class PhysicalMemory {
 }
 
 type RamLeaf = Extract<FlatRange['region'], { kind: 'ram' }>
+const isShown = (r: RamLeaf): r is RamLeaf & { readonly dirty: DirtyMap } => r.dirty !== undefined
 const hostOf = (r: FlatRange, pa: number): number =>
   (r.region as RamLeaf).hostOffset + r.offset + (pa - r.start)
 

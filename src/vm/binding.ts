@@ -126,6 +126,7 @@ export function bindMachine(
     clock,
     doorbell: () => ring(),
     charDoorbell: () => ring(Bell.LAZY),
+    remapped: () => { for (const box of mailboxes) box.post(Mail.FLUSH_TLB, -1) },
     wallClockMs: () => Date.now() + m.wallClockOffsetMs,
     request: r => request(r.kind, r.exitCode ?? 0),
     cpuLine: (cpu, line) => ({

@@ -19,6 +19,7 @@ import { describe } from './describe.ts'
 import { pciFunctions } from './pci.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
 import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
+import { screensOf } from './screens.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
 
 export { catalogue }
@@ -77,6 +78,7 @@ class Machine implements MachineControl {
   readonly blocks: MachineControl['blocks']
   readonly nets: MachineControl['nets']
   readonly catalogue: Catalogue
+  readonly screens: MachineControl['screens']
   private readonly config: MachineConfig
   private readonly runner: Runner
   private readonly listeners = new Map<MachineEvent, Set<(e: never) => void>>()
@@ -113,6 +115,7 @@ class Machine implements MachineControl {
     this.blocks = plan.blocks
     this.nets = plan.nets
     this.catalogue = catalogue(plan.info.arch)
+    this.screens = screensOf(bound.system)
     this.cpus = this.cpuObjects.map((cpu, index) => ({
       index,
       get state() {
