@@ -56,6 +56,12 @@ export type PciIdentity = {
   /** By region name. */
   readonly bars?: { readonly [region: string]: Bar }
   readonly capabilities?: readonly Capability[]
+  /** Registers of its own, from 40h on or over the standard ones; all read-only where `writable` has no bit. */
+  readonly registers?: readonly {
+    readonly at: number
+    readonly bytes: readonly number[]
+    readonly writable?: readonly number[]
+  }[]
 }
 
 type S = { readonly config: Uint8Array }
@@ -186,6 +192,10 @@ function layoutOf(is: PciIdentity, multifunction: boolean): ConfigLayout {
   if (link) {
     set(REG.CAPABILITIES, 1, link)
     set(REG.STATUS, 1, STATUS.CAPABILITIES)
+  }
+  for (const r of is.registers ?? []) {
+    initial.set(r.bytes, r.at)
+    writable.set(r.writable ?? r.bytes.map(() => 0), r.at)
   }
   return { initial, writable, capabilityAt }
 }

@@ -2,7 +2,7 @@
 // single-stepping an endless loop over the gdb protocol (the qtest accelerator, which has a settable clock,
 // is left out of distributions).
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +12,8 @@ export type QemuSetup = {
   /** `virt` of qemu-system-riscv64 unless told. */
   readonly machine?: 'virt' | 'pc'
   readonly args?: readonly string[]
+  /** Files that are made for it; %DIR in the arguments is where. */
+  readonly files?: { readonly [name: string]: Uint8Array }
   /** QOM type of the device whose inputs `line` drives, and of the one whose pins are watched. */
   readonly lines?: string
   readonly watch?: { readonly type: string; readonly pins: 'in' | 'out' }
@@ -53,10 +55,11 @@ export type Qemu = {
 
 export async function openQemu(setup: QemuSetup): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'qtest-'))
+  for (const [name, bytes] of Object.entries(setup.files ?? {})) writeFileSync(join(dir, name), bytes)
   const { program, args } = MACHINES[setup.machine ?? 'virt']
   const child = spawn(program, [
     ...args, '-S', '-accel', 'tcg', '-display', 'none', '-serial', 'null', '-qtest', 'stdio', '-qtest-log', 'none',
-    ...(setup.args ?? []),
+    ...(setup.args ?? []).map(a => a.replace('%DIR', dir)),
     '-qmp',
     `unix:${join(dir, 'qmp')},server=on,wait=off`,
     '-gdb',
@@ -136,7 +139,7 @@ async function connect(path: string): Promise<Socket> {
         s.once('error', reject)
       })
     } catch (e) {
-      if (i > 100) throw e
+      if (i > 1000) throw e
       await new Promise(r => setTimeout(r, 20)) // QEMU makes its sockets while starting
     }
   }

@@ -4,6 +4,7 @@ import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import type { Ours, OursSetup } from './ours.ts'
 import type { Qemu, QemuSetup } from './qemu.ts'
 import type { Op, Random, Timeless } from './script.ts'
+import { ideTarget } from './ide-target.ts'
 import { vgaTarget } from './vga-target.ts'
 import { virtioTargets } from './virtio-targets.ts'
 
@@ -13,6 +14,8 @@ export type Explained = {
   readonly avoid?: (o: Op, on: Ours) => boolean
   /** Compared no further than that both answer. */
   readonly ignoreValue?: (o: Op) => boolean
+  /** Bits of a value that are not compared. */
+  readonly mask?: (o: Op, on: Ours) => number
 }
 export type Target = {
   readonly qemu: QemuSetup
@@ -22,6 +25,8 @@ export type Target = {
   next(r: Random, on: Ours): Op[]
   /** Operations for both sides after `o`, before pins are compared: where QEMU derives them late. */
   settle?(o: Op, on: Ours): Timeless[]
+  /** Waits until QEMU has done what `o` started; ours has. What is different after a while stays so. */
+  quiesce?(o: Op, on: Ours, qemu: Qemu): Promise<void>
   readonly explained: readonly Explained[]
 }
 
@@ -291,6 +296,7 @@ export const targets: { readonly [device: string]: Target } = {
   'fw-cfg': fw,
   ...virtioTargets,
   vga: vgaTarget,
+  ide: ideTarget,
 }
 
 /** Why an operation is left out of scripts, if it is. */
