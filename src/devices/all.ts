@@ -1,5 +1,6 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
+import { piix3Ide } from './block/piix3-ide.ts'
 import { ns16550 } from './char/ns16550.ts'
 import { vga } from './display/vga.ts'
 import { fwCfg } from './firmware/fw-cfg.ts'
@@ -18,7 +19,7 @@ import { virtioRng } from './virtio/rng.ts'
 const kinds = [virtioBlk, virtioNet, virtioConsole, virtioRng]
 
 export const virtioMmioDevices: readonly AnyDevice[] = [virtioMmioEmpty, ...kinds.map(virtioMmio)]
-export const pciDevices: readonly AnyDevice[] = [...kinds.map(virtioPci), vga]
+export const pciDevices: readonly AnyDevice[] = [...kinds.map(virtioPci), vga, piix3Ide]
 export const allDevices: readonly AnyDevice[] = [
   ns16550,
   fwCfg,

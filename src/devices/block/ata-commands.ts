@@ -1,7 +1,7 @@
 // Commands of an ATA disk (ATA/ATAPI-7, volume 1, section 6). Each starts with the status it needs, and ends at
 // once, or leaves work for the I/O thread, or waits for the data register.
 import {
-  abort, addressOf, AFTER, beginTransfer, endTransfer, inRange, interrupt, MAX_MULTIPLE, SECTOR, setAddress, setSignature,
+  abort, addressOf, AFTER, beginTransfer, DEVICE, endTransfer, inRange, interrupt, MAX_MULTIPLE, SECTOR, setAddress, setSignature,
   STATUS, takeCount, WORK, type Drive,
 } from './ata.ts'
 import { identifyDisk } from './ata-identify.ts'
@@ -11,15 +11,13 @@ type Command = (d: Drive, code: number) => boolean
 
 const READY = STATUS.DRDY | STATUS.DSC
 
-export function identify(d: Drive, fill: (d: Drive, into: Uint8Array) => void): boolean {
-  fill(d, d.u.buffer.subarray(0, SECTOR))
+const identify: Command = d => {
+  identifyDisk(d, d.u.buffer.subarray(0, SECTOR))
   d.u.status = READY
   beginTransfer(d.u, SECTOR, AFTER.NOTHING)
   interrupt(d)
   return false
 }
-
-const identifyDevice: Command = d => identify(d, identifyDisk)
 
 /** Through the data register; a block of sectors for each interrupt. */
 const read = (wide: boolean, multiple: boolean): Command => d => {
@@ -38,18 +36,13 @@ const write = (wide: boolean, multiple: boolean): Command => d => {
   beginTransfer(u, Math.min(u.count, u.block) * SECTOR, AFTER.WRITE)
   return false
 }
+/** The bus master decides when it goes on. */
 const dma = (wide: boolean, work: number): Command => d => {
   takeCount(d.u, wide)
-  beginDma(d, work)
-  return false
-}
-
-/** The bus master decides when it goes on. */
-export function beginDma(d: Drive, work: number): void {
   d.u.status = READY | STATUS.DRQ
   d.u.work = work
-  d.c.dmaUnit = (d.u.select & 0x10 ? 1 : 0) + 1
   d.wake()
+  return false
 }
 
 const flush: Command = d => {
@@ -90,6 +83,14 @@ const nativeMax = (wide: boolean): Command => d => {
   return true
 }
 
+const initializeParameters: Command = d => {
+  const { u } = d, sectors = u.count & 0xff
+  if (sectors === 0) return refuse(d)
+  u.heads = (u.select & DEVICE.HEAD) + 1
+  u.sectorsPerTrack = sectors
+  return true
+}
+
 const checkPower: Command = d => {
   d.u.count = 0xff // active or idle
   return true
@@ -97,9 +98,9 @@ const checkPower: Command = d => {
 
 /** Diagnostics passed: a code in the error register that is no error. */
 export function diagnose(d: Drive): boolean {
-  setSignature(d.u, d.spec.kind)
+  setSignature(d.u, true)
   d.u.error = 0x01
-  d.u.status = d.spec.kind === 'cd' ? 0 : READY
+  d.u.status = READY
   return false
 }
 
@@ -144,8 +145,8 @@ function transferMode(d: Drive): boolean {
 
 const power = [0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6]
 
-/** Of a disk; what isn't here is aborted. */
-export const diskCommands: { readonly [code: number]: Command } = {
+/** What isn't here is aborted. */
+const commands: { readonly [code: number]: Command } = {
   0x00: nothing,
   0x10: seeks(nothing),
   0x20: read(false, false), 0x21: read(false, false), 0x24: read(true, false), 0x29: read(true, true), 0xc4: read(false, true),
@@ -160,21 +161,18 @@ export const diskCommands: { readonly [code: number]: Command } = {
     interrupt(d)
     return false
   },
-  0x91: seeks(nothing),
+  0x91: seeks(initializeParameters),
   0xc6: seeks(setMultiple),
   0x98: seeks(checkPower), 0xe5: seeks(checkPower),
   0xe7: flush, 0xea: flush,
-  0xec: identifyDevice, 0xef: seeks(setFeatures),
+  0xec: identify, 0xef: seeks(setFeatures),
   ...Object.fromEntries(power.map(code => [code, nothing])),
 }
 
-/** Runs a command that the device's table has, and tells the host if it is over. */
-export function execute(d: Drive, code: number, table: { readonly [code: number]: Command }): void {
-  const command = table[code]
-  if (!command) {
-    abort(d)
-    return interrupt(d)
-  }
+/** Runs a command, and tells the host if it is over. */
+export function execute(d: Drive, code: number): void {
+  const command = commands[code]
+  if (!command) return fail(d)
   d.u.status = STATUS.DRDY | STATUS.BSY
   d.u.error = 0
   if (!command(d, code)) return

@@ -14,14 +14,17 @@ export function identifyDisk({ u, spec }: Drive, into: Uint8Array): void {
   const put = (words: { readonly [word: number]: number }) => {
     for (const [word, value] of Object.entries(words)) view.setUint16(2 * Number(word), value, true)
   }
-  const { cylinders, heads, sectors } = geometryOf(u.sectors), old = cylinders * heads * sectors
+  const { cylinders, heads, sectors } = geometryOf(u.sectors)
+  const current = Math.min(65535, Math.floor(u.sectors / (u.heads * u.sectorsPerTrack)))
+  const now = u.heads === heads && u.sectorsPerTrack === sectors ? cylinders : current
+  const old = now * u.heads * u.sectorsPerTrack
   const low28 = Math.min(u.sectors, 0x0fffffff)
   put({
     0: 0x0040, 1: cylinders, 3: heads, 4: SECTOR * sectors, 5: SECTOR, 6: sectors,
     20: 3, 21: 512, 22: 4, // buffer: kind, sectors; ECC bytes
     47: 0x8000 | MAX_MULTIPLE, 48: 1, // double word I/O
     49: 0x0b00, 51: 0x0200, 52: 0x0200, // IORDY, LBA, DMA; PIO and DMA cycle mode 2
-    53: 0x0007, 54: cylinders, 55: heads, 56: sectors, 57: old, 58: old >>> 16,
+    53: 0x0007, 54: now, 55: u.heads, 56: u.sectorsPerTrack, 57: old, 58: old >>> 16,
     59: u.multiple ? 0x100 | u.multiple : 0, 60: low28, 61: low28 >>> 16,
     62: u.singleDma << 8 | 0x07, 63: u.multiDma << 8 | 0x07, 64: 0x03, 65: 120, 66: 120, 67: 120, 68: 120,
     80: 0xf0, 81: 0x16, // ATA-4 to ATA-7; ATA/ATAPI-6

@@ -1,4 +1,4 @@
-// The task file of an ATA or ATAPI device and what it addresses (ATA/ATAPI-7, volume 1, sections 6 and 7). The
+// The task file of an ATA device and what it addresses (ATA/ATAPI-7, volume 1, sections 6 and 7). The
 // first set of registers is written through to a second one ("previous content") for 48-bit commands.
 import type { BlockBackend, Media } from '../../device/block.ts'
 import { bytes, f64, flag, transient, u16, u32, u8, type StateOf } from '../../device/define.ts'
@@ -12,41 +12,38 @@ export const CONTROL = { NIEN: 0x02, SRST: 0x04, HOB: 0x80 }
 export const MAX_MULTIPLE = 16
 
 /** What happens when the host has moved the buffer's last word. */
-export const AFTER = { NOTHING: 0, READ_MORE: 1, WRITE: 2, PACKET: 3, REPLY: 4 }
+export const AFTER = { NOTHING: 0, READ_MORE: 1, WRITE: 2 }
 /** What is wanted of the medium. */
-export const WORK = { NONE: 0, READ: 1, WRITE: 2, FLUSH: 3, READ_DMA: 4, WRITE_DMA: 5, READ_CD: 6, READ_CD_DMA: 7 }
+export const WORK = { NONE: 0, READ: 1, WRITE: 2, FLUSH: 3, READ_DMA: 4, WRITE_DMA: 5 }
 
 export const unitState = {
   feature: u8(), error: u8(), count: u32(), sector: u8(), cylLow: u8(), cylHigh: u8(), select: u8(), status: u8(),
   hobFeature: u8(), hobCount: u8(), hobSector: u8(), hobCylLow: u8(), hobCylHigh: u8(),
   /** The command counts in 48 bits. */
   wide: flag(),
+  /** The translation of cylinder, head and sector that INITIALIZE DEVICE PARAMETERS chose. */
+  heads: u8(), sectorsPerTrack: u8(),
   multiple: u8(), writeCache: flag(1),
   /** Modes that SET FEATURES chose, a bit each: words 62, 63 and 88 of IDENTIFY, upper bytes. */
   singleDma: u8(), multiDma: u8(), ultraDma: u8(),
   /** Sectors between two interrupts of a transfer through the data register. */
   block: u8(),
   buffer: bytes(MAX_MULTIPLE * SECTOR), at: u16(), end: u16(), after: u8(),
-  work: u8(), taken: transient(flag()),
+  /** Taken: it is with the back end. The number tells that it was not called off since. */
+  work: u8(), taken: transient(flag()), number: transient(u32()),
   /** Of the medium, 512 bytes each. */
   sectors: f64(),
-  // ATAPI
-  packetDma: flag(), byteLimit: u32(), left: u32(), lba: u32(), blockSize: u16(), inBlock: u16(),
-  senseKey: u8(), asc: u8(), ascq: u8(), trayOpen: flag(), locked: flag(), attention: u8(), event: u8(),
 }
 export const channelState = {
   /** The selected unit. */
   unit: u8(), control: u8(), intrq: flag(),
   bmCommand: u8(), bmStatus: u8(), bmAddress: u32(),
-  /** The unit whose DMA command waits for the bus master: 0 none, else 1 more. */
-  dmaUnit: u8(),
 }
 export type UnitState = StateOf<typeof unitState>
 export type ChannelState = StateOf<typeof channelState>
 
 /** A drive that is there; the library hands it in. */
 export type DriveSpec = {
-  readonly kind: 'hd' | 'cd'
   readonly media: Media
   readonly serial?: string
   readonly model?: string
@@ -81,7 +78,7 @@ export function geometryOf(totalSectors: number): Geometry {
 /** The sector that the task file addresses: 48 or 28 bits, or cylinder, head, sector. */
 export function addressOf(u: UnitState): number {
   if (!(u.select & DEVICE.LBA)) {
-    const { heads, sectors } = geometryOf(u.sectors)
+    const { heads, sectorsPerTrack: sectors } = u
     return ((u.cylHigh << 8 | u.cylLow) * heads + (u.select & DEVICE.HEAD)) * sectors + u.sector - 1
   }
   const low = u.cylHigh << 16 | u.cylLow << 8 | u.sector
@@ -92,7 +89,7 @@ export function addressOf(u: UnitState): number {
 
 export function setAddress(u: UnitState, address: number): void {
   if (!(u.select & DEVICE.LBA)) {
-    const { heads, sectors } = geometryOf(u.sectors)
+    const { heads, sectorsPerTrack: sectors } = u
     const cylinder = Math.floor(address / (heads * sectors)), rest = address % (heads * sectors)
     u.cylHigh = cylinder >> 8
     u.cylLow = cylinder
@@ -120,12 +117,11 @@ export function takeCount(u: UnitState, wide: boolean): void {
 export const inRange = (u: UnitState, address: number, count: number): boolean =>
   address >= 0 && address + count <= u.sectors
 
-const SIGNATURE = { hd: [0, 0], cd: [0x14, 0xeb], none: [0xff, 0xff] } as const
-/** Which kind of device this is (section 5.13 of volume 1: signature). */
-export function setSignature(u: UnitState, kind: keyof typeof SIGNATURE): void {
+/** Which kind of device this is (volume 1, section 5.15): a disk, or none. */
+export function setSignature(u: UnitState, present: boolean): void {
   u.select &= ~DEVICE.HEAD
   u.count = u.sector = 1
-  ;[u.cylLow, u.cylHigh] = SIGNATURE[kind]
+  u.cylLow = u.cylHigh = present ? 0 : 0xff
 }
 
 // ---- the buffer that the data register empties or fills ----

@@ -2,7 +2,7 @@
 import {
   AFTER, CONTROL, DEVICE, endTransfer, MAX_MULTIPLE, setSignature, STATUS, WORK, type ChannelState, type Drive, type UnitState,
 } from './ata.ts'
-import { diagnose, diskCommands, execute, readMore, writeBuffer } from './ata-commands.ts'
+import { diagnose, execute, readMore, writeBuffer } from './ata-commands.ts'
 
 export type Channel = {
   readonly c: ChannelState
@@ -13,7 +13,6 @@ export type Channel = {
 const REG = { DATA: 0, ERROR: 1, COUNT: 2, SECTOR: 3, CYL_LOW: 4, CYL_HIGH: 5, DEVICE: 6, STATUS: 7 }
 const NO_DATA = 0xff
 const BUSY = STATUS.BSY | STATUS.DRQ
-const DEVICE_RESET = 0x08
 
 const selected = ({ c, units }: Channel): UnitState => units[c.unit]!
 
@@ -64,8 +63,7 @@ function command({ c, drives }: Channel, code: number): void {
   c.intrq = 0
   const d = drives[c.unit]
   if (!d) return
-  if (d.u.status & BUSY && !(code === DEVICE_RESET && d.spec.kind === 'cd')) return
-  execute(d, code, diskCommands)
+  if (!(d.u.status & BUSY)) execute(d, code)
 }
 
 export function writeControl(ch: Channel, value: number): void {
@@ -75,7 +73,7 @@ export function writeControl(ch: Channel, value: number): void {
       resetUnit(u)
       const d = drives[i]
       if (d) diagnose(d)
-      else setSignature(u, 'none')
+      else setSignature(u, false)
     })
   c.control = value
 }
@@ -89,12 +87,13 @@ export function resetUnit(u: UnitState): void {
   u.status = STATUS.DRDY | STATUS.DSC
   u.multiple = MAX_MULTIPLE
   u.work = WORK.NONE
+  u.number++
 }
 
 /** Two or four bytes of the buffer; what isn't asked for reads as zeros. */
 export function readData(ch: Channel, size: number): number {
   const u = selected(ch)
-  if (!(u.status & STATUS.DRQ) || u.after === AFTER.WRITE || u.after === AFTER.PACKET || u.at + size > u.end) return 0
+  if (!(u.status & STATUS.DRQ) || u.after === AFTER.WRITE || u.at + size > u.end) return 0
   let value = 0
   for (let i = size - 1; i >= 0; i--) value = value * 256 + u.buffer[u.at + i]!
   moved(ch, u, size)
@@ -103,8 +102,7 @@ export function readData(ch: Channel, size: number): number {
 
 export function writeData(ch: Channel, value: number, size: number): void {
   const u = selected(ch)
-  const takes = u.after === AFTER.WRITE || u.after === AFTER.PACKET
-  if (!(u.status & STATUS.DRQ) || !takes || u.at + size > u.end) return
+  if (!(u.status & STATUS.DRQ) || u.after !== AFTER.WRITE || u.at + size > u.end) return
   for (let i = 0; i < size; i++) u.buffer[u.at + i] = value >>> (8 * i)
   moved(ch, u, size)
 }

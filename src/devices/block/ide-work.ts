@@ -63,12 +63,10 @@ function transfer(d: Drive, disk: BlockBackend, dma: Dma): Job | undefined {
 /** `more`: the table describes memory for another sector. */
 function idle(c: ChannelState, u: Drive['u'], more: boolean): void {
   u.status = READY
-  c.dmaUnit = 0
   if (!more) c.bmStatus &= ~BM.ACTIVE
 }
 
 function dmaFailed(d: Drive): void {
-  d.c.dmaUnit = 0
   d.c.bmStatus &= ~BM.ACTIVE
   fail(d)
 }
@@ -86,6 +84,7 @@ function attempt(
     error = e
   }
   u.taken = 1
+  const number = ++u.number
   return {
     run() {
       try {
@@ -97,7 +96,7 @@ function attempt(
     finish() {
       const dma = u.work === WORK.READ_DMA || u.work === WORK.WRITE_DMA
       u.taken = 0
-      if (u.work === WORK.NONE) return
+      if (u.number !== number) return
       u.work = WORK.NONE
       if (!failed) return then()
       disk!.failed(what, error)

@@ -1,13 +1,15 @@
 // The IDE function of the PIIX3: two channels at their legacy ports, bus master DMA in BAR 4 (82371SB datasheet,
 // section 2.4; Programming Interface for Bus Master IDE Controller, revision 1.0). Drives: ATA/ATAPI-7.
-// Not modelled: timing registers beyond keeping them, ATAPI devices, power states (commands do nothing), the
+// Not implemented: ATAPI devices. Not modelled: timing registers beyond keeping them, power states (commands do nothing), the
 // Host Protected Area, SMART, security, DATA SET MANAGEMENT, an interrupt that was asked for while nIEN was set.
 import { dataProperty, defineDevice, outputs, structs } from '../../device/define.ts'
 import { pciFunction } from '../../device/pci.ts'
-import { channelState, SECTOR, unitState, type ChannelState, type Drive, type DriveSpec, type IdeBackend, type UnitState } from './ata.ts'
+import { channelState, geometryOf, SECTOR, unitState, type ChannelState, type Drive, type DriveSpec, type IdeBackend, type UnitState } from './ata.ts'
 import { readData, readTaskFile, resetUnit, statusOf, writeControl, writeData, writeTaskFile, type Channel } from './ide-channel.ts'
 import { BM, jobOf } from './ide-work.ts'
 
+/** The mode that a drive is in when it is switched on. */
+const FASTEST_ULTRA = 5
 const IDETIM = { AT: 0x40, BYTES: 4 }
 const pci = pciFunction(() => ({
   vendor: 0x8086, device: 0x7010, class: 0x010180, subsystemVendor: 0x1af4, subsystem: 0x1100,
@@ -74,6 +76,10 @@ export const piix3Ide = defineDevice({
     s.unit.forEach((u, i) => {
       resetUnit(u)
       u.sectors = Math.floor((io.props.drives[i]?.media.sizeBytes ?? 0) / SECTOR)
+      const { heads, sectors } = geometryOf(u.sectors)
+      u.heads = heads
+      u.sectorsPerTrack = sectors
+      u.ultraDma = 1 << FASTEST_ULTRA
       u.writeCache = io.props.drives[i]?.media.writeCache === false ? 0 : 1
     })
   },

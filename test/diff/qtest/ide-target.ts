@@ -7,8 +7,8 @@ import { bench, type Bench } from '../../../src/device/testing.ts'
 import { AFTER, type DriveSpec, type IdeBackend } from '../../../src/devices/block/ata.ts'
 import { piix3Ide } from '../../../src/devices/block/piix3-ide.ts'
 import { gpexPcihost } from '../../../src/devices/pci/gpex.ts'
-import { PORTS_AT } from './ours.ts'
-import { random, type Random, type Timeless } from './script.ts'
+import { type Ours, PORTS_AT } from './ours.ts'
+import { type Op, random, type Random, type Timeless } from './script.ts'
 import type { Target } from './targets.ts'
 import { portIn, portOut } from './vga-target.ts'
 
@@ -19,7 +19,7 @@ const CONTENTS = SECTORS.map((n, i) => {
   return Uint8Array.from({ length: n * 512 }, () => r.word() >>> 9)
 })
 const spec = (i: number): DriveSpec => ({
-  kind: 'hd', media: { sizeBytes: SECTORS[i]! * 512, readOnly: false }, serial: `SN${i}`, model: `MODEL ${i}`, firmware: 'F1',
+  media: { sizeBytes: SECTORS[i]! * 512, readOnly: false }, serial: `SN${i}`, model: `MODEL ${i}`, firmware: 'F1',
 })
 
 const memoryDisk = (bytes: Uint8Array): BlockBackend => ({
@@ -169,7 +169,9 @@ export const ideTarget: Target = {
       await qemu.apply({ op: 'out', at: 0xcfc, size: 4, value })
       on.system.memory.write(ECAM + (DEVFN << 12) + register, 4, value)
     }
-    for (const ch of [0, 1]) for (const o of abandon(ch)) {
+    // QEMU forgets modes that were chosen before the first IDENTIFY DEVICE.
+    const identify = (ch: number) => [portOut(reg(ch, 7), 0xec), ...Array<Timeless>(128).fill(portIn(reg(ch, 0), 4))]
+    for (const ch of [0, 1]) for (const o of [...abandon(ch), ...identify(ch)]) {
       await qemu.apply(o)
       on.apply(o)
     }
@@ -194,17 +196,23 @@ export const ideTarget: Target = {
       for (let tries = 0; tries < 500 && (await qemu.apply(ask)).value !== wanted; tries++);
     }
   },
-  explained: [{
-    reason: 'QEMU\'s disk offers SMART: bit 0 of words 82 and 85 of IDENTIFY DEVICE',
-    mask(o, on) {
-      const ch = o.op === 'in' ? BASE.indexOf(o.at) : -1
-      if (o.op !== 'in' || ch < 0) return 0
-      const u = on.system.instance('ide').state.unit[2 * ch], identifies = u.after === AFTER.NOTHING && u.end > 0
-      const bit = (word: number) => {
-        const offset = 2 * word - u.at
-        return identifies && offset >= 0 && offset < o.size ? 1 << (8 * offset) : 0
-      }
-      return bit(82) | bit(85)
+  explained: [
+    {
+      reason: 'QEMU\'s disk offers SMART: bit 0 of words 82 and 85 of IDENTIFY DEVICE',
+      mask: (o, on) => identified(o, on, word => (word === 82 || word === 85 ? 1 : 0)),
     },
-  }],
+    {
+      reason: 'words 54 to 58 of IDENTIFY DEVICE follow INITIALIZE DEVICE PARAMETERS; QEMU\'s stay as they were',
+      mask: (o, on) => identified(o, on, word => (word >= 54 && word <= 58 ? 0xffff : 0)),
+    },
+  ],
+}
+
+/** Bits of the words of IDENTIFY DEVICE that an access to the data register reads. */
+function identified(o: Op, on: Ours, bits: (word: number) => number): number {
+  const ch = o.op === 'in' ? BASE.indexOf(o.at) : -1
+  if (o.op !== 'in' || o.size === 1 || ch < 0) return 0
+  const u = on.system.instance('ide').state.unit[2 * ch]
+  if (u.after !== AFTER.NOTHING || u.end === 0) return 0
+  return bits(u.at / 2) | (o.size === 4 ? bits(u.at / 2 + 1) << 16 : 0)
 }
