@@ -79,6 +79,10 @@ async function both(
   if (mine.value !== theirs.value) for (const e of ignored ? [ignored] : masks) count(explained, e.reason)
   const kept = (value: string) => (masks.length ? `0x${((Number(value) & bits) >>> 0).toString(16)}` : value)
   const values = ignored ? ['', ''] : [kept(mine.value), kept(theirs.value)]
+  if (target.quiesce) {
+    await target.quiesce(o, on, qemu)
+    theirs = { ...theirs, high: (await qemu.apply(NOTHING)).high }
+  }
   for (const more of target.settle?.(o, on) ?? []) {
     theirs = await qemu.apply(more)
     mine = on.apply(more)
