@@ -59,7 +59,7 @@ function compiled(base: number, passes: Passes, known: readonly number[], sums: 
     sums.insns += region.insns
     regions.push(region)
   }
-  const context = { isa: riscv64, features: wasmFeatures(), memory: { min: 1, max: 1, shared: true }, offsets: core }
+  const context = { isa: riscv64, features: wasmFeatures(), memory: { min: 1, max: 1, shared: true }, passes, offsets: core }
   sums.bytes += compileRegions(context, regions, regions.map(() => 0)).length
 }
 

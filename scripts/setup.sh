@@ -5,7 +5,8 @@ set -euo pipefail
 packages=(
   debian-archive-keyring xz-utils                        # guest images
   gcc-riscv64-linux-gnu libc6-dev-riscv64-cross          # programs for guests
-  qemu-system-misc qemu-system-x86 qemu-user qemu-utils opensbi          # the oracles
+  qemu-system-misc qemu-system-x86 qemu-user qemu-utils opensbi # the oracles
+  acpica-tools                                           # reads ACPI tables
   gdb-multiarch device-tree-compiler
 )
 keys=/usr/share/keyrings/debian-archive-trixie-stable.gpg # the guests' release; older keyrings lack it

@@ -36,7 +36,7 @@ import {
   type Plan,
   type Slot,
 } from './instance.ts'
-import type { CpuLine, Wire } from './irq.ts'
+import { endsOf, type CpuLine, type Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
 import { serverOf, workAt, WORK_BYTES, type Server, type Work } from './work.ts'
 import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
@@ -48,7 +48,13 @@ import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
 export type Placement =
   | number
   | { readonly space: string; readonly at: number; readonly priority?: number }
-  | { readonly space: string; readonly movable: true; readonly priority?: number }
+  | {
+      readonly space: string
+      readonly movable: true
+      readonly priority?: number
+      /** For a region that is a view of memory: which (RAM by name), from where, and whether as ROM. */
+      readonly shows?: { readonly memory: string; readonly offset: number; readonly rom?: boolean }
+    }
 
 export type BoardDevice = {
   readonly device: AnyDevice
@@ -59,6 +65,8 @@ export type BoardDevice = {
   readonly wires?: { readonly [pin: string]: Wire | readonly (Wire | undefined)[] | undefined }
   /** The id of the device that finds this one among its `io.children`. */
   readonly bus?: string
+  /** Ids of devices that this one calls, by the names that it knows them by (`io.peers`). */
+  readonly peers?: { readonly [name: string]: string }
 }
 export type BoardMemory =
   | {
@@ -67,6 +75,8 @@ export type BoardMemory =
       readonly at: number
       readonly sizeBytes: number
       readonly hostOffset: number
+      /** The space, listed before, that it lies in; the system's when left out. */
+      readonly space?: string
     }
   /** An address space of its own (PCI memory, PCI I/O), seen in the system's at `at` from its `offset` on. */
   | { readonly kind: 'space'; readonly name: string; readonly sizeBytes: number
@@ -103,6 +113,8 @@ export type System = {
   readonly board: Board
   readonly views: Views
   readonly memory: PhysicalMemory
+  /** The ports: 64 KiB that in and out instructions reach, the board's space named `io`. */
+  readonly io: PhysicalMemory
   readonly clock: Clock
   readonly instances: readonly Instance[]
   readonly timers: TimerTable
@@ -162,7 +174,10 @@ export function instantiate(
       if (typeof where === 'object' && 'movable' in where) movable.push({ id: plan.id, region })
   }
   // Only memory is ever translated to; registers that move are found anew at each access.
-  const movesRam = movable.some(m => plans.get(m.id)!.plan.rams.some(r => r.region === m.region))
+  const movesRam = movable.some(({ id, region }) => {
+    const { ram, memory } = plans.get(id)!.plan.device.regions[region]!
+    return ram || memory
+  })
   const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length,
     movesRam ? services.remapped : undefined)
   const timers = timerTableAt(
@@ -194,6 +209,10 @@ export function instantiate(
   const { root, spaces } = buildMap(board)
   const instances = new Map<string, Instance>()
   const memory = new PhysicalMemory({ views, root, floating: board.floating ?? 0, generation: windows })
+  const ports = new PhysicalMemory({
+    views, root: spaces.get(IO_SPACE) ?? container(IO_SPACE, IO_BYTES), floating: 0xff, splits: true,
+    generation: windows,
+  })
   // Those that are driven and those on a bus come before those that drive or hold them.
   for (const { plan, entry } of order) {
     const window = (region: string): Window =>
@@ -212,20 +231,25 @@ export function instantiate(
       chr: channels.get(plan.id),
       work: works.get(plan.id),
       children: board.devices.filter(d => d.bus === plan.id).map(d => instances.get(d.id)!),
+      peers: Object.fromEntries(
+        Object.entries(entry.peers ?? {}).map(([name, id]) => [name, instances.get(id)!]),
+      ),
       drive: driverOf(plan, entry, instances, services),
     })
     instances.set(plan.id, instance)
     for (const [region, where] of Object.entries(entry.at ?? {})) {
       const spec = entry.device.regions[region]
       if (!spec) throw new VmError('board.badConfig', `${entry.device.name} has no region '${region}'`)
-      const name = `${plan.id}.${region}`, own = ramSlots.find(r => r.id === plan.id && r.region === region)
-      const leaf = own
-        ? ram(name, own.hostOffset, own.bytes.length, own.dirty)
-        : mmio(name, countOf(spec.sizeBytes, plan.props), instance.ops(region))
-      put(leaf, where, root, spaces, () => window(region))
+      const name = `${plan.id}.${region}`, sizeBytes = countOf(spec.sizeBytes, plan.props)
+      const own = ramSlots.find(r => r.id === plan.id && r.region === region)
+      const leaf = own ? ram(name, own.hostOffset, sizeBytes, own.dirty)
+        : spec.memory ? viewOf(board, name, sizeBytes, where)
+        : mmio(name, sizeBytes, instance.ops(region))
+      put(leaf, where, spaces, () => window(region))
     }
   }
   memory.invalidate()
+  ports.invalidate()
 
   const servers = new Map<string, Server>()
   const list = board.devices.map(d => instances.get(d.id)!)
@@ -235,7 +259,7 @@ export function instantiate(
     return found
   }
   return {
-    board, views, memory, timers, instance, timerSlots, ramSlots,
+    board, views, memory, io: ports, timers, instance, timerSlots, ramSlots,
     windowSlots: movable.map((m, i) => ({ ...m, window: windows.window(i) })),
     clock: services.clock,
     instances: list,
@@ -284,8 +308,7 @@ export function instantiate(
  */
 function lower(board: Board, services: HostServices): void {
   for (const d of board.devices)
-    for (const w of Object.values(d.wires ?? {}).flat() as (Wire | undefined)[])
-      if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(false)
+    for (const w of wireEnds(d)) if ('hart' in w) services.cpuLine(w.hart, w.line).set(false)
 }
 
 /** Puts processor inputs at their pins' levels. */
@@ -295,23 +318,28 @@ function driveHarts(entry: BoardDevice, instance: Instance, services: HostServic
     const w = Array.isArray(wires)
       ? (wires as readonly (Wire | undefined)[])[index]
       : (wires as Wire | undefined)
-    if (w && 'hart' in w) services.cpuLine(w.hart, w.line).set(instance.levels[i] === 1)
+    for (const end of endsOf(w))
+      if ('hart' in end) services.cpuLine(end.hart, end.line).set(instance.levels[i] === 1)
   })
 }
 
 const UNCLAIMED: MmioOps = {
+  nobody: true,
   rules: { valid: { min: 1, max: 8, unaligned: true }, impl: { min: 1, max: 8 } },
   read: () => 0xffffffff,
   write: () => {},
   readWide: (_offset, out) => { out[0] = out[1] = 0xffffffff },
 }
 
+const IO_SPACE = 'io', IO_BYTES = 0x1_0000
+
 function buildMap(board: Board): { root: Container; spaces: Map<string, Container> } {
   const root = container('system', 2 ** 53)
   const spaces = new Map<string, Container>([['system', root]])
   for (const m of board.memory) {
     if (m.kind !== 'space') {
-      place(root, m.at, (m.kind === 'ram' ? ram : rom)(m.name, m.hostOffset, m.sizeBytes))
+      const make = m.kind === 'ram' ? ram : rom
+      put(make(m.name, m.hostOffset, m.sizeBytes), { space: m.space ?? 'system', at: m.at }, spaces)
       continue
     }
     const space = container(m.name, m.sizeBytes)
@@ -332,14 +360,22 @@ function buildMap(board: Board): { root: Container; spaces: Map<string, Containe
 function put(
   leaf: Region,
   where: Placement,
-  root: Container,
   spaces: Map<string, Container>,
-  window: () => Window,
+  window?: () => Window,
 ): void {
-  if (typeof where === 'number') return place(root, where, leaf)
+  if (typeof where === 'number') return place(spaces.get('system')!, where, leaf)
   const space = spaces.get(where.space)
   if (!space) throw new VmError('board.badConfig', `no address space '${where.space}' for ${leaf.name}`)
-  place(space, 'movable' in where ? window().at : where.at, leaf, where.priority ?? 0)
+  place(space, 'movable' in where ? window!().at : where.at, leaf, where.priority ?? 0)
+}
+
+/** A view of a part of the board's memory, for a region that has no functions. */
+function viewOf(board: Board, name: string, sizeBytes: number, where: Placement): Region {
+  const shows = typeof where === 'object' && 'movable' in where ? where.shows : undefined
+  const of = board.memory.find(m => m.kind !== 'space' && m.name === shows?.memory)
+  if (!shows || !of || of.kind === 'space' || shows.offset + sizeBytes > of.sizeBytes)
+    throw new VmError('board.badConfig', `${name} does not say which memory it shows`)
+  return (shows.rom || of.kind === 'rom' ? rom : ram)(name, of.hostOffset + shows.offset, sizeBytes)
 }
 
 /** Delivers message-signalled interrupts, under the sender's lock. */
@@ -381,6 +417,10 @@ function resolve(
   w: Wire | undefined, from: string, instances: Map<string, Instance>, services: HostServices,
 ): (level: boolean) => void {
   if (!w) return () => {}
+  if ('fork' in w) {
+    const branches = w.fork.map(end => resolve(end, from, instances, services))
+    return level => { for (const branch of branches) branch(level) }
+  }
   if ('hart' in w) {
     const line = services.cpuLine(w.hart, w.line)
     return level => line.set(level)
@@ -391,6 +431,9 @@ function resolve(
     throw new VmError('board.wiring', `${from}: no pin '${w.pin}[${w.index ?? 0}]' at '${w.to}'`)
   return level => target.driveInput(slot, level)
 }
+
+const wireEnds = (entry: BoardDevice) =>
+  (Object.values(entry.wires ?? {}).flat() as (Wire | undefined)[]).flatMap(endsOf)
 
 /**
  * Driven devices and bus children first. Locks are taken along wires and from a bus to its children, so the
@@ -406,11 +449,15 @@ function topological(
     if (done.has(id)) return
     if (open.has(id)) throw new VmError('board.wiring', `the wiring of '${id}' leads back to itself`)
     open.add(id)
-    for (const w of Object.values(x.entry.wires ?? {}).flat() as (Wire | undefined)[])
-      if (w && 'to' in w && byId.has(w.to)) visit(byId.get(w.to)!)
+    for (const w of wireEnds(x.entry)) if ('to' in w && byId.has(w.to)) visit(byId.get(w.to)!)
+    for (const peer of Object.values(x.entry.peers ?? {})) {
+      if (!byId.has(peer)) throw new VmError('board.wiring', `${id}: there is no device '${peer}'`)
+      visit(byId.get(peer)!)
+    }
     for (const child of all) if (child.entry.bus === id) visit(child)
     // Whatever is on a bus may send messages.
-    if (x.entry.bus !== undefined) for (const target of all) if (targets.has(target.plan.id)) visit(target)
+    if (x.entry.bus !== undefined || x.entry.device.sendsMessages)
+      for (const target of all) if (targets.has(target.plan.id)) visit(target)
     open.delete(id)
     done.add(id)
     out.push(x)

@@ -10,6 +10,7 @@
 //   io.dma                    guest RAM: read, write, load, store, ramAt
 //   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets it
 //   io.message(pa, data)      a message-signalled interrupt: reaches the board's `messages` and RAM
+//   io.peers.NAME.call(f)     another device that the board names; f(s, io) runs under its lock
 //   io.clock.nowNs()          guest time;  io.props  the properties;  io.host  requests to the machine
 //
 // The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and
@@ -99,6 +100,8 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
   readonly host: DeviceHost
   /** The devices whose board entry names this one as `bus`, in board order. */
   readonly children: readonly Peer[]
+  /** Other devices that this one calls, by the name that its board entry gives them. */
+  readonly peers: { readonly [name: string]: Peer | undefined }
 }
 
 /**
@@ -128,6 +131,8 @@ export type RegionSpec<S, IO> = Access<S, IO> & {
    * `io.children`.
    */
   readonly unlocked?: boolean
+  /** No functions: a view of memory that the board names, moved and switched by `io.window`. */
+  readonly memory?: boolean
   /** Reads change nothing that outputs depend on: `update` isn't run after them. */
   readonly quietReads?: boolean
 }
@@ -168,6 +173,8 @@ type Shape<V, IO, S, P, N, T, R extends string> = Access<V, IO> & {
   service?(s: V, io: IO, backend: any): Job | undefined
   /** On the I/O thread: the back end offers something (a frame); false when there is no room for it now. */
   accept?(s: V, io: IO, item: any): boolean
+  /** Sends messages although it is on no bus. */
+  readonly sendsMessages?: boolean
   /** A message-signalled interrupt arrived, so far into the range that the board gave. */
   message?(s: V, io: IO, offset: number, data: number): void
   /** Functions for a bus that this device plugs into, by bus name (for PCI: config space). */

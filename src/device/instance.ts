@@ -77,6 +77,7 @@ export type Surroundings = {
   readonly chr: CharChannel | undefined
   readonly work: Work | undefined
   readonly children: readonly Peer[]
+  readonly peers: { readonly [name: string]: Peer }
   /** What an output drives: called under this device's lock when its level changed. */
   drive(slot: Slot, level: boolean): void
 }
@@ -128,7 +129,7 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
   const port: CharPort = chr ?? { put: () => true }
   const io: any = {
     ...pins, id, props, timer: timers, window: around.windows, ram: around.rams, chr: port,
-    clock: around.clock, dma: around.dma, host: around.host, children: around.children,
+    clock: around.clock, dma: around.dma, host: around.host, children: around.children, peers: around.peers,
     wake: () => around.work?.wake(), cancel: () => around.work?.cancel(), message: around.message,
   }
   const update = device.update ? () => device.update!(s, io) : () => {}

@@ -16,9 +16,16 @@ export type CpuLine = { set(level: boolean): void }
 export type Wire =
   | { readonly to: string; readonly pin: string; readonly index?: number }
   | { readonly hart: number; readonly line: string }
+  | { readonly fork: readonly Wire[] }
 
 export const wire = (to: string, pin: string, index = 0): Wire => ({ to, pin, index })
 export const cpuWire = (hart: number, line: string): Wire => ({ hart, line })
+/** One pin that drives several inputs. */
+export const fork = (...to: readonly Wire[]): Wire => ({ fork: to })
+
+/** Where a pin leads in the end: every end of its forks. */
+export const endsOf = (w: Wire | undefined): readonly Exclude<Wire, { fork: unknown }>[] =>
+  !w ? [] : 'fork' in w ? w.fork.flatMap(endsOf) : [w]
 
 /** The pin whose level is `levels[i]`; `drive` runs on changes, under the driving device's lock. */
 export function pinAt(levels: NumberArray, i: number, drive: (level: boolean) => void): Pin {

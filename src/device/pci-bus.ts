@@ -22,6 +22,9 @@ export type PciPlugged = {
   readonly device: AnyDevice
   readonly id: string
   readonly properties?: BoardDevice['properties']
+  /** Besides its base addresses and its interrupt. */
+  readonly at?: BoardDevice['at']
+  readonly wires?: BoardDevice['wires']
 }
 
 export const facetOf = (device: AnyDevice): PciFacet | undefined => device.facets?.pci
@@ -29,19 +32,19 @@ export const facetOf = (device: AnyDevice): PciFacet | undefined => device.facet
 /** Board entries for devices on one bus, each with its `addr`. */
 export function plugPci(options: PciBusOptions, devices: readonly PciPlugged[]): BoardDevice[] {
   const taken = new Map<number, string>()
-  return devices.map(({ device, id, properties = {} }) => {
+  return devices.map(({ device, id, properties = {}, ...own }) => {
     const facet = facetOf(device)
     if (!facet) throw new VmError('board.badConfig', `'${device.name}' is no PCI device`)
     const devfn = claim(taken, id, properties.addr as string | undefined, options.firstSlot ?? 0)
     const addr = `${(devfn >> 3).toString(16).padStart(2, '0')}.${devfn & 7}`
     const withAddr = { ...properties, addr }
     const { bars = {}, interruptPin } = facet.identity(propertiesOf(device, withAddr, id))
-    const at: { [region: string]: Placement } = {}
+    const at: { [region: string]: Placement } = { ...own.at }
     for (const [region, bar] of Object.entries(bars))
       at[region] = { space: bar.space === 'io' ? options.io : options.memory, movable: true }
     const wires: BoardDevice['wires'] = interruptPin
-      ? { intx: options.intx[((devfn >> 3) + interruptPin - 1) & 3]! }
-      : {}
+      ? { intx: options.intx[((devfn >> 3) + interruptPin - 1) & 3]!, ...own.wires }
+      : { ...own.wires }
     return { device, id, properties: withAddr, bus: options.bus, at, wires }
   })
 }

@@ -48,7 +48,7 @@ function stageFor(device: AnyDevice): Stage {
   let next = FIRST
   const bars = device.facets?.pci?.identity(plan.props).bars ?? {}
   for (const [region, spec] of Object.entries(device.regions) as [string, { sizeBytes: number | string }][]) {
-    if (region in bars) continue
+    if (region in bars || (spec as { memory?: boolean }).memory) continue
     const sizeBytes = countOf(spec.sizeBytes, plan.props)
     at[region] = next
     targets.push({ at: next, sizeBytes })

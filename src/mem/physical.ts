@@ -21,6 +21,11 @@ export type MemoryOptions = {
   readonly floating?: 0 | 0xff
   /** The word that changes when a window moved (windows.ts). */
   readonly generation?: { readonly words: Int32Array; readonly at: number }
+  /**
+   * An access that crosses a region's end, or that its rules refuse as too wide or unaligned, is made in
+   * pieces that they allow, as an I/O bus does; otherwise such accesses are refused.
+   */
+  readonly splits?: boolean
   /** Called after RAM was written through this object, so that translated code follows. */
   readonly onWritten?: (pa: number, sizeBytes: number) => void
 }
@@ -41,6 +46,7 @@ export class PhysicalMemory {
   readonly #u8: Uint8Array
   readonly #data: DataView
   readonly #floating: number
+  readonly #splits: boolean
   readonly #words: Int32Array
   readonly #word: number
   #generation = 0
@@ -58,6 +64,7 @@ export class PhysicalMemory {
     this.#u8 = options.views.u8
     this.#data = options.views.data
     this.#floating = options.floating ? 0xffffffff : 0
+    this.#splits = options.splits ?? false
     this.#words = options.generation?.words ?? new Int32Array(1)
     this.#word = options.generation?.at ?? 0
     this.#rebuild()
@@ -130,7 +137,7 @@ export class PhysicalMemory {
   read(pa: number, size: number): number {
     const r = this.#find(pa)
     if (r === undefined) return this.#absent(pa, size, false)
-    if (pa + size > r.end) return this.#readAcross(pa, size)
+    if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#readAcross(pa, size, r.end - pa)
     if (r.region.kind === 'mmio') return this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
     const at = hostOf(r, pa)
     return size === 4
@@ -143,7 +150,7 @@ export class PhysicalMemory {
   write(pa: number, size: number, value: number): void {
     const r = this.#find(pa)
     if (r === undefined) return void this.#absent(pa, size, true)
-    if (pa + size > r.end) return this.#writeAcross(pa, size, value)
+    if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#writeAcross(pa, size, value, r.end - pa)
     if (r.region.kind === 'mmio')
       return this.#writeDevice(r.region.ops, r.offset + pa - r.start, size, value >>> 0, pa)
     if (r.region.rom) return guestError('memory', () => `write to ROM at ${hex(pa)}`)
@@ -286,7 +293,10 @@ export class PhysicalMemory {
   }
 
   #readDevice(ops: MmioOps, offset: number, size: number, pa: number): number {
-    if (!accepts(ops, offset, size)) return this.#refuse(pa, size)
+    if (!accepts(ops, offset, size)) {
+      const narrower = this.#splits ? narrowed(ops, offset, size) : size
+      return narrower < size ? this.#readPieces(pa, size, narrower) : this.#refuse(pa, size)
+    }
     const { impl } = ops.rules
     return size >= impl.min && size <= impl.max
       ? keep(ops.read(offset, size), size)
@@ -294,20 +304,51 @@ export class PhysicalMemory {
   }
 
   #writeDevice(ops: MmioOps, offset: number, size: number, value: number, pa: number): void {
-    if (!accepts(ops, offset, size)) return void this.#refuse(pa, size)
+    if (!accepts(ops, offset, size)) {
+      const narrower = this.#splits ? narrowed(ops, offset, size) : size
+      return narrower < size ? this.#writePieces(pa, size, value, narrower) : void this.#refuse(pa, size)
+    }
     const { impl } = ops.rules
-    if (size >= impl.min && size <= impl.max) ops.write(offset, value, size)
+    if (size >= impl.min && size <= impl.max) ops.write(offset, keep(value, size), size)
     else writeSplit(ops, offset, size, value)
   }
 
-  #readAcross(pa: number, size: number): number {
+  /**
+   * On a bus that splits, a device that answers at the first address takes all that its registers cover, whoever
+   * lies over the rest: the four bytes at CF8h of a PC, which has another register at CF9h.
+   */
+  #reaches(r: FlatRange, pa: number, size: number): boolean {
+    return this.#splits && r.region.kind === 'mmio' && !r.region.ops.nobody
+      && r.offset + (pa - r.start) + size <= r.region.sizeBytes
+  }
+
+  #readAcross(pa: number, size: number, inside: number): number {
+    if (this.#splits) return this.#readPieces(pa, size, inside < 2 ? 1 : 2)
     let value = 0
     for (let i = 0; i < size; i++) value += this.read(pa + i, 1) * 2 ** (8 * i)
     return value
   }
 
-  #writeAcross(pa: number, size: number, value: number): void {
+  #writeAcross(pa: number, size: number, value: number, inside: number): void {
+    if (this.#splits) return this.#writePieces(pa, size, value, inside < 2 ? 1 : 2)
     for (let i = 0; i < size; i++) this.write(pa + i, 1, (value >>> (8 * i)) & 0xff)
+  }
+
+  #readPieces(pa: number, size: number, first: number): number {
+    return this.read(pa, first) + this.#readRest(pa + first, size - first) * 2 ** (8 * first)
+  }
+
+  /** What is left of a split access may have any length up to 3. */
+  #readRest(pa: number, size: number): number {
+    if (size === 3) return this.#readPieces(pa, 3, 1)
+    return this.read(pa, size)
+  }
+
+  #writePieces(pa: number, size: number, value: number, first: number): void {
+    this.write(pa, first, keep(value, first))
+    const rest = size - first
+    if (rest === 3) this.#writePieces(pa + first, 3, value >>> (8 * first), 1)
+    else this.write(pa + first, rest, value >>> (8 * first))
   }
 
   #absent(pa: number, size: number, write: boolean): number {
@@ -333,6 +374,14 @@ const hostOf = (r: FlatRange, pa: number): number =>
 function accepts(ops: MmioOps, offset: number, size: number): boolean {
   const { valid } = ops.rules
   return size >= valid.min && size <= valid.max && (valid.unaligned || offset % size === 0)
+}
+
+/** The widest access from `offset` on that the region's rules allow, of at most `size` bytes. */
+function narrowed(ops: MmioOps, offset: number, size: number): number {
+  const { valid } = ops.rules
+  let width = size >> 1
+  while (width > 1 && (width > valid.max || (!valid.unaligned && offset % width))) width >>= 1
+  return width < valid.min ? size : width
 }
 
 /**

@@ -19,6 +19,8 @@ export type AccessRules = {
 /** A device's functions for one region. Values are unsigned; offsets are from the region's start. */
 export type MmioOps = {
   readonly rules: AccessRules
+  /** Stands for addresses that nobody answers. */
+  readonly nobody?: boolean
   read(offset: number, size: number): number
   write(offset: number, value: number, size: number): void
   /**

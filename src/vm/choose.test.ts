@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeHost } from '../host/node/host.ts'
-import { choosePasses, passesText } from '../ir/opt/passes.ts'
+import { ALL_PASSES, passesText } from '../ir/opt/passes.ts'
 import { chooseAccel } from './choose.ts'
 
 const choose = (...accels: { name: string; properties?: { [name: string]: string } }[]) => chooseAccel({ accels }, nodeHost)
 
 test('the first that works, and why not the ones before it', () => {
-  const passes = choosePasses(['fold', 'dead'])
+  const passes = ALL_PASSES
   assert.deepEqual(choose(), { threads: true, passes })
   assert.deepEqual(choose({ name: 'kvm' }, { name: 'jit' }), { threads: true, passes, reason: 'kvm: not implemented; using jit' })
   assert.deepEqual(choose({ name: 'tcg', properties: { thread: 'single' } }), { threads: false, passes })
@@ -16,7 +16,7 @@ test('the first that works, and why not the ones before it', () => {
 
 test('passes of the optimiser', () => {
   const chosen = (opt: string) => passesText(choose({ name: 'jit', properties: { opt } }).passes)
-  assert.deepEqual(['all', 'none', 'dead', 'dead+fold'].map(chosen), ['fold+dead', 'none', 'dead', 'fold+dead'])
+  assert.deepEqual(['all', 'none', 'dead', 'dead+fold'].map(chosen), ['fold+dead+group', 'none', 'dead', 'fold+dead'])
   assert.throws(() => chosen('fold+dread'), { code: 'device.badProperty', where: 'accels[0]', message: "opt: no pass 'dread'" })
 })
 

@@ -38,7 +38,7 @@ export function codeAt(m: Machine, cpu: number): string {
     pageLo: lo - offset, pageHi: hi, mode, host: page, known: [offset], entered: [], start: offset,
   }, { maxBlocks: 1, maxInsns: LIMITS.maxInsns }, passes)
   parts.push(['WebAssembly', region
-    ? regionText({ isa, features: wasmFeatures(), memory: { min: 1, max: 1, shared: views.shared } }, region)
+    ? regionText({ isa, features: wasmFeatures(), memory: { min: 1, max: 1, shared: views.shared }, passes }, region)
     : 'none: the block is not in RAM, or reaches into the next page\n'])
   return [head, ...parts.map(([name, text]) => `== ${name}\n${text}`)].join('\n')
 }

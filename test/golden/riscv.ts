@@ -8,7 +8,7 @@ import { rv32i } from '../../src/isa/riscv/rv32i.insn.ts'
 import { rv64i } from '../../src/isa/riscv/rv64i.insn.ts'
 import { zicsr } from '../../src/isa/riscv/zicsr.insn.ts'
 
-const ra = 1, a0 = 10, a1 = 11, a2 = 12, fa0 = 10, fa1 = 11, fa2 = 12
+const ra = 1, sp = 2, a0 = 10, a1 = 11, a2 = 12, fa0 = 10, fa1 = 11, fa2 = 12
 const DYN = 7, SSCRATCH = 0x140
 const ret = encode(rv32i.jalr, { rd: 0, rs1: ra, imm: 0 })
 const add = (rd: number, rs1: number, imm: number) => encode(rv32i.addi, { rd, rs1, imm })
@@ -36,6 +36,14 @@ export const examples: readonly Example[] = [
     words: [
       add(a0, a1, 1), encode(rv32i.add, { rd: a0, rs1: a0, rs2: a1 }),
       encode(rv64i.sd, { rs1: a2, rs2: a0, imm: 0 }), add(a0, a1, 1), ret,
+    ],
+    known: [0],
+  },
+  {
+    name: 'registers saved on the stack, and one read back',
+    words: [
+      add(sp, sp, -32), encode(rv64i.sd, { rs1: sp, rs2: ra, imm: 24 }), encode(rv64i.sd, { rs1: sp, rs2: a0, imm: 16 }),
+      encode(rv64i.ld, { rd: a1, rs1: sp, imm: 8 }), ret,
     ],
     known: [0],
   },

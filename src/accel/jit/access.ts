@@ -2,7 +2,7 @@
 import { MemOp, type Type } from '../../ir/ops.ts'
 import { TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
 import * as A from '../../wasm/atomics.ts'
-import type { Code } from '../../wasm/encode.ts'
+import { type Code, I32 } from '../../wasm/encode.ts'
 import * as W from '../../wasm/opcodes.ts'
 
 export const accessBytes = (memop: number): number => 1 << (memop & MemOp.SIZE)
@@ -16,6 +16,16 @@ export function emitHit(f: Code, kind: number, bytes: number, addr: number, entr
   f.get(addr).i64c(-(1 << PAGE_BITS) | (bytes - 1), -1).op(W.I64_AND).op(W.I64_EQ)
 }
 
+/** Leaves the host address of `bytes` from the address in local `addr` on if they lie in one page that may be accessed
+ * directly, else 0. */
+export function emitSpan(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
+  emitHit(f, kind, 1, addr, entry, tlb)
+  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND).i32c((1 << PAGE_BITS) - bytes).op(W.I32_LE_U).op(W.I32_AND)
+  f.if(I32)
+  emitHost(f, addr, entry)
+  f.else().i32c(0).end()
+}
+
 /** Leaves the host address of a hit on the stack. */
 export function emitHost(f: Code, addr: number, entry: number): void {
   f.get(addr).op(W.I32_WRAP_I64).get(entry).load(W.I32_LOAD, TlbEntry.ADDEND).op(W.I32_ADD)
@@ -27,10 +37,10 @@ const loads = {
 } as const
 
 /** The plain load of a hit: host address on the stack, value left there. */
-export function emitLoad(f: Code, type: Type, memop: number): void {
-  if (type === 'd') return void f.load(W.F64_LOAD, 0, 0)
-  if (type === 'f') return void f.load(W.F32_LOAD, 0, 0)
-  f.load(loads[type][memop & MemOp.SIGNED ? 1 : 0][memop & MemOp.SIZE]!, 0, 0)
+export function emitLoad(f: Code, type: Type, memop: number, offset = 0): void {
+  if (type === 'd') return void f.load(W.F64_LOAD, offset, 0)
+  if (type === 'f') return void f.load(W.F32_LOAD, offset, 0)
+  f.load(loads[type][memop & MemOp.SIGNED ? 1 : 0][memop & MemOp.SIZE]!, offset, 0)
 }
 
 const stores = {
@@ -39,10 +49,10 @@ const stores = {
 } as const
 
 /** The plain store of a hit: host address and value on the stack. */
-export function emitStore(f: Code, type: Type, memop: number): void {
-  if (type === 'd') return void f.store(W.F64_STORE, 0, 0)
-  if (type === 'f') return void f.store(W.F32_STORE, 0, 0)
-  f.store(stores[type][memop & MemOp.SIZE]!, 0, 0)
+export function emitStore(f: Code, type: Type, memop: number, offset = 0): void {
+  if (type === 'd') return void f.store(W.F64_STORE, offset, 0)
+  if (type === 'f') return void f.store(W.F32_STORE, offset, 0)
+  f.store(stores[type][memop & MemOp.SIZE]!, offset, 0)
 }
 
 /** Atomic read-modify-write of a hit on i64 operands: locals `host` (i32) and `value` (i64); the old value, zero- or

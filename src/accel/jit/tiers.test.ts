@@ -44,7 +44,7 @@ function webAssemblyOf(e: Example): string {
     pageLo: PC, pageHi: 0, mode: MODE, host: 0, known: e.known, entered: [], start: 0,
   }, { maxBlocks: 200, maxInsns: 2000 }, ALL_PASSES)
   assert.ok(region)
-  return regionText({ isa: riscv64, features: FEATURES, memory: MEMORY }, region)
+  return regionText({ isa: riscv64, features: FEATURES, memory: MEMORY, passes: ALL_PASSES }, region)
 }
 
 const text = (make: (e: Example) => string) => examples.map(e => `== ${e.name}\n${make(e)}`).join('\n')

@@ -78,6 +78,14 @@ export const ns16550 = defineDevice({
   update(s, io) { io.irq.set(pending(s) !== IIR.NONE) },
 })
 
+/** The same at the ports of a PC. */
+export const isaSerial = defineDevice({
+  ...ns16550,
+  name: 'isa-serial',
+  description: 'serial port',
+  regions: { mmio: { sizeBytes: 8, valid: { max: 1 } } },
+})
+
 /** The highest-priority cause: always computed, never stored. */
 function pending(s: S): number {
   if (s.ier & IER.LINE && (s.overrun || s.broken)) return IIR.LINE

@@ -3,8 +3,6 @@ import type { AnyDevice } from '../../device/define.ts'
 import { bench, type Bench } from '../../device/testing.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 
-const PORTS_AT = 2 ** 40
-
 export type PortBench = Bench & {
   readonly memory: PhysicalMemory
   in(port: number, size?: number): number
@@ -15,16 +13,16 @@ export function portBench(device: AnyDevice, properties: { readonly [name: strin
   const io = (at: number) => ({ space: 'io', at })
   const b = bench({
     name: 'card', floating: 0xff,
-    memory: [{ kind: 'space', name: 'io', sizeBytes: 65536, views: [{ at: PORTS_AT, offset: 0, sizeBytes: 65536 }] }],
+    memory: [{ kind: 'space', name: 'io', sizeBytes: 65536, views: [] }],
     devices: [{
       device, id: 'dut', properties,
       at: { legacy: 0xa0000, mda: io(0x3b0), vga: io(0x3c0), vbe: io(0x1ce), vram: 0xe000_0000, mmio: 0xfebf_0000 },
     }],
   }, { sizeBytes: 8 << 20 })
-  const { memory } = b.system
+  const { memory, io: ports } = b.system
   return {
     ...b, memory,
-    in: (port, size = 1) => memory.read(PORTS_AT + port, size),
-    out: (port, value, size = 1) => memory.write(PORTS_AT + port, size, value),
+    in: (port, size = 1) => ports.read(port, size),
+    out: (port, value, size = 1) => ports.write(port, size, value),
   }
 }

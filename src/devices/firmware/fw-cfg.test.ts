@@ -2,7 +2,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import type { Board } from '../../device/board.ts'
 import { bench } from '../../device/testing.ts'
-import { FW_CFG, fwCfg } from './fw-cfg.ts'
+import { FW_CFG, fwCfg, fwCfgIo } from './fw-cfg.ts'
 
 const BASE = 0x1010_0000, RAM = 0x8000_0000
 const text = (s: string) => new TextEncoder().encode(s)
@@ -60,4 +60,29 @@ test('DMA selects, skips, reads and pads with zeros', () => {
   assert.equal(new TextDecoder().decode(out), 'rst!\0\0\0\xaa'.replace('\xaa', '\ufffd'))
   assert.equal(dma(m, 2, 4, 0x4000), 0x01000000, 'no RAM there: the error bit')
   assert.equal(dma(m, 16, 4, RAM), 0x01000000, 'not writable')
+})
+
+test('on ports: selector and data side by side, DMA in two halves', () => {
+  const { io, memory } = bench({
+    name: 'test',
+    memory: [...board.memory, { kind: 'space', name: 'io', sizeBytes: 0x1_0000, aborts: true, views: [] }],
+    devices: [{
+      device: fwCfgIo, id: 'fw', properties: { files: { 'opt/a': text('first!') } },
+      at: { ports: { space: 'io', at: 0x510 }, dma: { space: 'io', at: 0x514 } },
+    }],
+  }).system
+  io.write(0x510, 2, FW_CFG.FILE_FIRST)
+  assert.deepEqual([io.read(0x511, 1), io.read(0x511, 1)], [0x66, 0x69])
+  const d = new DataView(new ArrayBuffer(16))
+  d.setUint32(0, (FW_CFG.FILE_FIRST << 16) | 8 | 2)
+  d.setUint32(4, 6)
+  d.setUint32(12, RAM)
+  memory.writeBytes(RAM + 0x100, new Uint8Array(d.buffer))
+  const at = new DataView(new ArrayBuffer(4))
+  at.setUint32(0, RAM + 0x100)
+  io.write(0x518, 4, at.getUint32(0, true))
+  const out = new Uint8Array(6)
+  memory.readBytes(RAM, out)
+  assert.equal(new TextDecoder().decode(out), 'first!')
+  assert.equal(io.read(0x514, 4), 0x554d4551)
 })

@@ -1,9 +1,10 @@
 // Firmware configuration device after QEMU's specification "QEMU Firmware Configuration (fw_cfg) Device":
-// numbered items and a directory of named files, read through a byte window or by DMA. The MMIO form: data at
-// 0, selector at 8, DMA address at 16. Items are configuration, not state: what the guest changes is the
-// selection and the offset.
+// numbered items and a directory of named files, read through a byte window or by DMA. In memory: data at 0,
+// selector at 8, DMA address at 16. On ports: selector at 510h, data at 511h, DMA address at 514h. Items are
+// configuration, not state: what the guest changes is the selection and the offset.
 // Not modelled: items that the guest may write.
-import { dataProperty, defineDevice, u16, u32, type Io, type StateOf } from '../../device/define.ts'
+import { dataProperty, defineDevice, u16, u32, type Io, type RegionSpec, type StateOf }
+  from '../../device/define.ts'
 import { guestError } from '../../base/log.ts'
 
 /** Item numbers of the specification, section "Selector (Control) Register" and those of the boot loaders. */
@@ -33,6 +34,25 @@ const state = {
 }
 type S = StateOf<typeof state>
 type IO = Io<typeof properties>
+
+const dma: RegionSpec<S, IO> = {
+  sizeBytes: 8,
+  impl: { max: 8 },
+  read: (_s, _io, offset, size) => signature(offset, size),
+  write(s, io, offset, value, size) {
+    if (size !== 4) return guestError(io.id, 'the DMA register takes 4 and 8 bytes')
+    if (offset === 0) s.addressHigh = swap32(value)
+    else transfer(s, io, swap32(value))
+  },
+  readWide(_s, _io, _offset, out) {
+    out[0] = signature(0, 4)
+    out[1] = signature(4, 4)
+  },
+  writeWide(s, io, _offset, lo, hi) {
+    s.addressHigh = swap32(lo)
+    transfer(s, io, swap32(hi))
+  },
+}
 
 export const fwCfg = defineDevice({
   name: 'fw_cfg',
@@ -64,24 +84,27 @@ export const fwCfg = defineDevice({
       read: (_s, io) => (guestError(io.id, 'the selector cannot be read'), 0),
       write: (s, _io, _offset, value) => select(s, swap16(value)),
     },
-    dma: {
-      sizeBytes: 8,
-      impl: { max: 8 },
-      read: (_s, _io, offset, size) => signature(offset, size),
+    dma,
+  },
+})
+
+export const fwCfgIo = defineDevice({
+  name: 'fw_cfg_io',
+  version: 1,
+  description: 'firmware configuration items, on ports',
+  properties,
+  state,
+  regions: {
+    ports: {
+      sizeBytes: 2,
+      valid: { max: 2 },
+      read: (s, io, _offset, size) => (size === 1 ? next(s, io) : 0),
       write(s, io, offset, value, size) {
-        if (size !== 4) return guestError(io.id, 'the DMA register takes 4 and 8 bytes')
-        if (offset === 0) s.addressHigh = swap32(value)
-        else transfer(s, io, swap32(value))
-      },
-      readWide(_s, _io, _offset, out) {
-        out[0] = signature(0, 4)
-        out[1] = signature(4, 4)
-      },
-      writeWide(s, io, _offset, lo, hi) {
-        s.addressHigh = swap32(lo)
-        transfer(s, io, swap32(hi))
+        if (offset === 0 && size === 2) select(s, value)
+        else guestError(io.id, 'the data port does not take writes')
       },
     },
+    dma,
   },
 })
 

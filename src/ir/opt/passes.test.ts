@@ -46,7 +46,7 @@ test('dead: what only a dead write needed goes too; the last write stays', () =>
 
 test('switches', () => {
   assert.deepEqual(parsePasses('all'), ALL_PASSES)
-  assert.equal(passesText(ALL_PASSES), 'fold+dead')
+  assert.equal(passesText(ALL_PASSES), 'fold+dead+group')
   const some = parsePasses('dead+fold')
   assert.ok(!('unknown' in some))
   assert.equal(passesText(some), 'fold+dead')

@@ -1,5 +1,5 @@
 // The optimiser: passes over one block, each with a switch, so that a miscompile can be bisected. `fold` is done by the
-// builder while it builds; the others rewrite the block afterwards. What was tried and did not pay: docs/performance.md.
+// builder while it builds, `group` by the lowering; the others rewrite the block between. What was tried and did not pay: docs/performance.md.
 import type { Block } from '../block.ts'
 import { dead } from './dead.ts'
 import { Rewriter } from './rewrite.ts'
@@ -13,6 +13,8 @@ const table = {
   fold: undefined,
   /** A register that is written again before anybody can see it is not written. */
   dead,
+  /** Accesses through one register are checked together; done while compiled code is made. */
+  group: undefined,
 } satisfies { readonly [name: string]: Pass | undefined }
 
 export type PassName = keyof typeof table

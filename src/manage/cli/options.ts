@@ -119,7 +119,7 @@ export const options: readonly Option[] = [
     arg: '[accel=]NAME[:NAME…][,PROPERTY=VALUE…]',
     lists: 'accel',
     help: 'accelerators in order of preference; left out: the best one that works here. jit takes thread=multi|single '
-      + 'and opt=all|none|PASS+PASS (fold, dead: passes of the optimiser)',
+      + 'and opt=all|none|PASS+PASS (fold, dead, group: passes of the optimiser)',
     apply: applyAccel,
   },
   {

@@ -1,9 +1,9 @@
 // Runs a script on both sides in step, and reports the first difference with the shortest script that shows
 // it.
-import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import { count } from '../suite.ts'
 import { ours, type Ours } from './ours.ts'
 import { openQemu, type Outcome, type Qemu } from './qemu.ts'
+import { machineOf, type Machine } from './machines.ts'
 import { opText, random, type Op, type Timeless } from './script.ts'
 import { avoided, type Target } from './targets.ts'
 
@@ -40,6 +40,7 @@ export async function compare(
   return { ...seen, same: false, script: short.script, difference: short.difference!, text: reportText(short) }
 }
 
+type Passing = Extract<Op, { op: 'step' | 'run' }>
 type Run = { script: Op[]; explained: Map<string, number>; difference?: Difference }
 
 /**
@@ -47,8 +48,8 @@ type Run = { script: Op[]; explained: Map<string, number>; difference?: Differen
  * differed.
  */
 async function run(target: Target, source: (on: Ours) => readonly Op[] | undefined): Promise<Run> {
-  const on = ours(target.ours), qemu = await openQemu(target.qemu), script: Op[] = []
-  const explained = new Map<string, number>()
+  const machine = machineOf(target), script: Op[] = [], explained = new Map<string, number>()
+  const on = ours(machine, target.ours), qemu = await openQemu(machine, target.qemu)
   try {
     await target.prepare?.(on, qemu)
     for (let ops; (ops = source(on));)
@@ -60,7 +61,8 @@ async function run(target: Target, source: (on: Ours) => readonly Op[] | undefin
         }
         script.push(o)
         const difference =
-          o.op === 'step' ? await passTime(on, qemu, o.count) : await both(target, on, qemu, o, explained)
+          o.op === 'step' || o.op === 'run' ? await passTime(machine, on, qemu, o)
+            : await both(target, on, qemu, o, explained)
         if (difference) return { script, explained, difference }
       }
     return { script, explained }
@@ -97,25 +99,24 @@ const NOTHING: Timeless = { op: 'dump', at: 0, bytes: 1 }
 const outcomeText = (value: string, { high }: Outcome) =>
   `${value}${high.length ? ` high: ${high.join(' ')}` : ''}`
 
-const TIME_LOW = { op: 'read', at: VIRT.RTC, size: 4 } as const,
-  TIME_HIGH = { op: 'read', at: VIRT.RTC + 4, size: 4 } as const
-
 /**
- * Steps QEMU and sets our clock to its clock, which the real-time clock shows to the nanosecond. QEMU runs a
+ * Steps QEMU and sets our clock to its clock, which a device of the machine shows. QEMU runs a
  * timer some instructions late; a difference counts only if it is there after a few more.
  */
-async function passTime(on: Ours, qemu: Qemu, count: number): Promise<Difference | undefined> {
+async function passTime(machine: Machine, on: Ours, qemu: Qemu, o: Passing): Promise<Difference | undefined> {
   let difference: Difference | undefined
   for (let patience = 0; patience < 4; patience++) {
-    await qemu.step(patience === 0 ? count : 2)
-    const low = await qemu.apply(TIME_LOW), high = await qemu.apply(TIME_HIGH)
-    const time = (BigInt(high.value) << 32n) | BigInt(low.value)
-    const now = Number(BigInt.asIntN(64, time - on.system.instance('rtc').state.offsetNs))
+    if (patience > 0) await qemu.step(2)
+    else if (o.op === 'step') await qemu.step(o.count)
+    else await qemu.run(o.ms)
+    const answers: Outcome[] = []
+    for (const o of machine.time) answers.push(await qemu.apply(o))
+    const now = machine.nowNs(answers.map(a => a.value), on)
     if (now < on.clock.nowNs()) return { ours: `at ${on.clock.nowNs()} ns`, qemu: `at ${now} ns` }
     on.clock.set(now)
     on.system.runTimers()
-    on.apply(TIME_LOW)
-    const a = on.apply(TIME_HIGH).high.join(' '), b = high.high.join(' ')
+    const last = machine.time.map(o => on.apply(o)).at(-1)!
+    const a = last.high.join(' '), b = answers.at(-1)!.high.join(' ')
     if (a === b) return undefined
     difference = { ours: `high: ${a}`, qemu: `high: ${b}` }
   }

@@ -1,11 +1,9 @@
-// Runs a script on our `virt` board, step by step, so that generators can look at the state that they steer.
+// Runs a script on our board, step by step, so that generators can look at the state that they steer.
 import { bench, type Bench } from '../../../src/device/testing.ts'
-import type { Board } from '../../../src/device/board.ts'
-import { virtBoard } from '../../../src/machines/virt-riscv.ts'
+import { deviceRamBytes, type Board } from '../../../src/device/board.ts'
+import { RAM_BYTES, type Machine } from './machines.ts'
 import type { Outcome } from './qemu.ts'
 import type { Timeless } from './script.ts'
-
-export const RAM_BYTES = 1 << 20
 
 /** A script's operations but the passing of time, which follows QEMU's clock. */
 export type Ours = Bench & { apply(o: Timeless): Outcome }
@@ -14,12 +12,17 @@ export type OursSetup = {
   readonly lines?: string
   readonly high: (b: Bench) => number[]
   readonly board?: (b: Board) => Board
-  /** Another machine than `virt`. */
-  readonly bench?: () => Bench
+  /** Gives devices their back ends. */
+  readonly prepare?: (b: Bench) => void
 }
 
-export function ours(setup: OursSetup): Ours {
-  const b = setup.bench?.() ?? virtBench(setup)
+export function ours(machine: Machine, setup: OursSetup): Ours {
+  const plain = machine.board(), board = setup.board?.(plain) ?? plain
+  const sizeBytes = 8 * RAM_BYTES + 2 * deviceRamBytes(board)
+  const b = bench(board, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+  setup.prepare?.(b)
+  if (machine.bios) b.system.memory.writeBytes(2 ** 32 - machine.bios.length, machine.bios, true)
+  for (const o of machine.setup) perform(b, setup, o, new Map())
   const lines = new Map<number, boolean>()
   return {
     ...b,
@@ -29,14 +32,6 @@ export function ours(setup: OursSetup): Ours {
     },
   }
 }
-
-function virtBench(setup: OursSetup): Bench {
-  const board = virtBoard({ harts: 1, ramBytes: RAM_BYTES, ramHostOffset: 0 })
-  return bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(4 << 20) })
-}
-
-/** Where boards with ports show them in memory. */
-export const PORTS_AT = 2 ** 40
 
 const hex = (n: number | bigint) => `0x${n.toString(16)}`
 
@@ -53,10 +48,9 @@ function perform(b: Bench, setup: OursSetup, o: Timeless, lines: Map<number, boo
       if (o.size === 8) m.writeWide(o.at, Number(o.value & 0xffffffffn), Number(o.value >> 32n))
       else m.write(o.at, o.size, Number(o.value))
       return ''
-    case 'in':
-      return hex(m.read(PORTS_AT + o.at, o.size))
+    case 'in': return hex(b.system.io.read(o.at, o.size))
     case 'out':
-      m.write(PORTS_AT + o.at, o.size, o.value)
+      b.system.io.write(o.at, o.size, o.value)
       return ''
     case 'line':
       if ((lines.get(o.index) ?? false) !== o.level)

@@ -1,4 +1,4 @@
-// `qemu-system-riscv64 -M virt` under our hand: registers over the qtest protocol, guest time by
+// A machine of QEMU's under our hand: registers over the qtest protocol, guest time by
 // single-stepping an endless loop over the gdb protocol (the qtest accelerator, which has a settable clock,
 // is left out of distributions).
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
@@ -6,34 +6,23 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Machine } from './machines.ts'
 import { opText, type Timeless } from './script.ts'
 
 export type QemuSetup = {
-  /** `virt` of qemu-system-riscv64 unless told. */
-  readonly machine?: 'virt' | 'pc'
+  /** The machine is not stopped: what people do reaches a running one only. */
+  readonly running?: boolean
   readonly args?: readonly string[]
   /** Files that are made for it; %DIR in the arguments is where. */
   readonly files?: { readonly [name: string]: Uint8Array }
   /** QOM type of the device whose inputs `line` drives, and of the one whose pins are watched. */
-  readonly lines?: string
-  readonly watch?: { readonly type: string; readonly pins: 'in' | 'out' }
+  readonly lines?: string | ((index: number) => { readonly type: string; readonly nth: number; readonly pin: number })
+  readonly watch?: { readonly type: string; readonly pins: 'in' | 'out'; readonly only?: readonly number[] }
 }
 /** Per operation: the value read (hex, none for others) and the watched pins that are high after it. */
 export type Outcome = { readonly value: string; readonly high: readonly number[] }
 
-const MACHINES = {
-  virt: {
-    program: 'qemu-system-riscv64',
-    args: [
-      '-M', 'virt', '-m', '64', '-icount', 'shift=10', '-bios', 'none',
-      '-rtc', 'base=2023-11-14T22:13:20,clock=vm',
-    ],
-  },
-  pc: { program: 'qemu-system-x86_64', args: ['-M', 'pc', '-m', '64', '-nodefaults', '-vga', 'none', '-net', 'none'] },
-} as const
-const JUMP_TO_SELF = '6f000000', RESET_PC = 0x8000_0000
-
-export async function qemuMissing(program = 'qemu-system-riscv64'): Promise<boolean> {
+export async function qemuMissing(program: string): Promise<boolean> {
   return new Promise(resolve => {
     const p = spawn(program, ['--version'], { stdio: 'ignore' })
     p.on('error', () => resolve(true))
@@ -48,17 +37,40 @@ export type Qemu = {
    * Executes so many instructions. Guest time passes, by how much is QEMU's affair: read a clock afterwards.
    */
   step(count: number): Promise<void>
-  /** A QMP command's answer. */
-  qmp(execute: string, args?: object): Promise<any>
+  /** Executes freely for a while. */
+  run(ms: number): Promise<void>
+  /** A command of QMP. */
+  qmp(command: string, args?: object): Promise<unknown>
   close(): void
 }
 
-export async function openQemu(setup: QemuSetup): Promise<Qemu> {
+export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'qtest-'))
+  if (machine.bios) writeFileSync(join(dir, 'bios'), machine.bios)
   for (const [name, bytes] of Object.entries(setup.files ?? {})) writeFileSync(join(dir, name), bytes)
-  const { program, args } = MACHINES[setup.machine ?? 'virt']
-  const child = spawn(program, [
-    ...args, '-S', '-accel', 'tcg', '-display', 'none', '-serial', 'null', '-qtest', 'stdio', '-qtest-log', 'none',
+  const child = spawn(machine.program, [
+    '-M',
+    machine.name,
+    '-m',
+    '64',
+    ...(setup.running ? [] : ['-S']),
+    '-accel',
+    'tcg',
+    '-icount',
+    'shift=10',
+    '-display',
+    'none',
+    '-serial',
+    'null',
+    '-bios',
+    machine.bios ? join(dir, 'bios') : 'none',
+    '-qtest',
+    'stdio',
+    '-qtest-log',
+    'none',
+    '-rtc',
+    'base=2023-11-14T22:13:20,clock=vm',
+    ...machine.args,
     ...(setup.args ?? []).map(a => a.replace('%DIR', dir)),
     '-qmp',
     `unix:${join(dir, 'qmp')},server=on,wait=off`,
@@ -70,26 +82,49 @@ export async function openQemu(setup: QemuSetup): Promise<Qemu> {
     rmSync(dir, { recursive: true, force: true })
   }
   try {
-    const channel = qtestChannel(child)
-    const wanted = [setup.lines, setup.watch?.type].filter(t => t !== undefined)
-    const paths = wanted.length ? await qomPaths(join(dir, 'qmp'), wanted) : new Map<string, string>()
-    if (setup.watch) await channel.ask(`irq_intercept_${setup.watch.pins} ${paths.get(setup.watch.type)}`)
-    if (setup.machine !== 'pc') await channel.ask(`write 0x${RESET_PC.toString(16)} 4 0x${JUMP_TO_SELF}`)
+    const channel = qtestChannel(child, setup.watch?.only)
+    let management: Awaited<ReturnType<typeof qmpChannel>> | undefined
+    const qmp = async (command: string, args: object = {}) =>
+      (management ??= await qmpChannel(join(dir, 'qmp'))).ask(command, args)
+    const tree = setup.lines || setup.watch ? await qomPaths(qmp) : new Map<string, string[]>()
+    const path = (type: string, nth = 0) => {
+      const found = tree.get(type)?.[nth]
+      if (!found) throw new Error(`qemu has no ${type} number ${nth}`)
+      return found
+    }
+    const input = (index: number) => {
+      const { lines } = setup
+      const at = typeof lines === 'function' ? lines(index) : { type: lines!, nth: 0, pin: index }
+      return `${path(at.type, at.nth)} unnamed-gpio-in ${at.pin}`
+    }
+    if (setup.watch) await channel.ask(`irq_intercept_${setup.watch.pins} ${path(setup.watch.type)}`)
+    for (const o of machine.setup) await channel.ask(opText(o))
     let gdb: Awaited<ReturnType<typeof gdbChannel>> | undefined
+    const debugger_ = async () => {
+      if (!gdb) {
+        gdb = await gdbChannel(join(dir, 'gdb'))
+        await gdb.ask('Qqemu.sstep=1') // timers run while stepping
+      }
+      return gdb
+    }
     return {
+      qmp,
       apply: o => channel.ask(o.op === 'line'
-        ? `set_irq_in ${paths.get(setup.lines!)} unnamed-gpio-in ${o.index} ${o.level ? 1 : 0}`
+        ? `set_irq_in ${input(o.index)} ${o.level ? 1 : 0}`
         : opText(o)),
       async step(count) {
-        if (!gdb) {
-          gdb = await gdbChannel(join(dir, 'gdb'))
-          await gdb.ask('Qqemu.sstep=1') // timers run while stepping
-        }
-        for (let i = 0; i < count; i++) await gdb.ask('vCont;s:1')
+        const on = await debugger_()
+        for (let i = 0; i < count; i++) await on.ask('vCont;s:1')
       },
-      qmp: (execute, args) => qmpOnce(join(dir, 'qmp'), execute, args),
+      async run(ms) {
+        const on = await debugger_(), stopped = on.ask('vCont;c')
+        await new Promise(r => setTimeout(r, ms))
+        on.interrupt()
+        await stopped
+      },
       close() {
         gdb?.close()
+        management?.close()
         close()
       },
     }
@@ -100,7 +135,7 @@ export async function openQemu(setup: QemuSetup): Promise<Qemu> {
 }
 
 /** Answers come back in order, with interrupt events before the answer of the command that caused them. */
-function qtestChannel(child: ChildProcessWithoutNullStreams) {
+function qtestChannel(child: ChildProcessWithoutNullStreams, only?: readonly number[]) {
   const high = new Set<number>()
   let rest = '', complaints = ''
   let waiting: { done: (o: Outcome) => void; fail: (e: Error) => void } | undefined
@@ -113,6 +148,7 @@ function qtestChannel(child: ChildProcessWithoutNullStreams) {
     rest = lines.pop()!
     for (const line of lines) {
       const [word, what, pin] = line.split(' ')
+      if (word === 'IRQ' && only && !only.includes(Number(pin))) continue
       if (word === 'IRQ') what === 'raise' ? high.add(Number(pin)) : high.delete(Number(pin))
       else if (word === 'OK')
         waiting?.done({
@@ -145,38 +181,35 @@ async function connect(path: string): Promise<Socket> {
   }
 }
 
-async function qmpOnce(socket: string, execute: string, args: object = {}): Promise<any> {
+async function qmpChannel(socket: string) {
   const s = await connect(socket)
   let text = ''
   s.on('data', d => { text += d })
-  const ask = async (message: object) => {
+  const ask = async (command: string, args: object = {}) => {
     text = ''
-    s.write(JSON.stringify(message) + '\n')
+    s.write(JSON.stringify({ execute: command, arguments: args }) + '\n')
     while (!/"(return|error)"[^\n]*\n/.test(text)) await new Promise(r => setTimeout(r, 5))
-    const answer = text.split('\n').map(l => (l ? JSON.parse(l) : {})).find(l => l.return ?? l.error)
-    if (answer.error) throw new Error(`qmp ${execute}: ${answer.error.desc}`)
+    const answer = JSON.parse(text.split('\n').find(l => /"(return|error)"/.test(l))!)
+    if (answer.error) throw new Error(`qmp: ${answer.error.desc}`)
     return answer.return
   }
-  try {
-    await ask({ execute: 'qmp_capabilities' })
-    return await ask({ execute, arguments: args })
-  } finally {
-    s.destroy()
-  }
+  await ask('qmp_capabilities')
+  return { ask, close: () => s.destroy() }
 }
 
 /** Object paths by type name, from the monitor's tree. */
-async function qomPaths(socket: string, types: readonly string[]): Promise<Map<string, string>> {
-  const tree: string = await qmpOnce(socket, 'human-monitor-command', { 'command-line': 'info qom-tree' })
-  const found = new Map<string, string>(), path: string[] = []
+async function qomPaths(
+  qmp: (command: string, args: object) => Promise<unknown>,
+): Promise<Map<string, string[]>> {
+  const tree = await qmp('human-monitor-command', { 'command-line': 'info qom-tree' }) as string
+  const found = new Map<string, string[]>(), path: string[] = []
   for (const line of tree.split(/\r?\n/)) {
     const m = /^( *)\/(\S+) \((.*)\)$/.exec(line)
     if (!m) continue
     path.length = m[1]!.length / 2
     path.push(m[2]!)
-    if (types.includes(m[3]!) && !found.has(m[3]!)) found.set(m[3]!, '/' + path.join('/'))
+    found.set(m[3]!, [...(found.get(m[3]!) ?? []), '/' + path.join('/')])
   }
-  for (const t of types) if (!found.has(t)) throw new Error(`qemu has no ${t}`)
   return found
 }
 
@@ -198,6 +231,7 @@ async function gdbChannel(socket: string) {
         await new Promise<void>(r => { wake = r })
       }
     },
+    interrupt: () => void s.write('\x03'),
     close: () => s.destroy(),
   }
 }

@@ -2,20 +2,22 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { compare } from './compare.ts'
+import { machineOf, machines } from './machines.ts'
 import { qemuMissing } from './qemu.ts'
 import { targets } from './targets.ts'
 
-const without = { virt: await qemuMissing(), pc: await qemuMissing('qemu-system-x86_64') }
-const missing = without.virt && 'qemu-system-riscv64 is not installed'
+const skip: { [machine: string]: false | string } = {}
+for (const { name, program } of Object.values(machines))
+  skip[name] = (await qemuMissing(program)) && `${program} is not installed`
 
 for (const [name, target] of Object.entries(targets))
-  test(`${name} answers as QEMU's`, { skip: without[target.qemu.machine ?? 'virt'] && 'QEMU is not installed' }, async () => {
+  test(`${name} answers as QEMU's`, { skip: skip[machineOf(target).name]! }, async () => {
     const report = await compare(target, { accesses: 400, seed: 11 })
     assert.ok(report.same, report.same ? '' : report.text)
     assert.ok(report.operations >= 250, `${report.operations} operations`)
   })
 
-test('a wrong register is noticed, and the script for it is short', { skip: missing }, async () => {
+test('a wrong register is noticed, and the script for it is short', { skip: skip.virt! }, async () => {
   const uart = targets.uart!
   const broken = {
     ...uart,

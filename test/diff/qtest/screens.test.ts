@@ -2,7 +2,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { qemuMissing } from './qemu.ts'
 import { compareScreens, screens } from './screens.ts'
-import { portOut } from './vga-target.ts'
+import { portOut } from './script.ts'
 
 const missing = (await qemuMissing('qemu-system-x86_64')) && 'qemu-system-x86_64 is not installed'
 

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { drawOnce, type Frame } from '../../../src/device/display.ts'
 import { vga } from '../../../src/devices/display/vga.ts'
 import { ours, type Ours } from './ours.ts'
+import { machines } from './machines.ts'
 import { openQemu, type Qemu } from './qemu.ts'
-import { random, type Timeless } from './script.ts'
-import { mapVga, portIn, portOut, vbeOut, vgaBench, VRAM } from './vga-target.ts'
+import { portIn, portOut, random, type Timeless } from './script.ts'
+import { mapVga, vbeOut, VRAM, withVga } from './pc/vga.ts'
 
 type Registers = {
   readonly msr: number
@@ -136,8 +137,7 @@ export type Compared = { readonly name: string; readonly width: number; readonly
 /** Every screen in turn, on one pair of machines. */
 export async function compareScreens(wanted: readonly Screen[], seed: number): Promise<Compared[]> {
   const dir = mkdtempSync(join(tmpdir(), 'screens-')), dump = join(dir, 'screen.ppm')
-  const on = ours({ bench: () => vgaBench(VRAM_MIB), high: () => [] })
-  const qemu = await openQemu({ machine: 'pc', args: ['-device', `VGA,addr=2,edid=off,vgamem_mb=${VRAM_MIB}`] })
+  const setup = withVga(VRAM_MIB), on = ours(machines.pc, setup.ours), qemu = await openQemu(machines.pc, setup.qemu)
   try {
     await mapVga(on, qemu)
     await both(on, qemu, contents(seed))

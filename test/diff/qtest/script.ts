@@ -16,8 +16,10 @@ export type Op =
    * Guest time passes: QEMU executes so many instructions, and our clock is set to what its clock says then.
    */
   | { readonly op: 'step'; readonly count: number }
+  /** The same, as many as QEMU executes in so many milliseconds: about a tenth of a second of guest time each. */
+  | { readonly op: 'run'; readonly ms: number }
 
-export type Timeless = Exclude<Op, { op: 'step' }>
+export type Timeless = Exclude<Op, { op: 'step' | 'run' }>
 
 const hex = (n: number | bigint) => `0x${n.toString(16)}`
 const LETTER = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
@@ -32,8 +34,13 @@ export function opText(o: Op): string {
     case 'fill': return `write ${hex(o.at)} ${o.bytes.length} 0x${Buffer.from(o.bytes).toString('hex')}`
     case 'dump': return `read ${hex(o.at)} ${o.bytes}`
     case 'step': return `step ${o.count}`
+    case 'run': return `run ${o.ms} ms`
   }
 }
+
+export const portIn = (at: number, size: 1 | 2 | 4 = 1): Timeless => ({ op: 'in', at, size })
+export const portOut = (at: number, value: number, size: 1 | 2 | 4 = 1): Timeless =>
+  ({ op: 'out', at, size, value: size === 4 ? value >>> 0 : value & ((1 << (8 * size)) - 1) })
 
 export type Random = {
   /** A whole number from 0 to n - 1. */

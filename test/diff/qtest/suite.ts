@@ -1,10 +1,12 @@
 // Random register scripts on our devices and on QEMU's.
 import type { Suite } from '../suite.ts'
 import { compare } from './compare.ts'
+import { machineOf, machines } from './machines.ts'
 import { qemuMissing } from './qemu.ts'
 import { targets } from './targets.ts'
 
-const absent = { virt: await qemuMissing(), pc: await qemuMissing('qemu-system-x86_64') }
+const absent = new Map<string, boolean>()
+for (const { program } of Object.values(machines)) absent.set(program, await qemuMissing(program))
 
 export const suite: Suite = {
   name: 'qtest',
@@ -12,9 +14,8 @@ export const suite: Suite = {
   parts: Object.keys(targets),
   cases: 3000,
   missing(part) {
-    const machine = targets[part]!.qemu.machine ?? 'virt'
-    if (!absent[machine]) return undefined
-    return `qemu-system-${machine === 'pc' ? 'x86_64' : 'riscv64'} is not installed`
+    const { program } = machineOf(targets[part]!)
+    return absent.get(program) ? `${program} is not installed` : undefined
   },
   async run(part, { cases, seed }) {
     const report = await compare(targets[part]!, { accesses: cases, seed })

@@ -4,8 +4,7 @@ import { VIRT } from '../../../src/machines/virt-riscv.ts'
 import type { Ours, OursSetup } from './ours.ts'
 import type { Qemu, QemuSetup } from './qemu.ts'
 import type { Op, Random, Timeless } from './script.ts'
-import { ideTarget } from './ide-target.ts'
-import { vgaTarget } from './vga-target.ts'
+import { pcTargets } from './pc-targets.ts'
 import { virtioTargets } from './virtio-targets.ts'
 
 export type Explained = {
@@ -18,6 +17,8 @@ export type Explained = {
   readonly mask?: (o: Op, on: Ours) => number
 }
 export type Target = {
+  /** The `virt` machine when left out. */
+  readonly machine?: 'virt' | 'pc'
   readonly qemu: QemuSetup
   readonly ours: OursSetup
   /** Brings both sides to the same start. */
@@ -295,8 +296,7 @@ export const targets: { readonly [device: string]: Target } = {
   rtc,
   'fw-cfg': fw,
   ...virtioTargets,
-  vga: vgaTarget,
-  ide: ideTarget,
+  ...pcTargets,
 }
 
 /** Why an operation is left out of scripts, if it is. */

@@ -8,7 +8,7 @@ import { virtioNet } from '../../../src/devices/virtio/net.ts'
 import { virtioPci } from '../../../src/devices/virtio/pci.ts'
 import { virtioRng } from '../../../src/devices/virtio/rng.ts'
 import { VIRT, virtBoard, type VirtOptions } from '../../../src/machines/virt-riscv.ts'
-import { RAM_BYTES } from './ours.ts'
+import { RAM_BYTES } from './machines.ts'
 import type { Op, Random, Timeless } from './script.ts'
 import type { Target } from './targets.ts'
 

@@ -1,6 +1,7 @@
 // A WebAssembly module for a batch of regions: one function each.
 import type { Block } from '../../../ir/block.ts'
 import { JumpKind, op, type Type } from '../../../ir/ops.ts'
+import type { Passes } from '../../../ir/opt/passes.ts'
 import type { Isa } from '../../../isa/isa.ts'
 import { JumpEntry } from '../../../mem/tlb.ts'
 import { type Callee, F32, F64, type FuncIndex, I32, I64, moduleBuilder, type ModuleBuilder, type TableIndex } from '../../../wasm/encode.ts'
@@ -18,6 +19,7 @@ export type CompileContext = {
   readonly isa: Isa
   readonly features: WasmFeatures
   readonly memory: MemoryShape
+  readonly passes: Passes
   readonly offsets: CoreOffsets & { readonly helper: number; readonly arg: number }
 }
 
@@ -85,7 +87,7 @@ function emitRegion(
   const system = f.block()
   const fault = f.block()
   const context: LowerContext = {
-    f, lib, features: c.features, offsets, cpu, tlb, fault, system,
+    f, lib, features: c.features, group: c.passes.group, offsets, cpu, tlb, fault, system,
     register: r => locals.get(r)!,
     slow: n => slow[n],
   }

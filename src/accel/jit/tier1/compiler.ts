@@ -54,7 +54,7 @@ export class Compiler {
   constructor(o: CompilerOptions, budget = BUDGET_BYTES) {
     this.o = o
     this.budget = budget
-    this.context = { isa: o.isa, features: o.features, memory: o.memory, offsets: core }
+    this.context = { isa: o.isa, features: o.features, memory: o.memory, passes: o.passes, offsets: core }
   }
 
   /** Compiles the first requests of a queue and removes them. What was made before for another processor comes again. */

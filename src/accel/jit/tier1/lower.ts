@@ -9,9 +9,10 @@ import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/l
 import * as W from '../../../wasm/opcodes.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import type { Callee, ValType } from '../../../wasm/encode.ts'
-import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitStore } from '../access.ts'
+import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitSpan, emitStore } from '../access.ts'
 import { AccessKind } from '../code.ts'
 import type { CoreOffsets } from '../runtime.ts'
+import { findGroups, type Group } from './groups.ts'
 
 export type SlowName = 'slowLoad' | 'slowStore' | 'slowAtomic' | 'slowCall' | 'slowFloat'
 
@@ -22,6 +23,8 @@ export type LowerContext = {
   readonly offsets: CoreOffsets & { readonly helper: number; readonly arg: number }
   readonly cpu: number
   readonly tlb: number
+  /** Whether accesses are checked together (groups.ts). */
+  readonly group: boolean
   /** Local of a guest register. */
   register(index: number): number
   /** The runtime's slow-path functions, imported on first use. */
@@ -42,6 +45,7 @@ export class BlockLowering {
   private readonly left: Int32Array
   private readonly needs: Int32Array
   private readonly needsHigh: Int32Array
+  private readonly groups: readonly (Group | undefined)[]
   private pending: number[] = []
   private pcLo = 0
 
@@ -53,6 +57,7 @@ export class BlockLowering {
     this.needs = new Int32Array(b.n)
     this.needsHigh = new Int32Array(b.n)
     this.countUses()
+    this.groups = c.group ? findGroups(b) : []
   }
 
   /** Uses by operations that will be emitted: values that nobody needs count for nothing. */
@@ -243,6 +248,8 @@ export class BlockLowering {
       return i
     }
     if (o === op.amo || o === op.cas) return this.atomic(i)
+    const group = this.groups[i]
+    if (group && (group.members > 1 || group.host >= 0)) return this.grouped(i, group)
     const memop = b.lo[i]! & 0xff, bytes = accessBytes(memop), addr = this.address(i), entry = f.temp(I32)
     const tlb = () => void f.get(c.tlb)
     if (resultType[o]) {
@@ -273,6 +280,55 @@ export class BlockLowering {
     f.i32c(memop | AccessKind.STORE).i32c(this.pcLo).call(c.slow('slowStore')).brIf(c.fault)
     f.end()
     f.free(addr).free(entry).free(value)
+    return i
+  }
+
+  /** One of several accesses to the same page. */
+  private grouped(i: number, g: Group): number {
+    const { b, c } = this, { f } = c, o = b.op[i]!, memop = b.lo[i]! & 0xff, base = c.register(g.register)
+    this.left[b.a[i]!]!--
+    const address = (disp: number) => {
+      f.get(base)
+      if (disp) f.i64c(disp, disp >> 31).op(W.I64_ADD)
+    }
+    if (g.host < 0) {
+      const addr = f.temp(I64), entry = f.temp(I32)
+      g.host = f.temp(I32)
+      address(g.first)
+      f.set(addr)
+      emitSpan(f, g.store ? TlbEntry.WRITE : TlbEntry.READ, g.end - g.first, addr, entry, () => void f.get(c.tlb))
+      f.set(g.host).free(addr).free(entry)
+    }
+    const offset = b.hi[i]! - g.first, last = --g.members === 0
+    if (!g.store) {
+      const t = resultType[o] as Type
+      f.get(g.host).if(valType[t])
+      f.get(g.host)
+      emitLoad(f, t, memop, offset)
+      f.else()
+      f.get(c.cpu)
+      address(b.hi[i]!)
+      f.i32c(memop | AccessKind.LOAD).i32c(this.pcLo).call(c.slow('slowLoad')).brIf(c.fault)
+      this.fromBits(t)
+      f.end()
+      if (last) f.free(g.host)
+      return this.result(i)
+    }
+    const v = b.b[i]!, t = this.b.typeOf(v) as Type, value = f.temp(local[t])
+    this.value(v)
+    f.set(value)
+    f.get(g.host).if()
+    f.get(g.host).get(value)
+    emitStore(f, t, memop, offset)
+    f.else()
+    f.get(c.cpu)
+    address(b.hi[i]!)
+    f.get(value)
+    this.toBits(t)
+    f.i32c(memop | AccessKind.STORE).i32c(this.pcLo).call(c.slow('slowStore')).brIf(c.fault)
+    f.end()
+    f.free(value)
+    if (last) f.free(g.host)
     return i
   }
 

@@ -1,18 +1,15 @@
 // The PIIX3's IDE function with two disks, against QEMU's pc: task files, transfers through the data register,
 // bus master transfers, what IDENTIFY says.
-import type { BlockBackend } from '../../../src/device/block.ts'
-import { cpuWire } from '../../../src/device/irq.ts'
-import { plugPci } from '../../../src/device/pci-bus.ts'
-import { bench, type Bench } from '../../../src/device/testing.ts'
-import { AFTER, type DriveSpec, type IdeBackend } from '../../../src/devices/block/ata.ts'
-import { piix3Ide } from '../../../src/devices/block/piix3-ide.ts'
-import { gpexPcihost } from '../../../src/devices/pci/gpex.ts'
-import { type Ours, PORTS_AT } from './ours.ts'
-import { type Op, random, type Random, type Timeless } from './script.ts'
-import type { Target } from './targets.ts'
-import { portIn, portOut } from './vga-target.ts'
+import type { BlockBackend } from '../../../../src/device/block.ts'
+import { AFTER, type DriveSpec, type IdeBackend } from '../../../../src/devices/block/ata.ts'
+import { ideController } from '../../../../src/machines/pc-cards.ts'
+import { pcWith } from '../machines.ts'
+import type { Ours } from '../ours.ts'
+import { portIn, portOut, random, type Op, type Random, type Timeless } from '../script.ts'
+import type { Target } from '../targets.ts'
+import { select } from './chipset.ts'
 
-const ECAM = 2 ** 41, RAM = 0x20_0000, RAM_BYTES = 1 << 20, BM = 0xc000, DEVFN = 1 << 3 | 1
+const RAM = 0x10_0000, BM = 0xc000, DEVFN = 1 << 3 | 1
 const SECTORS = [5000, 40_000] as const
 const CONTENTS = SECTORS.map((n, i) => {
   const r = random(100 + i)
@@ -39,32 +36,6 @@ const memoryDisk = (bytes: Uint8Array): BlockBackend => ({
   flush() {}, discard() {}, zero() {},
   failed: (_what, error) => { throw error },
 })
-
-export function ideBench(): Bench {
-  const io = (at: number) => ({ space: 'io', at }), line = (n: number) => cpuWire(0, `irq${n}`)
-  const wire = cpuWire(0, 'none')
-  const [ide] = plugPci({ bus: 'pci.0', memory: 'pci', io: 'io', intx: [wire, wire, wire, wire] }, [
-    { device: piix3Ide, id: 'ide', properties: { addr: '01.1', drives: [spec(0), undefined, spec(1)] } },
-  ])
-  const b = bench({
-    name: 'ide', floating: 0xff,
-    memory: [
-      { kind: 'ram', name: 'ram', at: RAM, sizeBytes: RAM_BYTES, hostOffset: 0 },
-      { kind: 'ram', name: 'low', at: 0, sizeBytes: 4096, hostOffset: RAM_BYTES },
-      { kind: 'space', name: 'io', sizeBytes: 65536, aborts: true,
-        views: [{ at: PORTS_AT, offset: 0, sizeBytes: 65536 }] },
-      { kind: 'space', name: 'pci', sizeBytes: 2 ** 32, views: [] },
-    ],
-    devices: [{ device: gpexPcihost, id: 'pci.0', at: { ecam: ECAM } }, {
-      ...ide!, wires: { irq: [line(14), line(15)] },
-      at: { ...ide!.at, primary: io(0x1f0), secondary: io(0x170), primaryControl: io(0x3f6), secondaryControl: io(0x376) },
-    }],
-  }, { buffer: new ArrayBuffer(4 << 20) })
-  const disks = CONTENTS.map(c => memoryDisk(c.slice()))
-  const backend: IdeBackend = { units: [disks[0], undefined, disks[1], undefined] }
-  b.system.attach('ide', backend)
-  return b
-}
 
 const BASE = [0x1f0, 0x170], CONTROL = [0x3f6, 0x376]
 const reg = (ch: number, n: number) => BASE[ch]! + n
@@ -149,26 +120,33 @@ function command(r: Random, ch: number): Timeless[] {
   }
 }
 
-export const ideTarget: Target = {
+export const ide: Target = {
+  machine: 'pc',
   qemu: {
-    machine: 'pc', watch: { type: 'ioapic', pins: 'in' },
+    watch: { type: 'ioapic', pins: 'in', only: [14, 15] },
     files: Object.fromEntries(CONTENTS.map((c, i) => [`disk${i}`, c])),
     args: [0, 1].flatMap(i => ['-drive', `file=%DIR/disk${i},format=raw,if=none,id=d${i},cache=unsafe`,
       '-device', `ide-hd,drive=d${i},bus=ide.${i},unit=0,serial=SN${i},model=MODEL ${i},ver=F1,discard_granularity=0`]),
   },
   ours: {
-    bench: ideBench,
+    board: () => pcWith({ pci: [ideController([spec(0), undefined, spec(1)])] }),
+    prepare(b) {
+      const [first, second] = CONTENTS.map(c => memoryDisk(c.slice()))
+      const backend: IdeBackend = { units: [first, undefined, second, undefined] }
+      b.system.attach('ide', backend)
+    },
     high(b) {
       b.system.serve()
-      return [14, 15].filter(n => b.lines[`0.irq${n}`])
+      const { irq } = b.system.instance('ide').io
+      return [14, 15].filter(n => irq[n - 14].level)
     },
   },
   async prepare(on, qemu) {
-    for (const [register, value] of [[0x20, BM | 1], [4, 5]] as const) {
-      await qemu.apply({ op: 'out', at: 0xcf8, size: 4, value: (0x8000_0000 | DEVFN << 8 | register) >>> 0 })
-      await qemu.apply({ op: 'out', at: 0xcfc, size: 4, value })
-      on.system.memory.write(ECAM + (DEVFN << 12) + register, 4, value)
-    }
+    for (const [register, value] of [[0x20, BM | 1], [4, 5]] as const)
+      for (const o of [select(DEVFN, register), portOut(0xcfc, value, 4)]) {
+        await qemu.apply(o)
+        on.apply(o)
+      }
     // QEMU forgets modes that were chosen before the first IDENTIFY DEVICE.
     const identify = (ch: number) => [portOut(reg(ch, 7), 0xec), ...Array<Timeless>(128).fill(portIn(reg(ch, 0), 4))]
     for (const ch of [0, 1]) for (const o of [...abandon(ch), ...identify(ch)]) {

@@ -1,51 +1,33 @@
 // The standard VGA as `-device VGA` of QEMU's pc: ports, legacy memory, the extension, the frame buffer and BAR 2.
-import { plugPci } from '../../../src/device/pci-bus.ts'
-import { cpuWire } from '../../../src/device/irq.ts'
-import { bench, type Bench } from '../../../src/device/testing.ts'
-import { vga } from '../../../src/devices/display/vga.ts'
-import { gpexPcihost } from '../../../src/devices/pci/gpex.ts'
-import { PORTS_AT, type Ours } from './ours.ts'
-import type { Qemu } from './qemu.ts'
-import type { Op, Random, Timeless } from './script.ts'
-import type { Target } from './targets.ts'
+import { vgaCard } from '../../../../src/machines/pc-cards.ts'
+import { pcWith } from '../machines.ts'
+import type { Ours, OursSetup } from '../ours.ts'
+import type { Qemu } from '../qemu.ts'
+import { portIn, portOut, type Op, type Random, type Timeless } from '../script.ts'
+import type { Target } from '../targets.ts'
+import { select } from './chipset.ts'
 
-const ECAM = 2 ** 41, PORTS = { space: 'io' } as const
-export const VRAM = 0xe000_0000, MMIO = 0xfebf_0000, LEGACY = 0xa_0000
+const SLOT = 2 << 3
+export const VRAM = 0xe000_0000
 export const VRAM_MIB = 2
+const MMIO = 0xfebf_0000, LEGACY = 0xa_0000
 
-/** A machine of a VGA alone. */
-export function vgaBench(vramMib = VRAM_MIB): Bench {
-  const wire = cpuWire(0, 'none')
-  const plugged = plugPci({ bus: 'pci.0', memory: 'pci', io: 'io', intx: [wire, wire, wire, wire] }, [
-    { device: vga, id: 'vga', properties: { vgamem_mb: vramMib, addr: '02.0' } },
-  ]).map(d => ({ ...d, at: {
-    ...d.at, legacy: LEGACY, mda: { ...PORTS, at: 0x3b0 }, vga: { ...PORTS, at: 0x3c0 }, vbe: { ...PORTS, at: 0x1ce },
-  } }))
-  const sizeBytes = 2 * ((vramMib + 3) << 20)
-  return bench({
-    name: 'vga', floating: 0xff,
-    memory: [
-      { kind: 'space', name: 'io', sizeBytes: 65536, aborts: true,
-        views: [{ at: PORTS_AT, offset: 0, sizeBytes: 65536 }] },
-      { kind: 'space', name: 'pci', sizeBytes: 2 ** 32, aborts: true,
-        views: [{ at: 0xe000_0000, offset: 0xe000_0000, sizeBytes: 0x1ff0_0000 }] },
-    ],
-    devices: [{ device: gpexPcihost, id: 'pci.0', at: { ecam: ECAM } }, ...plugged],
-  }, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
-}
+/** A PC with a VGA, on both sides. */
+export const withVga = (vramMib: number): { qemu: Target['qemu']; ours: OursSetup } => ({
+  qemu: { args: ['-device', `VGA,addr=2,edid=off,vgamem_mb=${vramMib}`] },
+  ours: { board: () => pcWith({ pci: [vgaCard({ vgamem_mb: vramMib })] }), high: () => [] },
+})
 
 /** Maps both BARs, on both sides. */
 export async function mapVga(on: Ours, qemu: Qemu): Promise<void> {
-  for (const [register, value] of [[0x10, VRAM], [0x18, MMIO], [4, 7]] as const) {
-    await qemu.apply({ op: 'out', at: 0xcf8, size: 4, value: (0x8000_0000 | 2 << 11 | register) >>> 0 })
-    await qemu.apply({ op: 'out', at: 0xcfc, size: 4, value })
-    on.system.memory.write(ECAM + (2 << 15) + register, 4, value)
-  }
+  for (const [register, value] of [[0x10, VRAM], [0x18, MMIO], [4, 7]] as const)
+    for (const o of [select(SLOT, register), portOut(0xcfc, value, 4)]) {
+      await qemu.apply(o)
+      on.apply(o)
+    }
 }
 
 type Size = 1 | 2 | 4
-export const portIn = (at: number, size: Size = 1): Timeless => ({ op: 'in', at, size })
-export const portOut = (at: number, value: number, size: Size = 1): Timeless => ({ op: 'out', at, size, value })
 export const vbeOut = (index: number, value: number): Timeless[] =>
   [portOut(0x1ce, index, 2), portOut(0x1d0, value, 2)]
 const read = (at: number, size: Size): Timeless => ({ op: 'read', at, size })
@@ -126,9 +108,9 @@ const touches = (o: Op, port: number): boolean => {
 
 const NO_PORTS = Array.from({ length: 16 }, (_, i) => 0x3d0 + i).filter(p => ![0x3d4, 0x3d5, 0x3da].includes(p))
 
-export const vgaTarget: Target = {
-  qemu: { machine: 'pc', args: ['-device', `VGA,id=vga,addr=2,edid=off,vgamem_mb=${VRAM_MIB}`] },
-  ours: { bench: () => vgaBench(), high: () => [] },
+export const vga: Target = {
+  machine: 'pc',
+  ...withVga(VRAM_MIB),
   async prepare(on, qemu) {
     await mapVga(on, qemu)
     for (const o of [portOut(0x3c2, 0x67)]) {
