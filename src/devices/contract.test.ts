@@ -18,7 +18,9 @@ const BAR_SPACES = [{ at: 0x4000_0000, sizeBytes: 0x4000_0000 }, { at: 0x300_000
 /** Properties without which a device is nothing much. */
 const PROPERTIES: { readonly [device: string]: { readonly [name: string]: unknown } } = {
   fw_cfg: { files: { 'opt/test': new Uint8Array(100).fill(7) } },
-  'piix3-ide': { drives: [{ media: { sizeBytes: 1 << 20, readOnly: false } }] },
+  'piix3-ide': {
+    drives: [{ media: { sizeBytes: 1 << 20, readOnly: false } }, { kind: 'cdrom', media: { sizeBytes: 1 << 20, readOnly: true } }],
+  },
   VGA: { vgamem_mb: 1 },
   'riscv.aclint': { 'num-harts': 2 },
   'riscv.sifive.plic': { 'num-contexts': 4 },

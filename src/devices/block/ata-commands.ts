@@ -1,10 +1,11 @@
-// Commands of an ATA disk (ATA/ATAPI-7, volume 1, section 6). Each starts with the status it needs, and ends at
+// Commands of an ATA disk, and which of them a CD-ROM drive has (ATA/ATAPI-7, volume 1, section 6). Each starts with the status it needs, and ends at
 // once, or leaves work for the I/O thread, or waits for the data register.
 import {
-  abort, addressOf, AFTER, beginTransfer, DEVICE, endTransfer, inRange, interrupt, MAX_MULTIPLE, SECTOR, setAddress, setSignature,
+  abort, addressOf, AFTER, beginTransfer, DEVICE, endTransfer, inRange, interrupt, kindOf, MAX_MULTIPLE, SECTOR, setAddress, setSignature,
   STATUS, takeCount, WORK, type Drive,
 } from './ata.ts'
 import { identifyDisk } from './ata-identify.ts'
+import { identifyPacketDevice, notADisk, packetCommand } from './atapi.ts'
 
 /** True: it is done, and the host is told. */
 type Command = (d: Drive, code: number) => boolean
@@ -98,9 +99,10 @@ const checkPower: Command = d => {
 
 /** Diagnostics passed: a code in the error register that is no error. */
 export function diagnose(d: Drive): boolean {
-  setSignature(d.u, true)
+  const kind = kindOf(d)
+  setSignature(d.u, kind)
   d.u.error = 0x01
-  d.u.status = READY
+  d.u.status = kind === 'cdrom' ? 0 : READY
   return false
 }
 
@@ -145,8 +147,25 @@ function transferMode(d: Drive): boolean {
 
 const power = [0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6]
 
+const diagnostic: Command = d => {
+  diagnose(d)
+  interrupt(d)
+  return false
+}
+
+/** Nothing is told but the signature. */
+const deviceReset: Command = d => {
+  endTransfer(d.u)
+  d.u.work = WORK.NONE
+  d.u.number++
+  setSignature(d.u, kindOf(d))
+  d.u.status = 0
+  return false
+}
+export const DEVICE_RESET = 0x08
+
 /** What isn't here is aborted. */
-const commands: { readonly [code: number]: Command } = {
+const diskCommands: { readonly [code: number]: Command } = {
   0x00: nothing,
   0x10: seeks(nothing),
   0x20: read(false, false), 0x21: read(false, false), 0x24: read(true, false), 0x29: read(true, true), 0xc4: read(false, true),
@@ -156,11 +175,7 @@ const commands: { readonly [code: number]: Command } = {
   0x35: dma(true, WORK.WRITE_DMA), 0xca: dma(false, WORK.WRITE_DMA), 0xcb: dma(false, WORK.WRITE_DMA),
   0x27: seeks(nativeMax(true)), 0xf8: seeks(nativeMax(false)),
   0x40: seeks(verify(false)), 0x41: seeks(verify(false)), 0x42: seeks(verify(true)),
-  0x70: seeks(nothing), 0x90: d => {
-    diagnose(d)
-    interrupt(d)
-    return false
-  },
+  0x70: seeks(nothing), 0x90: diagnostic,
   0x91: seeks(initializeParameters),
   0xc6: seeks(setMultiple),
   0x98: seeks(checkPower), 0xe5: seeks(checkPower),
@@ -168,10 +183,14 @@ const commands: { readonly [code: number]: Command } = {
   0xec: identify, 0xef: seeks(setFeatures),
   ...Object.fromEntries(power.map(code => [code, nothing])),
 }
+const cdCommands: { readonly [code: number]: Command } = {
+  [DEVICE_RESET]: deviceReset, 0x20: notADisk, 0xec: notADisk, 0x90: diagnostic, 0xa0: packetCommand, 0xa1: identifyPacketDevice,
+  0xe0: nothing, 0xe1: nothing, 0xe5: seeks(checkPower), 0xe6: nothing, 0xe7: flush, 0xef: seeks(setFeatures),
+}
 
 /** Runs a command, and tells the host if it is over. */
 export function execute(d: Drive, code: number): void {
-  const command = commands[code]
+  const command = (kindOf(d) === 'cdrom' ? cdCommands : diskCommands)[code]
   if (!command) return fail(d)
   d.u.status = STATUS.DRDY | STATUS.BSY
   d.u.error = 0

@@ -12,9 +12,9 @@ export const CONTROL = { NIEN: 0x02, SRST: 0x04, HOB: 0x80 }
 export const MAX_MULTIPLE = 16
 
 /** What happens when the host has moved the buffer's last word. */
-export const AFTER = { NOTHING: 0, READ_MORE: 1, WRITE: 2 }
+export const AFTER = { NOTHING: 0, READ_MORE: 1, WRITE: 2, PACKET: 3, REPLY: 4 }
 /** What is wanted of the medium. */
-export const WORK = { NONE: 0, READ: 1, WRITE: 2, FLUSH: 3, READ_DMA: 4, WRITE_DMA: 5 }
+export const WORK = { NONE: 0, READ: 1, WRITE: 2, FLUSH: 3, READ_DMA: 4, WRITE_DMA: 5, READ_PACKET: 6, PACKET_DMA: 7 }
 
 export const unitState = {
   feature: u8(), error: u8(), count: u32(), sector: u8(), cylLow: u8(), cylHigh: u8(), select: u8(), status: u8(),
@@ -33,6 +33,12 @@ export const unitState = {
   work: u8(), taken: transient(flag()), number: transient(u32()),
   /** Of the medium, 512 bytes each. */
   sectors: f64(),
+
+  // CD-ROM drives: the answer to a packet, of which `left` bytes are to come, from the disc or the buffer.
+  operation: u8(), dma: flag(), byteLimit: u16(), left: f64(), fromDisc: flag(), discAt: f64(),
+  senseKey: u8(), senseCode: u8(),
+  /** Open; kept closed; what is to be told of a new disc, and the event of it. */
+  tray: flag(), locked: flag(), changed: u8(), event: u8(),
 }
 export const channelState = {
   /** The selected unit. */
@@ -44,6 +50,8 @@ export type ChannelState = StateOf<typeof channelState>
 
 /** A drive that is there; the library hands it in. */
 export type DriveSpec = {
+  /** A disk when left out. */
+  readonly kind?: 'disk' | 'cdrom'
   readonly media: Media
   readonly serial?: string
   readonly model?: string
@@ -117,11 +125,16 @@ export function takeCount(u: UnitState, wide: boolean): void {
 export const inRange = (u: UnitState, address: number, count: number): boolean =>
   address >= 0 && address + count <= u.sectors
 
-/** Which kind of device this is (volume 1, section 5.15): a disk, or none. */
-export function setSignature(u: UnitState, present: boolean): void {
+export type DriveKind = 'disk' | 'cdrom' | 'none'
+export const kindOf = (d: Drive | undefined): DriveKind => (d ? (d.spec.kind ?? 'disk') : 'none')
+const SIGNATURE = { disk: 0x0000, cdrom: 0xeb14, none: 0xffff }
+
+/** Which kind of device this is (volume 1, section 5.15). */
+export function setSignature(u: UnitState, kind: DriveKind): void {
   u.select &= ~DEVICE.HEAD
   u.count = u.sector = 1
-  u.cylLow = u.cylHigh = present ? 0 : 0xff
+  u.cylLow = SIGNATURE[kind]
+  u.cylHigh = SIGNATURE[kind] >> 8
 }
 
 // ---- the buffer that the data register empties or fills ----

@@ -1,8 +1,9 @@
 // One channel: the ports of two drives that share them (ATA/ATAPI-7, volume 2, section 7).
 import {
-  AFTER, CONTROL, DEVICE, endTransfer, MAX_MULTIPLE, setSignature, STATUS, WORK, type ChannelState, type Drive, type UnitState,
+  AFTER, CONTROL, DEVICE, endTransfer, kindOf, MAX_MULTIPLE, setSignature, STATUS, WORK, type ChannelState, type Drive, type UnitState,
 } from './ata.ts'
-import { diagnose, execute, readMore, writeBuffer } from './ata-commands.ts'
+import { DEVICE_RESET, diagnose, execute, readMore, writeBuffer } from './ata-commands.ts'
+import { executePacket, packetMore } from './atapi.ts'
 
 export type Channel = {
   readonly c: ChannelState
@@ -63,7 +64,7 @@ function command({ c, drives }: Channel, code: number): void {
   c.intrq = 0
   const d = drives[c.unit]
   if (!d) return
-  if (!(d.u.status & BUSY)) execute(d, code)
+  if (!(d.u.status & BUSY) || (code === DEVICE_RESET && kindOf(d) === 'cdrom')) execute(d, code)
 }
 
 export function writeControl(ch: Channel, value: number): void {
@@ -73,7 +74,7 @@ export function writeControl(ch: Channel, value: number): void {
       resetUnit(u)
       const d = drives[i]
       if (d) diagnose(d)
-      else setSignature(u, false)
+      else setSignature(u, 'none')
     })
   c.control = value
 }
@@ -86,6 +87,7 @@ export function resetUnit(u: UnitState): void {
   u.select = DEVICE.OBSOLETE
   u.status = STATUS.DRDY | STATUS.DSC
   u.multiple = MAX_MULTIPLE
+  u.senseKey = u.senseCode = u.locked = u.left = 0
   u.work = WORK.NONE
   u.number++
 }
@@ -93,19 +95,22 @@ export function resetUnit(u: UnitState): void {
 /** Two or four bytes of the buffer; what isn't asked for reads as zeros. */
 export function readData(ch: Channel, size: number): number {
   const u = selected(ch)
-  if (!(u.status & STATUS.DRQ) || u.after === AFTER.WRITE || u.at + size > u.end) return 0
+  const odd = u.after === AFTER.REPLY && u.end & 1 // its last word is half full
+  if (!(u.status & STATUS.DRQ) || toDevice(u) || u.at + size > u.end + (odd ? 1 : 0)) return 0
   let value = 0
-  for (let i = size - 1; i >= 0; i--) value = value * 256 + u.buffer[u.at + i]!
+  for (let i = Math.min(size, u.end - u.at) - 1; i >= 0; i--) value = value * 256 + u.buffer[u.at + i]!
   moved(ch, u, size)
   return value
 }
 
 export function writeData(ch: Channel, value: number, size: number): void {
   const u = selected(ch)
-  if (!(u.status & STATUS.DRQ) || u.after !== AFTER.WRITE || u.at + size > u.end) return
+  if (!(u.status & STATUS.DRQ) || !toDevice(u) || u.at + size > u.end) return
   for (let i = 0; i < size; i++) u.buffer[u.at + i] = value >>> (8 * i)
   moved(ch, u, size)
 }
+
+const toDevice = (u: UnitState) => u.after === AFTER.WRITE || u.after === AFTER.PACKET
 
 function moved({ c, drives }: Channel, u: UnitState, size: number): void {
   u.at += size
@@ -114,5 +119,7 @@ function moved({ c, drives }: Channel, u: UnitState, size: number): void {
   u.status &= ~STATUS.DRQ
   if (after === AFTER.READ_MORE && d) readMore(d)
   else if (after === AFTER.WRITE && d) writeBuffer(d)
+  else if (after === AFTER.PACKET && d) executePacket(d)
+  else if (after === AFTER.REPLY && d) packetMore(d)
   else endTransfer(u)
 }

@@ -7,6 +7,7 @@ import {
   addressOf, inRange, interrupt, SECTOR, STATUS, WORK, type ChannelState, type Drive,
 } from './ata.ts'
 import { advance, fail, flushDone, readDone, writeDone } from './ata-commands.ts'
+import { discFailed, offer, packetDone, pieceBytes } from './atapi.ts'
 import { gather, readTable, scatter } from './ide-dma.ts'
 
 export const BM = { START: 0x01, TO_MEMORY: 0x08, ACTIVE: 0x01, ERROR: 0x02, INTERRUPT: 0x04 }
@@ -30,6 +31,14 @@ export function jobOf(d: Drive, disk: BlockBackend, dma: Dma): Job | undefined {
     case WORK.FLUSH: return attempt(d, disk, 'flush', () => disk.flush(), () => flushDone(d))
     case WORK.READ_DMA: case WORK.WRITE_DMA:
       return c.bmStatus & BM.ACTIVE ? transfer(d, disk, dma) : undefined
+    case WORK.READ_PACKET: {
+      const into = new Uint8Array(pieceBytes(u))
+      return attempt(d, disk, 'read', () => disk.read(u.discAt, [into]), () => {
+        u.buffer.set(into)
+        offer(d, 0)
+      })
+    }
+    case WORK.PACKET_DMA: return c.bmStatus & BM.ACTIVE ? transferPacket(d, disk, dma) : undefined
     default: return undefined
   }
 }
@@ -58,6 +67,18 @@ function transfer(d: Drive, disk: BlockBackend, dma: Dma): Job | undefined {
   return toMemory
     ? attempt(d, disk, 'read', () => disk.read(at * SECTOR, [data]), done)
     : attempt(d, disk, 'write', () => written(d, disk, at * SECTOR, data), done)
+}
+
+/** The answer to a packet, all of it. */
+function transferPacket(d: Drive, disk: BlockBackend, dma: Dma): Job {
+  const { u, c } = d, { regions, bytes } = readTable(dma, c.bmAddress), data = new Uint8Array(u.left)
+  if (bytes < data.length) return immediate(d, () => idle(c, u, false))
+  const done = () => {
+    scatter(dma, regions, u.fromDisc ? data : u.buffer.subarray(0, data.length))
+    idle(c, u, bytes > data.length)
+    packetDone(d)
+  }
+  return u.fromDisc ? attempt(d, disk, 'read', () => disk.read(u.discAt, [data]), done) : immediate(d, done)
 }
 
 /** `more`: the table describes memory for another sector. */
@@ -94,13 +115,15 @@ function attempt(
       }
     },
     finish() {
-      const dma = u.work === WORK.READ_DMA || u.work === WORK.WRITE_DMA
+      const { work } = u, packet = work === WORK.READ_PACKET || work === WORK.PACKET_DMA
+      const dma = work === WORK.READ_DMA || work === WORK.WRITE_DMA || work === WORK.PACKET_DMA
       u.taken = 0
       if (u.number !== number) return
       u.work = WORK.NONE
       if (!failed) return then()
       disk!.failed(what, error)
-      if (dma) dmaFailed(d)
+      if (dma) d.c.bmStatus &= ~BM.ACTIVE
+      if (packet) discFailed(d)
       else fail(d)
     },
   }

@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import type { BlockBackend } from '../../device/block.ts'
 import { cpuWire } from '../../device/irq.ts'
 import { bench } from '../../device/testing.ts'
+import { changeDisc, pressEject } from './atapi.ts'
 import { piix3Ide } from './piix3-ide.ts'
 
 const PORTS = 2 ** 40, SECTORS = 4096, RAM = 0x10_0000
 const io = (at: number) => ({ space: 'io', at })
 
 /** A disk on the first channel; `later` makes it promise. Sector 99 is bad. */
-function machine(options: { later?: boolean; writeCache?: boolean } = {}) {
-  const { later = false, writeCache = true } = options
+function machine(options: { later?: boolean; writeCache?: boolean; kind?: 'cdrom' } = {}) {
+  const { later = false, writeCache = true, kind } = options
   const bytes = new Uint8Array(SECTORS * 512).map((_, i) => i >> 9), log: string[] = []
   let held: (() => void)[] = []
   const answer = (what: () => void): void | Promise<void> => {
@@ -48,7 +49,7 @@ function machine(options: { later?: boolean; writeCache?: boolean } = {}) {
     ],
     devices: [{
       device: piix3Ide, id: 'ide',
-      properties: { drives: [{ media: { sizeBytes: SECTORS * 512, readOnly: false, writeCache }, model: 'ONE' }] },
+      properties: { drives: [{ ...(kind && { kind }), media: { sizeBytes: SECTORS * 512, readOnly: false, writeCache }, model: 'ONE' }] },
       at: { primary: io(0x1f0), secondary: io(0x170), primaryControl: io(0x3f6), secondaryControl: io(0x376), bm: io(0xc000) },
       wires: { irq: [cpuWire(0, 'irq14'), cpuWire(0, 'irq15')] },
     }],
@@ -79,6 +80,21 @@ function machine(options: { later?: boolean; writeCache?: boolean } = {}) {
     dma(direction: number) {
       out(0xc000, 1 | direction)
       b.system.serve()
+    },
+    /** A packet; the answer in bytes, or the error register. */
+    packet(...bytes: number[]): number[] | number {
+      out(0x1f1, 0)
+      out(0x1f4, 0)
+      out(0x1f5, 8)
+      out(0x1f7, 0xa0)
+      for (let i = 0; i < 12; i += 2) out(0x1f0, (bytes[i] ?? 0) | (bytes[i + 1] ?? 0) << 8, 2)
+      const answer: number[] = []
+      for (b.system.serve(); read(0x3f6) & 8; b.system.serve())
+        for (let left = read(0x1f4) | read(0x1f5) << 8; left > 0; left -= 2) {
+          const word = read(0x1f0, 2)
+          answer.push(...[word & 0xff, word >> 8].slice(0, left))
+        }
+      return read(0x3f6) & 1 ? read(0x1f1) : answer
     },
     irq: () => b.lines['0.irq14'] ?? false,
   }
@@ -164,4 +180,44 @@ test('without a write cache every write is followed by a flush', () => {
   for (let i = 0; i < 256; i++) m.out(0x1f0, 0, 2)
   m.system.serve()
   assert.deepEqual([m.log, m.irq()], [['flush'], true])
+})
+
+const SENSE = [0x03, 0, 0, 0, 18], EVENTS = [0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8]
+
+test('a disc is read; what is odd is padded, what is bad is told', () => {
+  const m = machine({ kind: 'cdrom' })
+  assert.deepEqual([m.packet(0x12, 0, 0, 0, 5), m.irq()], [[5, 0x80, 0, 0x21, 31], true])
+  const sectors = m.packet(0x28, 0, 0, 0, 0, 2, 0, 0, 2) as number[]
+  assert.equal(sectors.length, 4096)
+  assert.deepEqual([0, 512, 2048, 4095].map(at => sectors[at]), [8, 9, 12, 15])
+  assert.equal(m.packet(0x28, 0, 0, 0, 0, 24, 0, 0, 1), 0x30)
+  assert.deepEqual([2, 12].map(i => (m.packet(...SENSE) as number[])[i]), [3, 0], 'told once')
+  assert.deepEqual(m.log, ['read: bad sector'])
+})
+
+test('the tray: locked, opened, another disc', () => {
+  const m = machine({ kind: 'cdrom' }), unit = (use: (u: any) => unknown) => m.system.instance('ide').call(s => use(s.unit[0]))
+  const sense = () => {
+    const told = m.packet(...SENSE) as number[]
+    return [told[2], told[12]]
+  }
+  const event = () => (m.packet(...EVENTS) as number[]).slice(4, 6)
+  assert.deepEqual(event(), [0, 2])
+  m.packet(0x1e, 0, 0, 0, 1)
+  assert.equal(unit(pressEject), false)
+  assert.deepEqual([event(), event()], [[1, 2], [0, 2]], 'the request is told once')
+  assert.equal(m.packet(0x1b, 0, 0, 0, 2), 0x20)
+  assert.deepEqual(sense(), [2, 0x53])
+  m.packet(0x1e, 0, 0, 0, 0)
+  assert.equal(unit(pressEject), true)
+  assert.equal(m.packet(0), 0x20)
+  assert.deepEqual([sense(), event()], [[2, 0x3a], [0, 1]])
+  unit(u => changeDisc(u, 1 << 20))
+  assert.deepEqual(event(), [2, 2])
+  assert.deepEqual([m.packet(0), sense()], [0x20, [2, 0x3a]])
+  assert.deepEqual([m.packet(0), sense()], [0x60, [6, 0x28]])
+  assert.deepEqual(m.packet(0), [])
+  assert.deepEqual(m.packet(0x25), [0, 0, 1, 0xff, 0, 0, 8, 0])
+  unit(u => changeDisc(u, 0))
+  assert.deepEqual([m.packet(0x25), sense()], [0x20, [2, 0x3a]])
 })

@@ -1,6 +1,6 @@
 // The IDE function of the PIIX3: two channels at their legacy ports, bus master DMA in BAR 4 (82371SB datasheet,
 // section 2.4; Programming Interface for Bus Master IDE Controller, revision 1.0). Drives: ATA/ATAPI-7.
-// Not implemented: ATAPI devices. Not modelled: timing registers beyond keeping them, power states (commands do nothing), the
+// Not modelled: timing registers beyond keeping them, power states (commands do nothing), the
 // Host Protected Area, SMART, security, DATA SET MANAGEMENT, an interrupt that was asked for while nIEN was set.
 import { dataProperty, defineDevice, outputs, structs } from '../../device/define.ts'
 import { pciFunction } from '../../device/pci.ts'

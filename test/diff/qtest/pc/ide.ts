@@ -5,11 +5,13 @@ import { AFTER, type DriveSpec, type IdeBackend } from '../../../../src/devices/
 import { ideController } from '../../../../src/machines/pc-cards.ts'
 import { pcWith } from '../machines.ts'
 import type { Ours } from '../ours.ts'
+import type { Qemu } from '../qemu.ts'
 import { portIn, portOut, random, type Op, type Random, type Timeless } from '../script.ts'
 import type { Target } from '../targets.ts'
 import { select } from './chipset.ts'
 
-const RAM = 0x10_0000, BM = 0xc000, DEVFN = 1 << 3 | 1
+export const RAM = 0x10_0000, BM = 0xc000
+const DEVFN = 1 << 3 | 1
 const SECTORS = [5000, 40_000] as const
 const CONTENTS = SECTORS.map((n, i) => {
   const r = random(100 + i)
@@ -19,7 +21,7 @@ const spec = (i: number): DriveSpec => ({
   media: { sizeBytes: SECTORS[i]! * 512, readOnly: false }, serial: `SN${i}`, model: `MODEL ${i}`, firmware: 'F1',
 })
 
-const memoryDisk = (bytes: Uint8Array): BlockBackend => ({
+export const memoryDisk = (bytes: Uint8Array): BlockBackend => ({
   immediate: true,
   read(offset, into) {
     for (const part of into) {
@@ -38,7 +40,7 @@ const memoryDisk = (bytes: Uint8Array): BlockBackend => ({
 })
 
 const BASE = [0x1f0, 0x170], CONTROL = [0x3f6, 0x376]
-const reg = (ch: number, n: number) => BASE[ch]! + n
+export const reg = (ch: number, n: number) => BASE[ch]! + n
 
 /** Where a command starts: 28-bit or 48-bit address or cylinder, head, sector; sometimes beyond the end. */
 function address(r: Random, ch: number, wide: boolean, count: number): Timeless[] {
@@ -60,8 +62,8 @@ function address(r: Random, ch: number, wide: boolean, count: number): Timeless[
   return out
 }
 
-const status = (ch: number): Timeless[] => [portIn(reg(ch, 7)), ...[1, 2, 3, 4, 5, 6].map(n => portIn(reg(ch, n)))]
-const data = (r: Random, ch: number, words: number, writes: boolean): Timeless[] => {
+export const status = (ch: number): Timeless[] => [portIn(reg(ch, 7)), ...[1, 2, 3, 4, 5, 6].map(n => portIn(reg(ch, n)))]
+export const data = (r: Random, ch: number, words: number, writes: boolean): Timeless[] => {
   const out: Timeless[] = []
   for (let done = 0; done < words;) {
     const size = words - done >= 2 && r.chance(50) ? 4 : 2
@@ -81,7 +83,7 @@ function pio(r: Random, ch: number): Timeless[] {
 }
 
 /** Ends whatever is going on. With nIEN: a reset raises no interrupt, in QEMU's either. */
-const abandon = (ch: number): Timeless[] =>
+export const abandon = (ch: number): Timeless[] =>
   [portOut(CONTROL[ch]!, 6), portOut(CONTROL[ch]!, 2), portIn(reg(ch, 7)), ...status(ch), portOut(CONTROL[ch]!, 0)]
 
 /** A table of random regions, for at least, exactly, or less than the sectors wanted. */
@@ -120,6 +122,28 @@ function command(r: Random, ch: number): Timeless[] {
   }
 }
 
+/** Places the bus master's registers, on both sides. */
+export async function mapIde(on: Ours, qemu: Qemu): Promise<void> {
+  for (const [register, value] of [[0x20, BM | 1], [4, 5]] as const)
+    for (const o of [select(DEVFN, register), portOut(0xcfc, value, 4)]) {
+      await qemu.apply(o)
+      on.apply(o)
+    }
+}
+
+/** Waits for the status, and for bits of the bus master's. */
+export function quiesceIde(masterBits: number): NonNullable<Target['quiesce']> {
+  return async (o, on, qemu) => {
+    if (o.op !== 'out') return
+    const ch = [0, 1].find(n => o.at - (o.at & 7) === BASE[n] || o.at === CONTROL[n] || o.at - (o.at & 7) === BM + 8 * n)
+    if (ch === undefined) return
+    for (const [at, bits] of [[CONTROL[ch]!, 0xff], [BM + 8 * ch + 2, masterBits]] as const) {
+      const ask = portIn(at), wanted = Number(on.apply(ask).value) & bits
+      for (let tries = 0; tries < 500 && (Number((await qemu.apply(ask)).value) & bits) !== wanted; tries++);
+    }
+  }
+}
+
 export const ide: Target = {
   machine: 'pc',
   qemu: {
@@ -142,11 +166,7 @@ export const ide: Target = {
     },
   },
   async prepare(on, qemu) {
-    for (const [register, value] of [[0x20, BM | 1], [4, 5]] as const)
-      for (const o of [select(DEVFN, register), portOut(0xcfc, value, 4)]) {
-        await qemu.apply(o)
-        on.apply(o)
-      }
+    await mapIde(on, qemu)
     // QEMU forgets modes that were chosen before the first IDENTIFY DEVICE.
     const identify = (ch: number) => [portOut(reg(ch, 7), 0xec), ...Array<Timeless>(128).fill(portIn(reg(ch, 0), 4))]
     for (const ch of [0, 1]) for (const o of [...abandon(ch), ...identify(ch)]) {
@@ -165,15 +185,7 @@ export const ide: Target = {
     const bm = BM + 8 * ch
     return [r.chance(50) ? portIn(bm + r.below(8), r.pick([1, 1, 2])) : portOut(bm + 4, r.word(), 4)]
   },
-  async quiesce(o, on, qemu) {
-    if (o.op !== 'out') return
-    const ch = [0, 1].find(n => o.at - (o.at & 7) === BASE[n] || o.at === CONTROL[n] || o.at - (o.at & 7) === BM + 8 * n)
-    if (ch === undefined) return
-    for (const at of [CONTROL[ch]!, BM + 8 * ch + 2]) {
-      const ask = portIn(at), wanted = on.apply(ask).value
-      for (let tries = 0; tries < 500 && (await qemu.apply(ask)).value !== wanted; tries++);
-    }
-  },
+  quiesce: quiesceIde(0xff),
   explained: [
     {
       reason: 'QEMU\'s disk offers SMART: bit 0 of words 82 and 85 of IDENTIFY DEVICE',
