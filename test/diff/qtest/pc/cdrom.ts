@@ -129,7 +129,7 @@ export const cdrom: Target = {
     },
     {
       reason: 'INQUIRY names the maker',
-      mask: (o, on) => answering(o, on, COMMAND.INQUIRY) && unitOf(on).at >= 8 && unitOf(on).at < 32 ? -1 : 0,
+      mask: (o, on) => answering(o, on, COMMAND.INQUIRY) && unitOf(on).at > 8 - 4 && unitOf(on).at < 32 ? -1 : 0,
     },
     {
       reason: 'sense data is that of the command before; QEMU keeps an error\'s through commands that succeed',
