@@ -1,10 +1,10 @@
 // Entry point of a processor's thread on Node.
 import { setThreadNumber } from './base/lock.ts'
 import { nameThread, nowNs, threadData } from './host/node/threads.ts'
+import { ExitRequest } from './isa/isa.ts'
 import { bindMachine, Control } from './vm/binding.ts'
 import { CpuLoop } from './vm/cpu-loop.ts'
-import type { CpuThreadData } from './vm/threads.ts'
-import { compilerPort } from './vm/threads.ts'
+import { compilerPort, type CpuThreadData, sendLog } from './vm/threads.ts'
 import { wasmFeatures } from './wasm/features.ts'
 
 const { data, ports: [compiler] } = threadData<CpuThreadData>()
@@ -13,6 +13,12 @@ const thread = nameThread(`CPU ${data.index}/JIT`)
 let loop: CpuLoop | undefined
 const bound = bindMachine(data.shape, data.memory, nowNs, () => loop?.vcpu.readMail())
 loop = new CpuLoop(bound, { ...data, features: wasmFeatures(), compiler: compilerPort(compiler!, bound.views, bound.compilerPlaces) })
+const { vcpu } = loop
+vcpu.settleLog = sendLog(bound.views, bound.logRings[data.index]!, bound.bell, () => vcpu.core.requestExit(ExitRequest.LOG))
 bound.views.i32[(bound.controls[data.index]! + Control.THREAD) >>> 2] = thread ?? 0
-loop.live()
+try {
+  loop.live()
+} finally {
+  vcpu.settleLog() // the end of the log tells most of a failure
+}
 compiler!.post(null) // lets the compiler's side know that nobody asks any more

@@ -1,6 +1,6 @@
-// The guest benchmark's program, compiled for a guest architecture.
+// Programs for guests, compiled for their architecture.
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { GuestSource } from './catalog.ts'
 import { BENCH } from './initrd.ts'
 import { run, UserError } from './run.ts'
@@ -19,9 +19,12 @@ async function haveCompiler(source: GuestSource): Promise<void> {
   }
 }
 
-export async function compileBench(source: GuestSource, folder: string): Promise<Uint8Array> {
+export async function compileProgram(source: GuestSource, folder: string, c: string): Promise<Uint8Array> {
   await haveCompiler(source)
-  const program = join(folder, 'bench')
-  await run(source.compiler, ['-O2', '-static', '-o', program, join(BENCH, 'bench.c')])
+  const program = join(folder, basename(c, '.c'))
+  await run(source.compiler, ['-O2', '-static', '-o', program, c, '-lm'])
   return readFile(program)
 }
+
+export const compileBench = (source: GuestSource, folder: string): Promise<Uint8Array> =>
+  compileProgram(source, folder, join(BENCH, 'bench.c'))

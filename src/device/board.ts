@@ -9,6 +9,7 @@
 //   system.runTimers()                                // I/O thread
 import { assert, VmError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
+import { emitTrace } from '../base/trace.ts'
 import { dirtyMapAt, dirtyMapBytes } from '../mem/dirty.ts'
 import { PhysicalMemory } from '../mem/physical.ts'
 import {
@@ -40,6 +41,7 @@ import { endsOf, type CpuLine, type Wire } from './irq.ts'
 import { propertiesOf } from './properties.ts'
 import { serverOf, workAt, WORK_BYTES, type Server, type Work } from './work.ts'
 import { timerTableAt, timerTableBytes, type TimerTable } from './timer.ts'
+import { deviceTraces } from './trace.ts'
 
 /**
  * Where a region lies: a system address, a place in a named space, or a space to be placed in at run time (a
@@ -224,7 +226,7 @@ export function instantiate(
       dma: dmaOf(memory, plan.id),
       host: services,
       clock: services.clock,
-      message: messenger(board, instances, dmaOf(memory, plan.id)),
+      message: messenger(board, plan.id, instances, dmaOf(memory, plan.id)),
       timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
       windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
       rams: Object.fromEntries(ramSlots.filter(r => r.id === plan.id).map(r => [r.region, r])),
@@ -381,10 +383,12 @@ function viewOf(board: Board, name: string, sizeBytes: number, where: Placement)
 /** Delivers message-signalled interrupts, under the sender's lock. */
 function messenger(
   board: Board,
+  from: string,
   instances: Map<string, Instance>,
   dma: Dma,
 ): (pa: number, data: number) => void {
   return (pa, data) => {
+    if (deviceTraces.irq_message.enabled) emitTrace(deviceTraces.irq_message, from, pa, data)
     const target = board.messages?.find(m => pa >= m.at && pa < m.at + m.sizeBytes)
     if (!target) return dma.store(pa, 4, data)
     const to = instances.get(target.to)!
@@ -410,7 +414,10 @@ function driverOf(
       list.map(w => resolve(w, plan.id, instances, services)),
     )
   }
-  return (slot, level) => drivers.get(slot.name)?.[slot.index]?.(level)
+  return (slot, level) => {
+    if (deviceTraces.irq_set.enabled) emitTrace(deviceTraces.irq_set, plan.id, slot.name, slot.index, level)
+    drivers.get(slot.name)?.[slot.index]?.(level)
+  }
 }
 
 function resolve(
@@ -423,7 +430,10 @@ function resolve(
   }
   if ('hart' in w) {
     const line = services.cpuLine(w.hart, w.line)
-    return level => line.set(level)
+    return level => {
+      if (deviceTraces.irq_set_cpu.enabled) emitTrace(deviceTraces.irq_set_cpu, w.hart, w.line, level)
+      line.set(level)
+    }
   }
   const target = instances.get(w.to)
   const slot = target?.plan.inputs.findIndex(i => i.name === w.pin && i.index === (w.index ?? 0)) ?? -1

@@ -39,7 +39,7 @@ export const vcpuCore = {
 } satisfies Schema
 
 /** Why generated code should return to its thread. */
-export const ExitRequest = { INTERRUPT: 1, STOP: 2, FLUSH: 4, MESSAGE: 8, DEBUG: 16, RETIER: 32 } as const
+export const ExitRequest = { INTERRUPT: 1, STOP: 2, FLUSH: 4, MESSAGE: 8, DEBUG: 16, RETIER: 32, LOG: 64 } as const
 
 export type RegisterSpec = {
   readonly name: string
@@ -175,6 +175,8 @@ export type DebugTarget = {
   readonly xml: Readonly<Record<string, string>>
   readonly registers: readonly DebugRegister[]
   readonly pc: number
+  /** Registers below this number are those that programs compute with. */
+  readonly plain: number
   /** undefined and false: no such register here, or not now. */
   read(number: number): bigint | undefined
   write(number: number, value: bigint): boolean
@@ -199,4 +201,8 @@ export type Isa = {
   sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */
   lift(g: Builder, code: Code, mode: number, limits: LiftLimits): void
+  /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
+  disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
+  /** What a person wants to know of a mode word: the privilege level. */
+  modeName(mode: number): string
 }

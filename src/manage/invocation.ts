@@ -9,10 +9,12 @@ export type MonitorConfig = {
   readonly pretty: boolean
 }
 
+/** Where gdb may connect: a character device of its own, which is not in the machine's configuration, or one that is. */
+export type GdbPlace = ChardevConfig | { readonly chardev: string }
+
 export type ManagementConfig = {
   readonly monitors: readonly MonitorConfig[]
-  /** Where gdb may connect; the character devices are not in the machine's configuration. */
-  readonly gdb: readonly ChardevConfig[]
+  readonly gdb: readonly GdbPlace[]
   /** `-S`: wait for `cont`. */
   readonly startPaused: boolean
   /** `-no-shutdown`: keep the stopped machine when the guest switches off. */

@@ -13,7 +13,7 @@ const catalogue: Catalogue = {
   netdevs: [{ name: 'null', description: 'nothing' }],
   machines: [{ name: 'virt', description: '' }],
   cpus: [],
-  accels: [],
+  accels: [], traceEvents: [],
   devices: [],
 }
 

@@ -1,15 +1,16 @@
 // Puts a machine and its management together: character devices, monitors, QMP, gdb, the log. The command
 // line and the library both start here.
 import { blaming, VmError } from '../base/errors.ts'
-import type { LogClass } from '../base/log.ts'
-import type { ByteStream, Host } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
 import { type CharDevice, openCharDevice } from './char/device.ts'
 import { connectGuest } from './char/guest.ts'
-import { gdbChardev } from './cli/chardevs.ts'
+import { gdbPlace } from './cli/chardevs.ts'
 import { openGdb } from './gdb/server.ts'
-import type { ManagementConfig } from './invocation.ts'
+import type { GdbPlace, ManagementConfig } from './invocation.ts'
+import { parseLogItems, switchTrace } from './log-items.ts'
+import { logOutput } from './log-output.ts'
 import type { Management } from './management.ts'
 import { openMonitor } from './monitor/monitor.ts'
 import { openQmp } from './qmp/qmp.ts'
@@ -26,49 +27,44 @@ export async function openSession(
   options: { note(line: string): void; quit(cause: ShutdownCause): void; nowMs(): number },
 ): Promise<Session> {
   const chars: CharDevice[] = []
-  const gdb: CharDevice[] = []
-  let log: ByteStream | undefined
+  const gdbServers: { readonly device: CharDevice; close(): Promise<void> }[] = []
+  const log = logOutput(machine, host, options.note)
   const open = (c: ChardevConfig): Promise<CharDevice> =>
     openCharDevice(c, { host, note: options.note, rawSignals: manage.nographic || c.mux === true },
       { quit: () => options.quit('host-ui'), nowMs: options.nowMs })
 
-  async function serveGdb(c: ChardevConfig): Promise<CharDevice> {
-    const device = await open(c)
-    gdb.push(device)
-    openGdb(device, management)
+  const find = (id: string | undefined) => chars.find(c => c.config.id === id)
+
+  /** On a device of its own, which ends with it, or on one that nobody uses. */
+  async function serveGdb(place: GdbPlace): Promise<CharDevice> {
+    const own = 'backend' in place, device = own ? await open(place) : find(place.chardev)
+    if (!device) throw new VmError('char.unknown', `no character device '${(place as { chardev: string }).chardev}'`)
+    if (device.frontEnds.length) throw new VmError('cli.usage', `character device '${device.config.id}' has a user already`)
+    const detach = openGdb(device, management)
+    gdbServers.push({ device, close: async () => (own ? device.close() : detach()) })
     return device
   }
 
   const management: Management = {
     machine, host, chars, quit: options.quit,
     async gdbServer(where) {
-      await Promise.all(gdb.splice(0).map(g => g.close()))
+      await Promise.all(gdbServers.splice(0).map(g => g.close()))
       if (where === 'none') return where
-      return (await serveGdb(gdbChardev(where, 'gdb'))).label
+      return (await serveGdb(gdbPlace(where, 'gdb'))).label
     },
-    async setLogFile(path) {
-      await log?.close()
-      log = path === undefined ? undefined : await host.files.open(path, { append: false })
-    },
+    setLogFile: path => log.setFile(path),
   }
 
   async function close(): Promise<void> {
-    await Promise.all([...chars, ...gdb].map(c => c.close()))
-    await log?.close()
+    await Promise.all([...chars, ...gdbServers].map(c => c.close()))
+    await log.close()
   }
 
   try {
     const { logFile } = manage
     if (logFile !== undefined) await blaming(`-D ${logFile}`, () => management.setLogFile(logFile))
-    const encoder = new TextEncoder()
-    machine.on('log', ({ source, text }) => {
-      const line = `${source}: ${text}`
-      if (log) log.write(encoder.encode(`${line}\n`))
-      else host.process?.writeError(line)
-    })
     for (const [i, c] of (config.chardevs ?? []).entries())
       if (c.backend !== 'stream') chars.push(await blaming(`chardevs[${i}]`, () => open(c)))
-    const find = (id: string | undefined) => chars.find(c => c.config.id === id)
     for (const end of machine.chars) {
       const device = find(end.chardev)
       if (device) connectGuest(end, device)
@@ -77,31 +73,28 @@ export async function openSession(
       if (id === null || machine.chars.some(end => end.chardev === id)) return
       throw new VmError('cli.usage', `this machine has no serial port ${i}`, { where: `serials[${i}]` })
     })
-    watch(machine, config)
+    await watch(machine, config)
     for (const m of manage.monitors) {
       const device = find(m.chardev)!
       if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)
       else openMonitor(device, management)
     }
-    for (const [i, c] of manage.gdb.entries()) await blaming(`gdb[${i}]`, () => serveGdb(c))
+    for (const [i, place] of manage.gdb.entries()) await blaming(`gdb[${i}]`, () => serveGdb(place))
   } catch (error) {
     await close()
     throw error
   }
   return {
     management,
-    ready: Promise.all([...chars, ...gdb].map(c => c.ready)).then(() => {}),
+    ready: Promise.all([...chars, ...gdbServers.map(g => g.device)].map(c => c.ready)).then(() => {}),
     close,
   }
 }
 
 /** Log classes and trace events as the configuration has them. */
-function watch(machine: MachineControl, config: MachineConfig): void {
-  if (config.log) machine.setLog(config.log as readonly LogClass[])
+async function watch(machine: MachineControl, config: MachineConfig): Promise<void> {
+  if (config.log || config.logFilter)
+    await blaming('log', () => machine.setLog(parseLogItems(config.log ?? []).classes, config.logFilter ?? []))
   for (const pattern of config.trace ?? [])
-    if (machine.setTrace(pattern, true) === 0)
-      throw new VmError('cli.usage', `no trace event '${pattern}'`, {
-        where: 'trace',
-        hint: 'info trace-events on the monitor lists them',
-      })
+    await blaming('trace', () => switchTrace(machine, pattern, true))
 }

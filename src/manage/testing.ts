@@ -14,6 +14,7 @@ import type {
   MachineEvent,
   MachineEvents,
   Picture,
+  RunAction,
   RunState,
 } from '../vm/control.ts'
 import { SNAPSHOT_MAGIC } from '../vm/control.ts'
@@ -143,7 +144,7 @@ export function fakeMachine(
   const breakpoints = new Map<string, { kind: BreakpointKind; at: bigint; length: number }>()
   const serial = options.serial ?? fakeSerial()
   let state: RunState = 'prelaunch', timer: ReturnType<typeof setImmediate> | undefined, traced = false
-  let plan: ReadonlyMap<number, 'continue' | 'step'> = new Map()
+  let plan: ReadonlyMap<number, RunAction> = new Map()
 
   const emit = <E extends MachineEvent>(event: E, e: MachineEvents[E]) => {
     for (const l of [...(listeners.get(event) ?? [])]) l(e)
@@ -184,11 +185,11 @@ export function fakeMachine(
       for (const [cpu, action] of plan) {
         const stop = step(cpu)
         if (stop) return hit(stop)
-        if (action === 'step') return hit({ cpu, reason: 'step' })
+        if (action !== 'continue') return hit({ cpu, reason: 'step' })
       }
     timer = setImmediate(slice)
   }
-  async function run(p: ReadonlyMap<number, 'continue' | 'step'>): Promise<void> {
+  async function run(p: ReadonlyMap<number, RunAction>): Promise<void> {
     plan = p
     state = 'running'
     emit('resume', {})
@@ -294,7 +295,12 @@ export function fakeMachine(
       }
     },
     describe: topic => (topic === 'mtree' ? `0000000080000000-000000008000ffff ram` : undefined),
-    setLog: classes => void calls.push(`log ${classes.join(',')}`),
+    setLog(classes, filter) {
+      const ranges = filter?.map(r => ` ${r.start.toString(16)}..${r.end.toString(16)}`) ?? []
+      calls.push(`log ${classes.join(',')}${ranges.join('')}`)
+    },
+    holdLog: held => void calls.push(`holdLog ${held}`),
+    setOneInsn: on => void calls.push(`oneInsn ${on}`),
     traceEvents: () => [{ name: 'uart_read', enabled: traced }, { name: 'plic_claim', enabled: false }],
     setTrace(pattern, on) {
       if (pattern !== 'uart_*') return 0
@@ -338,6 +344,7 @@ export const fakeCatalogue: Catalogue = {
   machines: [{ name: 'virt', description: 'board', isDefault: true }],
   cpus: [{ name: 'rv64', description: 'generic' }],
   accels: [{ name: 'jit', description: 'recompiler' }],
+  traceEvents: [{ name: 'uart_read', description: 'reg %d' }],
   netdevs: [{ name: 'null', description: 'nothing' }],
   devices: [{
     name: 'virtio-blk-pci', description: 'disk', bus: 'PCI', properties: [

@@ -12,7 +12,7 @@ export type Peer = {
   /** The other side is slow (false) or quick again (true). */
   ready(is: boolean): void
   readonly held: boolean
-  closeByPeer(): void
+  closeByPeer(error?: Error): void
 }
 
 export function peer(label = 'test'): Peer {
@@ -35,7 +35,7 @@ export function peer(label = 'test'): Peer {
       if (is) to.drain?.()
     },
     get held() { return held },
-    closeByPeer: () => to.close?.(),
+    closeByPeer: error => to.close?.(error),
   }
 }
 

@@ -10,9 +10,11 @@
 // An access to nothing, or one that a device refuses by its size, is a guest error: it reads as `floating`
 // and writes nothing.
 import { guestError } from '../base/log.ts'
+import { emitTrace } from '../base/trace.ts'
 import type { Views } from '../state/views.ts'
 import type { DirtyMap } from './dirty.ts'
 import { flatten, type Container, type FlatRange, type MmioOps } from './regions.ts'
+import { memTraces } from './trace.ts'
 
 export type MemoryOptions = {
   readonly views: Views
@@ -30,6 +32,8 @@ export type MemoryOptions = {
   readonly onWritten?: (pa: number, sizeBytes: number) => void
 }
 
+const READ = memTraces.memory_region_ops_read, WRITE = memTraces.memory_region_ops_write
+const wide = (lo: number, hi: number) => (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
 const hex = (n: number) => `0x${n.toString(16)}`
 const NOTHING: FlatRange = {
   start: 0,
@@ -138,7 +142,11 @@ export class PhysicalMemory {
     const r = this.#find(pa)
     if (r === undefined) return this.#absent(pa, size, false)
     if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#readAcross(pa, size, r.end - pa)
-    if (r.region.kind === 'mmio') return this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
+    if (r.region.kind === 'mmio') {
+      const value = this.#readDevice(r.region.ops, r.offset + pa - r.start, size, pa)
+      if (READ.enabled) emitTrace(READ, r.region.name, pa, value, size)
+      return value
+    }
     const at = hostOf(r, pa)
     return size === 4
       ? this.#data.getUint32(at, true)
@@ -151,8 +159,10 @@ export class PhysicalMemory {
     const r = this.#find(pa)
     if (r === undefined) return void this.#absent(pa, size, true)
     if (pa + size > r.end && !this.#reaches(r, pa, size)) return this.#writeAcross(pa, size, value, r.end - pa)
-    if (r.region.kind === 'mmio')
+    if (r.region.kind === 'mmio') {
+      if (WRITE.enabled) emitTrace(WRITE, r.region.name, pa, value >>> 0, size)
       return this.#writeDevice(r.region.ops, r.offset + pa - r.start, size, value >>> 0, pa)
+    }
     if (r.region.rom) return guestError('memory', () => `write to ROM at ${hex(pa)}`)
     const at = hostOf(r, pa)
     if (size === 4) this.#data.setUint32(at, value, true)
@@ -164,19 +174,8 @@ export class PhysicalMemory {
   readWide(pa: number, out: Uint32Array): void {
     const r = this.#find(pa)
     if (r?.region.kind === 'mmio' && pa + 8 <= r.end) {
-      const { ops } = r.region, offset = r.offset + pa - r.start
-      if (!accepts(ops, offset, 8)) {
-        out[0] = out[1] = this.#refuse(pa, 8)
-        return
-      }
-      if (ops.rules.impl.max >= 8) {
-        if (ops.readWide) return ops.readWide(offset, out)
-        out[0] = ops.read(offset, 8)
-        out[1] = 0
-        return
-      }
-      out[0] = readSplit(ops, offset, 4)
-      out[1] = readSplit(ops, offset + 4, 4)
+      this.#readWideDevice(r.region.ops, r.offset + pa - r.start, pa, out)
+      if (READ.enabled) emitTrace(READ, r.region.name, pa, wide(out[0]!, out[1]!), 8)
       return
     }
     out[0] = this.read(pa, 4)
@@ -187,6 +186,7 @@ export class PhysicalMemory {
     const r = this.#find(pa)
     if (r?.region.kind === 'mmio' && pa + 8 <= r.end) {
       const { ops } = r.region, offset = r.offset + pa - r.start
+      if (WRITE.enabled) emitTrace(WRITE, r.region.name, pa, wide(lo, hi), 8)
       if (!accepts(ops, offset, 8)) return void this.#refuse(pa, 8)
       if (ops.rules.impl.max >= 8)
         return ops.writeWide ? ops.writeWide(offset, lo >>> 0, hi >>> 0) : ops.write(offset, lo >>> 0, 8)
@@ -301,6 +301,18 @@ export class PhysicalMemory {
     return size >= impl.min && size <= impl.max
       ? keep(ops.read(offset, size), size)
       : readSplit(ops, offset, size)
+  }
+
+  #readWideDevice(ops: MmioOps, offset: number, pa: number, out: Uint32Array): void {
+    if (!accepts(ops, offset, 8)) out[0] = out[1] = this.#refuse(pa, 8)
+    else if (ops.rules.impl.max < 8) {
+      out[0] = readSplit(ops, offset, 4)
+      out[1] = readSplit(ops, offset + 4, 4)
+    } else if (ops.readWide) ops.readWide(offset, out)
+    else {
+      out[0] = ops.read(offset, 8)
+      out[1] = 0
+    }
   }
 
   #writeDevice(ops: MmioOps, offset: number, size: number, value: number, pa: number): void {

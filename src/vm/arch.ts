@@ -2,13 +2,12 @@
 import { layoutOf } from '../state/layout.ts'
 import { bind } from '../state/bind.ts'
 import type { Views } from '../state/views.ts'
-import { type Cpu, type CpuServices, ExitRequest, type Isa, vcpuCore } from '../isa/isa.ts'
-import { hartLayout, HsmState } from '../isa/riscv/cpu.ts'
-import { lengthOf } from '../isa/riscv/decode.ts'
+import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
+import { hartLayout } from '../isa/riscv/cpu.ts'
 import { describeInterrupts, describeMemory, describeTranslations } from '../isa/riscv/describe.ts'
-import { disassemble } from '../isa/riscv/disassemble.ts'
 import { makeCpu } from '../isa/riscv/processor.ts'
 import { riscv64 } from '../isa/riscv/riscv64.ts'
+import { sbiBoot } from '../isa/riscv/sbi/hsm.ts'
 import type { RemoteFence } from '../isa/riscv/sbi/platform.ts'
 import type { Arch } from './config.ts'
 import type { Boot } from './plan/plan.ts'
@@ -31,14 +30,12 @@ export type ArchSupport = {
   makeCpu(at: number, services: CpuServices, around: Surroundings, boot: Boot): Cpu
   /** Sets an interrupt input by the name that boards use. Any thread. */
   setLine(views: Views, at: number, line: string, level: boolean): void
-  /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
-  disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
   /** The current address space of the processor at `at`, and its interrupts, as text. */
   describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
   describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string
   describeInterrupts(views: Views, at: number): string
-  /** After a reset: where processor `index` begins. */
-  start(views: Views, at: number, index: number, boot: Boot): void
+  /** After a reset of `cpu`, processor `index` with its state at `at`: where and how it begins. */
+  start(views: Views, at: number, cpu: Cpu, index: number, boot: Boot): void
 }
 
 const LINES: { readonly [line: string]: number } = { msip: 3, mtip: 7, seip: 9, meip: 11 }
@@ -61,26 +58,14 @@ const riscv: ArchSupport = {
   describeMemory,
   describeTranslations,
   describeInterrupts,
-  disassemble(bytes, pc) {
-    const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))
-    const word = length === 2 ? half(0) : (half(0) | (half(2) << 16)) >>> 0
-    const data = length === 2 ? '.half' : '.word'
-    return { text: disassemble(word, pc) ?? `${data} 0x${word.toString(16)}`, length }
-  },
-  start(views, at, index, boot) {
+  start(views, at, cpu, index, boot) {
     const s = bind(hartLayout, views, at)
-    if (boot.kind === 'reset') {
-      s.pc = BigInt(boot.entry)
-      return
+    if (boot.kind === 'reset') s.pc = BigInt(boot.entry)
+    else if (index > 0) sbiBoot(s)
+    else {
+      sbiBoot(s, { address: BigInt(boot.entry), opaque: BigInt(boot.deviceTree) })
+      cpu.interrupt() // starts it here, not on its thread: whoever looks before it runs sees it as the kernel will
     }
-    s.hsm = HsmState.STOPPED
-    s.halted = 1
-    if (index !== 0) return
-    s.pc = BigInt(boot.entry) // for whoever looks before it starts
-    s.hsmAddress = BigInt(boot.entry)
-    s.hsmOpaque = BigInt(boot.deviceTree)
-    s.hsm = HsmState.START_PENDING
-    Atomics.or(views.i32, at >>> 2, ExitRequest.INTERRUPT)
   },
 }
 

@@ -1,6 +1,7 @@
 // One machine in one memory, as any of its threads sees it: the same plain description gives every thread the same
 // addresses. The first binder resets; the others find the state there.
 import { CLOCK_BYTES, type Clock, hostClock } from '../base/clock.ts'
+import { LOG_RING_BYTES } from '../base/log-ring.ts'
 import { deviceRamBytes, instantiate, type System } from '../device/board.ts'
 import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel/jit/debug.ts'
 import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
@@ -14,6 +15,7 @@ import { archSupport, type ArchSupport, poke, type Surroundings } from './arch.t
 import { STATS_BYTES } from './stats.ts'
 import type { CompilerPlaces } from './threads.ts'
 import { type Boot, boardOf, type BoardSpec, guestBytesOf } from './plan/plan.ts'
+import { Watch, WATCH_BYTES } from './watch.ts'
 
 /** Plain data: what a thread needs to bind the machine. */
 export type MachineShape = {
@@ -26,7 +28,8 @@ export type MachineShape = {
   readonly wallClockOffsetMs: number
 }
 
-/** Words of control between threads, per processor. STEP: execute one instruction, then stop. STOP: why it stopped by itself
+/** Words of control between threads, per processor. STEP: execute at most so many instructions of one
+ * block, then stop. STOP: why it stopped by itself
  * (StopKind), 0 when that has been told; ADDRESS goes with it. THREAD: the host's number of its thread, 0 if it has none. */
 export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32,
   THREAD: 40, STATS: 48, BYTES: 48 + STATS_BYTES } as const
@@ -57,12 +60,18 @@ export type Bound = {
   /** Word index of the doorbell. */
   readonly bell: number
   ring(): void
+  /** What is watched, and the log rings: of each processor's thread, then the compiler's. */
+  readonly watch: Watch
+  readonly watchAt: number
+  readonly logRings: readonly number[]
   readonly breakpoints: DebugTable
   /** On a processor's thread: it stopped by itself, and stays so until it is told to run. */
   stopped(cpu: number, hit: DebugHit): void
   /** The first processor that stopped by itself. Others that met a breakpoint meet it again when they run. */
   takeStop(): { readonly cpu: number; readonly hit: DebugHit } | undefined
   anyStopped(): boolean
+  /** No breakpoint has been told of: processors stop at one where they begin. Forgets who has stopped. */
+  meetAgain(): void
   /** On a machine of one thread, where nobody can sleep on a word: called when the bell rings, and when a processor is
    * woken. */
   readonly waker: { rung(): void; woken(): void }
@@ -77,6 +86,13 @@ export type Bound = {
   takeRequest(): { kind: (typeof REQUESTS)[number]; exitCode: number }
 }
 
+/** Rings the doorbell whose word index is `bell`; false if it was ringing. */
+export function ringBell(views: Views, bell: number, bit: number): boolean {
+  if ((Atomics.or(views.i32, bell, bit) & bit) !== 0) return false
+  if (views.shared) Atomics.notify(views.i32, bell)
+  return true
+}
+
 /** Bytes of state for a machine, and so the first address of its RAM: a multiple of 2 MiB. */
 export function measure(spec: BoardSpec): number {
   const probe = bumpAllocator(PAGE_64K, 0x7fff0000)
@@ -86,6 +102,7 @@ export function measure(spec: BoardSpec): number {
   const devices = DEVICE_BYTES + deviceRamBytes(boardOf(spec))
   const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + devices)
   const total = PAGE_64K + probe.used + TABLE_BYTES + devices + pages + spec.harts * (MAILBOX_BYTES + 256) + DEBUG_TABLE_BYTES
+    + WATCH_BYTES + (spec.harts + 1) * (LOG_RING_BYTES + 64)
   return Math.ceil(total / (2 << 20)) * (2 << 20)
 }
 const DEVICE_BYTES = 8 << 20
@@ -105,12 +122,12 @@ export function bindMachine(
   const codePages = new CodePages(views, codePagesAt, mailboxes)
   const compilerPlaces: CompilerPlaces = { tables: { at: alloc.alloc(TABLE_BYTES, 64), bytes: TABLE_BYTES }, codePages: codePagesAt, cpus }
   const breakpoints = new DebugTable(views, alloc.alloc(DEBUG_TABLE_BYTES, 64))
+  const watchAt = alloc.alloc(WATCH_BYTES, 64)
+  const logRings = Array.from({ length: n + 1 }, () => alloc.alloc(LOG_RING_BYTES, 64))
   const waker = { rung() {}, woken() {} }
   const bell = (global + Global.BELL) >>> 2, wakeAt = (global + Global.NEXT_WAKE) >>> 3
   const ring = (bit: number = Bell.URGENT) => {
-    if ((Atomics.or(views.i32, bell, bit) & bit) !== 0) return
-    if (views.shared) Atomics.notify(views.i32, bell)
-    else waker.rung()
+    if (ringBell(views, bell, bit) && !views.shared) waker.rung()
   }
   const kick = (cpu: number) => {
     poke(views, cpus[cpu]!.state, ExitRequest.INTERRUPT)
@@ -143,16 +160,8 @@ export function bindMachine(
     remoteFence(cpu, fence) {
       const box = mailboxes[cpu]!, letters: number[] = []
       if (fence.kind === 'fence.i') letters.push(box.post(Mail.FENCE))
-      else if (!fence.range) letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
-      else
-        for (let done = 0; done < fence.range.sizeBytes; done += 4096) {
-          if (letters.length === MAX_PAGE_LETTERS) {
-            letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
-            break
-          }
-          const lo = fence.range.startLo + done
-          letters.push(box.post(Mail.FLUSH_PAGE, fence.asid ?? -1, lo | 0, (fence.range.startHi + Math.floor(lo / 2 ** 32)) | 0))
-        }
+      else if (!fence.pages || fence.pages.length > MAX_PAGE_LETTERS) letters.push(box.post(Mail.FLUSH_TLB, fence.asid ?? -1))
+      else for (const [lo, hi] of fence.pages) letters.push(box.post(Mail.FLUSH_PAGE, fence.asid ?? -1, lo, hi))
       const last = letters.at(-1)
       if (last === undefined) return
       while (!box.done(last)) {
@@ -171,6 +180,7 @@ export function bindMachine(
   }
   return {
     arch, views, clock, system, cpus, controls, mailboxes, codePages, compilerPlaces, surroundings, bell, ring, breakpoints, waker,
+    watch: new Watch(views, watchAt), watchAt, logRings,
     stopped(cpu, hit) {
       const w = controls[cpu]! >>> 2, { i32 } = views
       i32[w + (Control.ADDRESS >> 2)] = hit.lo
@@ -181,6 +191,9 @@ export function bindMachine(
       ring()
     },
     anyStopped: () => controls.some(c => Atomics.load(views.i32, (c + Control.STOP) >>> 2) > 0),
+    meetAgain() {
+      for (const c of controls) Atomics.store(views.i32, (c + Control.STOP) >>> 2, MEET_AGAIN)
+    },
     takeStop() {
       for (let cpu = 0; cpu < n; cpu++) {
         const w = controls[cpu]! >>> 2, { i32 } = views

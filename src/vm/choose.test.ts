@@ -9,9 +9,12 @@ const choose = (...accels: { name: string; properties?: { [name: string]: string
 
 test('the first that works, and why not the ones before it', () => {
   const passes = ALL_PASSES
-  assert.deepEqual(choose(), { threads: true, passes })
-  assert.deepEqual(choose({ name: 'kvm' }, { name: 'jit' }), { threads: true, passes, reason: 'kvm: not implemented; using jit' })
-  assert.deepEqual(choose({ name: 'tcg', properties: { thread: 'single' } }), { threads: false, passes })
+  const plain = { threads: true, passes, oneInsn: false, compiledSteps: false }
+  assert.deepEqual(choose(), plain)
+  assert.deepEqual(choose({ name: 'kvm' }, { name: 'jit' }), { ...plain, reason: 'kvm: not implemented; using jit' })
+  assert.deepEqual(choose({ name: 'tcg', properties: { thread: 'single' } }), { ...plain, threads: false })
+  assert.deepEqual(choose({ name: 'jit', properties: { 'one-insn-per-tb': 'on', thread: 'single', 'x-step': 'compiled' } }),
+    { threads: false, passes, oneInsn: true, compiledSteps: true })
 })
 
 test('passes of the optimiser', () => {
@@ -26,5 +29,7 @@ test('mistakes name the option', () => {
   assert.throws(jit({ thread: 'some' }), { message: 'thread=some', where: 'accels[1]' })
   assert.throws(jit({ thred: 'multi' }),
     { message: "accelerator 'jit' has no property 'thred'", where: 'accels[1]', hint: "did you mean 'thread'?" })
+  assert.throws(jit({ 'one-insn-per-tb': '2' }), { message: 'one-insn-per-tb=2 is not on or off', where: 'accels[1]' })
+  assert.throws(jit({ 'x-step': 'compiled' }), { message: 'x-step=compiled', hint: 'thread=single,x-step=compiled' })
   assert.throws(jit({ 'tb-size': '64' }), { message: 'not implemented: tb-size' })
 })

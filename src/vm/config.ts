@@ -66,6 +66,10 @@ export type MachineConfig = {
   readonly noReboot?: boolean
   /** Classes of log lines that are on (`-d`). */
   readonly log?: readonly string[]
+  /** `-dfilter`: addresses of the code that is logged, both ends included. */
+  readonly logFilter?: readonly { readonly start: bigint; readonly end: bigint }[]
+  /** `-singlestep`: translated blocks hold one instruction. */
+  readonly singlestep?: boolean
   /** Patterns of trace events (`-trace`). */
   readonly trace?: readonly string[]
   /** No devices but those asked for and the ones that are soldered on (`-nodefaults`). */

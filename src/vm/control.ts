@@ -2,7 +2,7 @@
 // it; management knows a machine only through this. All calls come from the main thread and never block it:
 // whatever has to wait for another thread returns a promise. `Awaitable` is for answers that may be at hand
 // (state in shared memory) or not.
-import type { LogClass } from '../base/log.ts'
+import type { AddressRange, LineClass, LogClass } from '../base/log.ts'
 import type { Picture, TextScreen } from '../device/display.ts'
 import type { Host } from '../host/host.ts'
 import type { Arch, MachineConfig } from './config.ts'
@@ -47,8 +47,8 @@ export type MachineEvents = {
   powerdown: {}
   /** A processor stopped for the debugger; follows `stop`. */
   debug: DebugStop
-  /** A line of log (see base/log.ts), from whichever thread. */
-  log: { cls: LogClass; source: string; text: string }
+  /** A line of log, or several of one block (see base/log.ts), from whichever thread. */
+  log: { cls: LineClass; source: string; text: string }
   /** A thread of ours failed: the machine is in state 'internal-error'. `cpu`: which processor's, if it was one's. */
   error: { message: string; cause?: unknown; cpu?: number }
 }
@@ -97,8 +97,13 @@ export type MachineControl = {
     topic: Topic,
     options?: { cpu?: number; all?: boolean; filter?: string },
   ): Awaitable<string | undefined>
-  /** Switches log classes on; all others are off. */
-  setLog(classes: readonly LogClass[]): void
+  /** Switches log classes on; all others are off. `filter`: the addresses whose code is logged, none for all, at most 16. What is
+   * translated is dropped, so that its translation is seen again. */
+  setLog(classes: readonly LogClass[], filter?: readonly AddressRange[]): void
+  /** Whoever listens to `log` is slow (true): no more lines until it is not; the guest waits. */
+  holdLog(held: boolean): void
+  /** Translated blocks hold one instruction each. */
+  setOneInsn(on: boolean): void
   /** Trace events and their state; `setTrace` takes names with `*`, and returns how many matched. */
   traceEvents(): readonly { name: string; enabled: boolean }[]
   setTrace(pattern: string, enabled: boolean): number
@@ -253,6 +258,9 @@ export type DebugStop = {
   readonly hardware?: boolean
 }
 
+/** `step`: one instruction. `block`: at most so many instructions of straight-line code, translated together. */
+export type RunAction = 'continue' | 'step' | { readonly block: number }
+
 export type DebugTarget = {
   readonly description: DebugDescription
   /** Undefined: no such register in this configuration. */
@@ -269,12 +277,12 @@ export type DebugTarget = {
   setBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoint(kind: BreakpointKind, va: bigint, length: number): Awaitable<boolean>
   clearBreakpoints(): Awaitable<void>
-  /** Runs processors, each freely or by one instruction (which takes no interrupt); those not mentioned
+  /** Runs processors, each freely or by one instruction or block (which take no interrupt); those not mentioned
    * stand still.
    * Resolves when they have started; a `stop` event, then a `debug` event say that one of them stopped,
    * and then all
    * stand still. */
-  run(actions: ReadonlyMap<number, 'continue' | 'step'>): Promise<void>
+  run(actions: ReadonlyMap<number, RunAction>): Promise<void>
   /** One instruction in the architecture's assembly, and its length in bytes. */
   disassemble?(bytes: Uint8Array, pc: bigint): { text: string; length: number }
 }
@@ -298,7 +306,9 @@ export type Catalogue = {
     readonly properties?: readonly PropertyInfo[]
   })[]
   readonly cpus: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
-  readonly accels: readonly Named[]
+  readonly accels: readonly (Named & { readonly properties?: readonly PropertyInfo[] })[]
+  /** Trace events; the description is the line's format. */
+  readonly traceEvents: readonly Named[]
   /** Names that mean something in QEMU and are not implemented: no slips of the user's. */
   elsewhere(what: 'machine' | 'processor model' | 'accelerator' | 'device', name: string): boolean
   readonly netdevs: readonly Named[]

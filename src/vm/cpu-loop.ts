@@ -21,6 +21,8 @@ export type CpuLoopOptions = {
   readonly features: WasmFeatures
   readonly compiler: CompilerPort
   readonly passes: Passes
+  /** Steps run compiled code. */
+  readonly compiledSteps?: boolean
 }
 
 export class CpuLoop {
@@ -65,6 +67,7 @@ export class CpuLoop {
       makeCpu: services => bound.arch.makeCpu(this.state, services, bound.surroundings, o.shape.boot),
     })
     this.tier1 = new Tier1(this.vcpu, o.compiler)
+    if (o.compiledSteps) this.vcpu.code.stepCode = b => this.tier1.stepCode(b)
     watchWrites(bound, o.index, page => this.vcpu.code.dropCode(page))
   }
 
@@ -77,10 +80,12 @@ export class CpuLoop {
     else this.vcpu.debug.pass(i32[(state + pc) >>> 2]!, i32[((state + pc) >>> 2) + 1]!)
   }
 
-  /** Runs until the processor sleeps or is asked to stop; or steps over one instruction, if that is asked for. */
+  /** Runs until the processor sleeps or is asked to stop; or steps over an instruction or a block, if that is asked for. */
   slice(): 'halted' | 'stopped' | 'unfinished' {
     const { i32, vcpu } = this
     if (Atomics.exchange(i32, this.word(Control.REFRESH), 0)) {
+      this.bound.watch.apply()
+      vcpu.code.watch(this.bound.watch.oneInsn)
       vcpu.debug.load(this.bound.breakpoints.entries())
       vcpu.tlb.flush()
       vcpu.code.dropAllCode()
@@ -116,7 +121,7 @@ export class CpuLoop {
       // What wakes it may move it elsewhere: that is the step then.
       done = vcpu.cpu.interrupt()
     }
-    if (!done) done = vcpu.step()
+    if (!done) done = vcpu.step(this.i32[this.word(Control.STEP)])
     if (done) this.bound.stopped(this.index, vcpu.debug.hit ?? { kind: StopKind.STEP, lo: 0, hi: 0 })
     vcpu.debug.hit = undefined
     this.stopAsked()
@@ -181,6 +186,7 @@ export class CpuLoop {
       const command = Atomics.load(i32, this.word(Control.COMMAND))
       if (command === Command.END) return
       if (command === Command.PAUSE) {
+        this.vcpu.settleLog()
         Atomics.store(i32, this.word(Control.STATE), CpuState.PAUSED)
         Atomics.notify(i32, this.word(Control.STATE))
         this.bound.ring()
@@ -188,7 +194,9 @@ export class CpuLoop {
         if (Atomics.load(i32, this.word(Control.COMMAND)) === Command.RUN) this.resumed()
         continue
       }
-      if (this.slice() === 'halted') this.sleep()
+      if (this.slice() !== 'halted') continue
+      this.vcpu.settleLog()
+      this.sleep()
     }
   }
 }

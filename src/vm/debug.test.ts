@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeHost } from '../host/node/host.ts'
-import type { DebugStop, MachineControl } from './control.ts'
+import type { MachineConfig } from './config.ts'
+import type { DebugStop, MachineControl, RunAction } from './control.ts'
 import { createMachine } from './machine.ts'
 
 const program = Uint32Array.of(
@@ -15,14 +16,28 @@ const program = Uint32Array.of(
   0x0002a383, // 18  lw t2, 0(t0)
   0xff5ff06f, // 1c  j 10
 )
+/** Under the built-in SBI: the first hart starts the second one. */
+const starter = Uint32Array.of(
+  0x004858b7, // 00  lui a7, 0x485
+  0x34d88893, // 04  addi a7, a7, 0x34d: the HSM extension
+  0x00000813, // 08  li a6, 0: hart_start
+  0x00100513, // 0c  li a0, 1
+  0x00000597, // 10  auipc a1, 0
+  0x01458593, // 14  addi a1, a1, 0x14: to 24
+  0x04d00613, // 18  li a2, 77
+  0x00000073, // 1c  ecall
+  0x0000006f, // 20  j 20
+  0x0000006f, // 24  j 24
+)
+const A0 = 10, A1 = 11, PRIV = 65 + 4096
 const START = 0x8000_0000n, LOOP = START + 0x10n, COUNTER = START + 0x1004n, T1 = 6, PC = 32
 
+const bytesOf = (words: Uint32Array<ArrayBuffer>) => new Uint8Array(words.buffer)
 type Debugged = MachineControl & { stopOf(start: () => Promise<unknown>): Promise<DebugStop> }
 
-async function machine(thread: 'multi' | 'single'): Promise<Debugged> {
+async function machine(thread: 'multi' | 'single', config: MachineConfig = { bios: 'none', kernel: bytesOf(program) }): Promise<Debugged> {
   const m = await createMachine({
-    arch: 'riscv64', bios: 'none', kernel: new Uint8Array(program.buffer), memoryBytes: 32 << 20, smp: { cpus: 2 },
-    accels: [{ name: 'jit', properties: { thread } }],
+    arch: 'riscv64', memoryBytes: 32 << 20, smp: { cpus: 2 }, accels: [{ name: 'jit', properties: { thread } }], ...config,
   }, nodeHost)
   return Object.assign(m, {
     stopOf: async (start: () => Promise<unknown>) => {
@@ -84,6 +99,55 @@ for (const thread of ['multi', 'single'] as const) {
     }
   })
 
+  test(`the first stop and breakpoints where harts begin, thread=${thread}`, { timeout: 120_000 }, async () => {
+    const m = await machine(thread, { kernel: bytesOf(starter) }), { debug } = m
+    try {
+      const entry = await register(m, 0, PC), second = entry + 0x24n, tree = await register(m, 0, A1)
+      const first = async () => Promise.all([PC, PRIV, A0, A1].map(n => register(m, 0, n)))
+      assert.deepEqual(await first(), [entry, 1n, 0n, tree])
+      assert.deepEqual(await debug.readMemory(0, tree, 4), Uint8Array.of(0xd0, 0x0d, 0xfe, 0xed))
+      assert.deepEqual(await debug.readMemory(0, entry, 4), bytesOf(starter).subarray(0, 4))
+
+      await debug.setBreakpoint('hardware', entry, 4)
+      await debug.setBreakpoint('hardware', second, 4)
+      for (let life = 0; life < 2; life++) {
+        const stop = await m.stopOf(() => m.resume())
+        assert.deepEqual(stop, { cpu: 0, reason: 'breakpoint', address: entry, hardware: true })
+        assert.deepEqual(await first(), [entry, 1n, 0n, tree], 'nothing has run')
+        const { cpu, address } = await m.stopOf(() => m.resume())
+        assert.deepEqual([cpu, address], [1, second])
+        assert.deepEqual(await Promise.all([PC, PRIV, A0, A1].map(n => register(m, 1, n))), [second, 1n, 1n, 77n])
+        await m.reset()
+      }
+      await debug.clearBreakpoints()
+      await m.resume()
+      const stop = await m.stopOf(async () => {
+        await debug.setBreakpoint('software', entry, 4)
+        await m.reset()
+      })
+      assert.deepEqual([stop.cpu, stop.address], [0, entry], 'a running machine that is reset')
+      await debug.clearBreakpoints()
+
+      // The second hart's first step is its start.
+      assert.equal((await m.stopOf(() => debug.run(new Map([[1, 'step'], [0, 'continue']])))).cpu, 1)
+      assert.equal(await register(m, 1, PC), second)
+    } finally {
+      await m.close()
+    }
+  })
+
+  test(`a breakpoint at the reset vector, thread=${thread}`, { timeout: 120_000 }, async () => {
+    const m = await machine(thread)
+    try {
+      await m.debug.setBreakpoint('software', 0x1000n, 4)
+      const seen = [await m.stopOf(() => m.resume()), await m.stopOf(() => m.resume())]
+      assert.deepEqual(seen.map(s => s.address), [0x1000n, 0x1000n])
+      assert.deepEqual(seen.map(s => s.cpu).sort(), [0, 1])
+    } finally {
+      await m.close()
+    }
+  })
+
   test(`watchpoints, thread=${thread}`, { timeout: 120_000 }, async () => {
     const m = await machine(thread), { debug } = m
     try {
@@ -127,3 +191,36 @@ for (const thread of ['multi', 'single'] as const) {
     }
   })
 }
+
+const stepping = (thread: string, step: string | undefined): MachineConfig => ({
+  bios: 'none', kernel: bytesOf(program), accels: [{ name: 'jit', properties: { thread, ...(step && { 'x-step': step }) } }],
+})
+
+for (const step of [undefined, 'compiled'] as const)
+  test(`steps of blocks and instructions, by ${step ?? 'records'}`, { timeout: 120_000 }, async () => {
+    const m = await machine('single', stepping('single', step)), { debug } = m
+    const pc = async (action: RunAction) => {
+      assert.deepEqual(await m.stopOf(() => debug.run(new Map([[0, action]]))), { cpu: 0, reason: 'step' })
+      return register(m, 0, PC)
+    }
+    try {
+      while (await pc('step') !== START) assert.equal(m.state, 'debug')
+      assert.equal(await pc({ block: 48 }), START + 4n, 'a status register is read by a block of its own')
+      assert.equal(await pc({ block: 2 }), START + 0xcn)
+      assert.equal(await pc({ block: 1 }), LOOP)
+      assert.equal(await pc('step'), LOOP + 4n)
+      assert.equal(await register(m, 0, T1), 1n)
+      assert.equal(await pc({ block: 48 }), LOOP)
+      // A loop of one block stops where it begins again.
+      for (let n = 2n; n < 50n; n++) {
+        assert.equal(await pc({ block: 48 }), LOOP)
+        assert.equal(await register(m, 0, T1), n)
+      }
+    } finally {
+      await m.close()
+    }
+  })
+
+test('compiled steps want one thread', async () => {
+  await assert.rejects(machine('multi', stepping('multi', 'compiled')), /x-step=compiled/)
+})

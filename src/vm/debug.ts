@@ -70,7 +70,7 @@ export function debugTarget(m: Machine, changed: () => void): DebugTarget {
       const pa = translate(cpu, va)
       return pa < 0 ? undefined : BigInt(pa)
     },
-    disassemble: (bytes, pc) => m.bound.arch.disassemble(bytes, pc),
+    disassemble: (bytes, pc) => m.bound.arch.isa.disassemble(bytes, pc),
     setBreakpoint(kind, va, length) {
       if (!table.set(entry(kind, va, length))) return false
       changed()

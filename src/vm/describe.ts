@@ -1,6 +1,7 @@
 // Text for the monitor's `info`.
 import { mtree, qtree } from '../device/qtree.ts'
 import { vcpuCore } from '../isa/isa.ts'
+import { registerText } from '../isa/registers.ts'
 import { TLB_BYTES } from '../mem/tlb.ts'
 import { type Permission, tlbEntries } from '../mem/tlb-entries.ts'
 import { inspectState } from '../state/inspect.ts'
@@ -21,7 +22,7 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
   const { system, arch, views } = m.bound, cpu = o.cpu ?? 0
   switch (topic) {
     case 'registers':
-      return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => registers(m, i)).join('\n')
+      return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => registerText(i, m.cpuObjects[i]!.debug)).join('\n')
     case 'mtree':
       return mtree(system.memory.ranges)
     case 'qtree':
@@ -83,13 +84,4 @@ function lines(m: Machine): string {
   const high = m.bound.system.instances.flatMap(i =>
     i.plan.outputs.flatMap((pin, k) => (i.levels[k] ? [`${i.id}: ${pin.name}[${pin.index}] is high`] : [])))
   return high.join('\n') || 'All lines are low.'
-}
-
-function registers(m: Machine, cpu: number): string {
-  const { debug } = m.cpuObjects[cpu]!
-  const cells = debug.registers.filter(r => r.number < 65)
-    .map(r => `${r.name.padEnd(5)} ${hex(debug.read(r.number) ?? 0n, r.bits / 4)}`)
-  const rows = [`CPU#${cpu}`]
-  for (let i = 0; i < cells.length; i += 4) rows.push(cells.slice(i, i + 4).join('  '))
-  return rows.join('\n')
 }

@@ -1,8 +1,9 @@
 // A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
 // the I/O thread too: it owns back ends and timers, and never blocks.
 import { blaming, VmError } from '../base/errors.ts'
+import type { AddressRange, LogClass } from '../base/log.ts'
 import { soon } from '../base/soon.ts'
-import { configureLog, type LogClass } from '../base/log.ts'
+import { emitTrace } from '../base/trace.ts'
 import type { Host } from '../host/host.ts'
 import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
@@ -16,11 +17,13 @@ import type {
 import { type AccelChoice, chooseAccel } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
+import { MachineLog } from './machine-log.ts'
 import { pciFunctions } from './pci.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
 import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
 import { screensOf } from './screens.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
+import { vmTraces } from './trace.ts'
 
 export { catalogue }
 export type { Catalogue }
@@ -81,6 +84,7 @@ class Machine implements MachineControl {
   readonly screens: MachineControl['screens']
   private readonly config: MachineConfig
   private readonly runner: Runner
+  private readonly log: MachineLog
   private readonly listeners = new Map<MachineEvent, Set<(e: never) => void>>()
   private readonly charListeners: (() => void)[] = []
   private readonly closers: (() => Promise<void>)[] = []
@@ -126,7 +130,11 @@ class Machine implements MachineControl {
       pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
     }))
     this.debug = debugTarget(this, () => this.runner.refresh())
-    const options = { bound, shape, memory, host, passes: accel.passes, failed: (error: unknown, cpu?: number) => this.failed(error, cpu) }
+    this.log = new MachineLog(bound, line => this.emit('log', line), () => this.runner.refresh())
+    const options = {
+      bound, shape, memory, host, passes: accel.passes, compiledSteps: accel.compiledSteps, blocked: () => this.log.held,
+      failed: (error: unknown, cpu?: number) => this.failed(error, cpu),
+    }
     this.runner = accel.threads ? threadedRunner(options) : slicedRunner(options)
   }
 
@@ -134,7 +142,7 @@ class Machine implements MachineControl {
     try {
       for (const a of this.plan.attachments) {
         const backend = await a.open()
-        this.bound.system.attach(a.device, backend)
+        if (a.device !== undefined) this.bound.system.attach(a.device, backend)
         if (backend.close) this.closers.push(async () => backend.close!())
       }
     } catch (error) {
@@ -142,6 +150,7 @@ class Machine implements MachineControl {
       throw error
     }
     await this.powerOn()
+    if (this.config.singlestep || this.accel.oneInsn) this.setOneInsn(true)
     void this.listenToBell()
     return this
   }
@@ -149,11 +158,12 @@ class Machine implements MachineControl {
   /** Power-on state of everything. Processors stand still. */
   private async powerOn(): Promise<void> {
     const { bound, plan } = this
-    bound.system.reset()
     this.cpuObjects.forEach((cpu, i) => {
       cpu.reset()
-      bound.arch.start(bound.views, bound.cpus[i]!.state, i, plan.boot)
+      bound.arch.start(bound.views, bound.cpus[i]!.state, cpu, i, plan.boot)
     })
+    bound.system.reset() // after the processors, whose inputs it drives
+    bound.meetAgain()
     await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
     this.runner.refresh()
   }
@@ -190,6 +200,7 @@ class Machine implements MachineControl {
 
   private service(): void {
     const { bound } = this
+    this.log.take()
     if (this.frozen) return
     const request = bound.takeRequest()
     if (request.kind !== 'none') void this.obey(request.kind, request.exitCode).catch(error => this.failed(error))
@@ -241,7 +252,8 @@ class Machine implements MachineControl {
   }
 
   private failed(error: unknown, cpu?: number): void {
-    if (this.closed) return
+    if (this.closed || this.state === 'internal-error') return // the first failure is told: others mostly follow from it
+    this.log.takeAll()
     this.state = 'internal-error'
     this.bound.clock.stop()
     const message = error instanceof Error ? error.message : String(error)
@@ -259,6 +271,7 @@ class Machine implements MachineControl {
     if (this.state === 'running' || this.state === 'internal-error') return
     this.state = 'running'
     this.bound.clock.resume()
+    if (vmTraces.runstate_set.enabled) emitTrace(vmTraces.runstate_set, 'running')
     this.runTimers()
     this.emit('resume', {})
     const stop = this.bound.takeStop() // one that stopped together with the one told of
@@ -276,7 +289,7 @@ class Machine implements MachineControl {
     const was = this.state
     if (was === 'running') {
       this.state = state
-      await this.runner.pause()
+      await this.standStill()
       const stop = state === 'debug' || state === 'paused' ? this.bound.takeStop() : undefined
       await this.stopped(stop ? 'debug' : state === 'debug' ? 'paused' : state)
       if (stop) this.emit('debug', debugStop(stop.cpu, stop.hit))
@@ -284,8 +297,14 @@ class Machine implements MachineControl {
     else if (was === 'paused' || was === 'prelaunch' || was === 'debug') this.state = state
   }
 
+  /** Brings all processors to a halt; the log has everything until then. */
+  private standStill(): Promise<void> {
+    return this.log.whileAll(() => this.runner.pause())
+  }
+
   private async stopped(state: RunState): Promise<void> {
     this.state = state
+    if (vmTraces.runstate_set.enabled) emitTrace(vmTraces.runstate_set, state)
     this.bound.clock.stop()
     clearTimeout(this.timer)
     this.emit('stop', { state })
@@ -296,13 +315,13 @@ class Machine implements MachineControl {
   }
 
   private async restart(byGuest: boolean): Promise<void> {
+    if (vmTraces.vm_reset.enabled) emitTrace(vmTraces.vm_reset, byGuest ? 'guest' : 'host')
     const running = this.state === 'running'
     if (running) {
-      await this.runner.pause()
+      await this.standStill()
       this.bound.clock.stop()
     }
     await this.bound.system.drain()
-    while (this.bound.takeStop()) ; // of the machine's life before
     await this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {
@@ -330,6 +349,7 @@ class Machine implements MachineControl {
     clearTimeout(this.timer)
     this.bound.ring()
     await this.runner.end()
+    this.log.takeAll()
     await this.bound.system.drain()
     for (const close of this.closers) await close()
     await this.plan.dispose()
@@ -384,6 +404,7 @@ class Machine implements MachineControl {
   }
 
   async *snapshot(): AsyncIterable<Uint8Array> {
+    if (vmTraces.snapshot_save.enabled) emitTrace(vmTraces.snapshot_save)
     this.frozen = true
     try {
       yield* snapshotMachine(this)
@@ -393,6 +414,7 @@ class Machine implements MachineControl {
   }
 
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    if (vmTraces.snapshot_load.enabled) emitTrace(vmTraces.snapshot_load)
     this.frozen = true
     try {
       await restoreMachine(this, chunks)
@@ -414,16 +436,24 @@ class Machine implements MachineControl {
     return describe(this, topic, options)
   }
 
-  setLog(classes: readonly LogClass[]): void {
-    configureLog({ classes, sink: (cls, source, text) => this.emit('log', { cls, source, text }) })
+  setLog(classes: readonly LogClass[], filter?: readonly AddressRange[]): void {
+    this.log.set(classes, filter)
+  }
+
+  holdLog(held: boolean): void {
+    this.log.hold(held)
+  }
+
+  setOneInsn(on: boolean): void {
+    this.log.setOneInsn(on)
   }
 
   traceEvents(): readonly { name: string; enabled: boolean }[] {
-    return []
+    return this.log.events()
   }
 
-  setTrace(): number {
-    return 0
+  setTrace(pattern: string, enabled: boolean): number {
+    return this.log.trace(pattern, enabled)
   }
 }
 

@@ -10,12 +10,16 @@ import { wasmFeatures } from '../wasm/features.ts'
 import { poke } from './arch.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
 import { CpuLoop } from './cpu-loop.ts'
+import type { RunAction } from './control.ts'
 import { type CompileThreadData, compilerHere, compilerIn, type CpuThreadData } from './threads.ts'
 
-export type RunActions = ReadonlyMap<number, 'continue' | 'step'>
+export type RunActions = ReadonlyMap<number, RunAction>
+
+/** Instructions that an action executes at most; 0 for no limit. */
+const stepInsns = (action: RunAction): number => (action === 'continue' ? 0 : action === 'step' ? 1 : action.block)
 
 export type Runner = {
-  /** Lets processors run: all of them, or those named, freely or for one instruction. */
+  /** Lets processors run: all of them, or those named, freely or for a step. */
   resume(actions?: RunActions): void
   /** Resolves when all stand still with their state in memory. */
   pause(): Promise<void>
@@ -32,6 +36,10 @@ export type RunnerOptions = {
   readonly passes: Passes
   /** A thread of ours failed: processor `cpu`'s, or the compiler's. */
   failed(error: unknown, cpu?: number): void
+  /** On one thread: the log is not taken, so nothing that writes it may run. `bound.waker.woken` follows. */
+  blocked(): boolean
+  /** On one thread: steps run compiled code. */
+  readonly compiledSteps: boolean
 }
 
 const compileRuntime = (o: RunnerOptions) =>
@@ -51,7 +59,7 @@ function command(o: RunnerOptions, actions: RunActions | undefined): void {
   controls.forEach((c, cpu) => {
     const action = actions ? actions.get(cpu) : 'continue'
     if (action === undefined) return
-    Atomics.store(i32, (c + Control.STEP) >>> 2, action === 'step' ? 1 : 0)
+    Atomics.store(i32, (c + Control.STEP) >>> 2, stepInsns(action))
     // By us, not by the processor: a pause that follows at once must wait for it.
     Atomics.store(i32, (c + Control.STATE) >>> 2, CpuState.RUNNING)
     Atomics.store(i32, (c + Control.COMMAND) >>> 2, Command.RUN)
@@ -69,6 +77,7 @@ export function threadedRunner(o: RunnerOptions): Runner {
   const channels = cpus.map(() => threads.channel())
   const compile: CompileThreadData = {
     ...bound.compilerPlaces, arch: o.shape.spec.arch, shape: o.shape.shape, memory: o.memory, passes: o.passes,
+    watch: bound.watchAt, logRing: bound.logRings[cpus.length]!, bell: bound.bell,
   }
   all.push(threads.spawn('compile', compile, channels.map(([, far]) => far)))
   cpus.forEach((_, index) => {
@@ -118,6 +127,7 @@ export function slicedRunner(o: RunnerOptions): Runner {
   const ports = compilerHere(compiler, views, bound.compilerPlaces)
   const loops: CpuLoop[] = cpus.map((_, index) => new CpuLoop(bound, {
     index, shape: o.shape, memory: o.memory, runtime, features, compiler: ports[index]!, passes: o.passes,
+    compiledSteps: o.compiledSteps,
   }))
   // No thread of its own: between turns each counts as asleep, and reads its mail before it goes on.
   for (const m of bound.mailboxes) m.park(true)
@@ -132,7 +142,7 @@ export function slicedRunner(o: RunnerOptions): Runner {
   const word = (cpu: number, at: number) => (controls[cpu]! + at) >>> 2
   const turn = () => {
     scheduled = false
-    if (!running) return
+    if (!running || o.blocked()) return
     let busy = false
     let current = 0
     try {

@@ -55,6 +55,7 @@ const shapeOf = (m: Machine): Fact => ({
 export async function* snapshotMachine(m: Machine): AsyncIterable<Uint8Array> {
   if (m.state === 'running') throw new Error('internal error: snapshot of a running machine')
   await m.bound.system.drain()
+  m.bound.system.runTimers() // those that the stop forestalled: lines are as the time that is saved has them
   const head = new Uint8Array(HEAD_BYTES)
   head.set(new TextEncoder().encode(SNAPSHOT_MAGIC))
   new DataView(head.buffer).setUint32(8, VERSION, true)

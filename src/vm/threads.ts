@@ -5,13 +5,16 @@ import type { MemoryShape } from '../accel/jit/runtime.ts'
 import { Compiler } from '../accel/jit/tier1/compiler.ts'
 import type { CompileAnswer, CompilerPort } from '../accel/jit/tier1/protocol.ts'
 import type { RegionRequest } from '../accel/jit/tier1/region.ts'
+import { configureLog } from '../base/log.ts'
+import { logWriter } from '../base/log-ring.ts'
 import type { ThreadPort } from '../host/host.ts'
 import type { Passes } from '../ir/opt/passes.ts'
 import { ExitRequest, type Isa } from '../isa/isa.ts'
 import type { Views } from '../state/views.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
-import type { MachineShape } from './binding.ts'
+import { Bell, type MachineShape, ringBell } from './binding.ts'
 import type { Arch } from './config.ts'
+import type { Watch } from './watch.ts'
 
 export type CpuThreadData = {
   readonly index: number
@@ -32,6 +35,10 @@ export type CompileThreadData = CompilerPlaces & {
   readonly shape: MemoryShape
   readonly memory: WebAssembly.Memory
   readonly passes: Passes
+  /** Where its switches and its log ring are, and the word of the doorbell. */
+  readonly watch: number
+  readonly logRing: number
+  readonly bell: number
 }
 
 /** The compiler's generation stands before its tables. */
@@ -58,6 +65,19 @@ export function compilerIn(
   })
 }
 
+/** Sends this thread's log lines to the main thread; `behind` is called when some must wait. The result waits for them; no
+ * lock may be held then. */
+export function sendLog(views: Views, logRing: number, bell: number, behind: () => void): () => void {
+  const writer = logWriter(views, logRing, now => void ringBell(views, bell, now ? Bell.URGENT : Bell.LAZY))
+  configureLog({
+    sink(cls, source, text) {
+      writer.write(cls, source, text)
+      if (writer.behind) behind()
+    },
+  })
+  return () => { if (writer.behind) writer.settle() }
+}
+
 /** The processor's end of its channel to the compiler's thread. */
 export function compilerPort(port: ThreadPort, views: Views, places: CompilerPlaces): CompilerPort {
   return {
@@ -69,16 +89,18 @@ export function compilerPort(port: ThreadPort, views: Views, places: CompilerPla
 
 /** Answers processors, one batch each in turn, so that none waits for all that another one wants. */
 export function serveCompiler(
-  compiler: Compiler, views: Views, ports: readonly ThreadPort[], cpus: CompilerPlaces['cpus'],
+  compiler: Compiler, views: Views, ports: readonly ThreadPort[], cpus: CompilerPlaces['cpus'], watch: Watch, settleLog: () => void,
 ): void {
   const queues: RegionRequest[][] = ports.map(() => [])
   let scheduled = false
   const work = () => {
     scheduled = false
+    watch.apply()
     for (const queue of queues) {
       if (queue.length === 0) continue
       for (const answer of compiler.next(queue)) for (const port of ports) port.post(answer)
       for (const { state } of cpus) Atomics.or(views.i32, state >>> 2, ExitRequest.MESSAGE)
+      settleLog()
     }
     if (queues.some(q => q.length > 0)) schedule()
   }
@@ -108,5 +130,6 @@ export function compilerHere(compiler: Compiler, views: Views, places: CompilerP
       while (queue.length > 0) for (const answer of compiler.next(queue)) for (const inbox of inboxes) inbox.push(answer)
       return inboxes[cpu]!.shift()
     },
+    single: request => compiler.single(request),
   }))
 }

@@ -5,6 +5,7 @@ import { records } from '../../src/accel/jit/tier0/print.ts'
 import { ALL_PASSES, choosePasses, type PassName, passNames, type Passes } from '../../src/ir/opt/passes.ts'
 import { print } from '../../src/ir/print.ts'
 import { printModule } from '../../src/wasm/print.ts'
+import { codeKind } from './code/kind.ts'
 import { type Guest, runAll, type Verdict } from './compare.ts'
 import { irProgram } from './ir.ts'
 import { CODE, FIELD_BYTES, irRig, layout, type Program, registers } from './ir-machine.ts'
@@ -15,6 +16,9 @@ const MAX_BLOCKS = 1000
 /** A way to make cases from seeds. */
 export type Kind = {
   readonly name: string
+  /** Prepares up to `batch` cases that will be run next. */
+  readonly batch?: number
+  prepare?(seed: number, count: number): void
   /** Runs case `seed`; undefined if all agree. */
   run(seed: number): Verdict | undefined
   /** A smaller case that differs too, as text, with what differs. */
@@ -69,16 +73,21 @@ function generated(g: Guest): string {
 }
 
 /** Each makes a kind that runs with these passes of the optimiser. */
-export const kinds: { readonly [name: string]: (passes?: Passes) => Kind } = { ir: irKind }
+export const kinds: { readonly [name: string]: (passes?: Passes) => Kind } = { ir: irKind, code: codeKind }
 
 export type FuzzResult = { readonly cases: number; readonly seconds: number; readonly failed: readonly { seed: number; verdict: Verdict }[] }
 
-/** Cases `seed` up to `seed + cases`. */
-export function fuzz(kind: Kind, cases: number, seed: number): FuzzResult {
+/** Cases `seed` up to `seed + cases`; `found` hears of those that differ at once. */
+export function fuzz(
+  kind: Kind, cases: number, seed: number, found: (seed: number, verdict: Verdict) => void = () => {},
+): FuzzResult {
   const failed: { seed: number; verdict: Verdict }[] = [], began = performance.now()
   for (let i = 0; i < cases; i++) {
+    if (kind.batch !== undefined && i % kind.batch === 0) kind.prepare?.(seed + i, Math.min(kind.batch, cases - i))
     const verdict = kind.run(seed + i)
-    if (verdict) failed.push({ seed: seed + i, verdict })
+    if (!verdict) continue
+    failed.push({ seed: seed + i, verdict })
+    found(seed + i, verdict)
   }
   return { cases, seconds: (performance.now() - began) / 1000, failed }
 }

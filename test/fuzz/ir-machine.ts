@@ -88,6 +88,8 @@ export function irRig(shared: boolean, passes: Passes): IrRig {
       block.sizeBytes = from.sizeBytes
       block.insns = from.insns
     },
+    disassemble: bytes => ({ text: `${bytes[0]}`, length: 2 }),
+    modeName: String,
   }
   const rig: Rig = new Rig({
     isa, passes, ramPa: RAM_PA, ramBytes: RAM_PAGES * PAGE, shared,
@@ -136,7 +138,7 @@ export function irRig(shared: boolean, passes: Passes): IrRig {
         wakes: () => true,
         reset() {},
         refresh: () => services.selectTlb(0, 0, 0, 0),
-        debug: { xml: {}, registers: [], pc: 0, read: () => undefined, write: () => false },
+        debug: { xml: {}, registers: [], pc: 0, plain: 0, read: () => undefined, write: () => false },
         float: {
           policy: 'canonical' satisfies FloatPolicyName,
           rounding: () => views.i32[w('frm')]!,

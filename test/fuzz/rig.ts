@@ -33,6 +33,8 @@ export type RigOptions = {
   readonly maxInsns?: number
   /** Passes of the optimiser, in both tiers; the evaluator has none. Left out: all. */
   readonly passes?: Passes
+  /** Executions after which a block is compiled; unless given only `compile` does so. */
+  readonly heat?: number
   readonly armTimer?: (ns: number) => void
   readonly makeCpu: (views: Views, at: number, services: CpuServices) => Cpu
 }
@@ -78,7 +80,8 @@ export class Rig {
       index: 0, isa: o.isa, views, plan, memory, physical: this.physical, features, mailboxes, codePages, services,
       runtime: new WebAssembly.Module(buildRuntime(core, features, shape)),
       makeCpu: s => o.makeCpu(views, plan.state, s),
-      heat: 0x7fffffff, ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }), ...(o.passes && { passes: o.passes }),
+      heat: o.heat ?? 0x7fffffff, fueled: shape.shared === false,
+      ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }), ...(o.passes && { passes: o.passes }),
     })
     this.compiler = compilerIn(o.isa, views, shape, features, places, o.passes ?? ALL_PASSES, () => this.vcpu.readMail())
     this.tier1 = new Tier1(this.vcpu, compilerHere(this.compiler, views, places)[0]!)
@@ -110,11 +113,17 @@ export class Rig {
     this.reference.run(maxBlocks)
   }
 
-  /** Runs by whatever has been translated: records at first, regions where `compile` made them. */
-  run(): void {
+  /** Runs by whatever has been translated: records at first, regions where `compile` made them. Without shared memory it
+   * leaves each time that `fuel` polls are used up, so many times at most. */
+  run(fuel = 10_000, maxTurns = Infinity): void {
     this.start()
     this.vcpu.cpu.refresh()
-    this.vcpu.run()
+    const { core } = this.vcpu
+    let turns = 0
+    do {
+      core.fuel = fuel
+      this.vcpu.run()
+    } while (++turns < maxTurns && !core.halted && !(core.exitRequest & ExitRequest.STOP))
   }
 
   /** Compiles a region around the block at `pc`, as if it had become hot; false if it was never
@@ -129,12 +138,16 @@ export class Rig {
     return true
   }
 
+  /** Memory was written from outside: what was translated of the page at byte offset `page` of RAM is dropped. */
+  written(page: number): void {
+    this.vcpu.codePages.written(this.ram + page, 0, p => this.vcpu.code.dropCode(p))
+  }
+
   /** Forgets all translated code. RAM and state stay. */
   forget(): void {
     this.vcpu.code.dropAllCode()
     this.tier1.reset()
     this.vcpu.tlb.flush()
-    for (let page = 0; page < this.ramBytes; page += PAGE)
-      this.vcpu.codePages.written(this.ram + page, 0, () => {})
+    for (let page = 0; page < this.ramBytes; page += PAGE) this.written(page)
   }
 }

@@ -1,5 +1,7 @@
 // Random programs through the evaluator, the interpreter and compiled regions:
-//   npm run fuzz -- [--kind ir] [--cases N] [--seed S] [--opt PASSES] [--bisect]
+//   npm run fuzz -- [--cases N] [--seed S] [--opt PASSES] [--bisect] [KIND...]
+// Kinds: `ir` makes blocks of the intermediate representation, `code` makes RISC-V programs, which QEMU runs too where it is
+// installed. All kinds if none is named.
 // Case n of a run is seed S + n: `--cases 1 --seed` runs it again. Cases that differ are made small and written to
 // .cache/fuzz/. Half of the cases run with all passes of the optimiser, the others with each alone or none, unless --opt
 // says which (all, none, fold+dead). --bisect tells the first pass that makes a case differ.
@@ -22,22 +24,35 @@ function shares(opt: string | undefined, cases: number, seed: number): readonly 
     .filter(share => share.cases > 0)
 }
 
+/** Cases that are made small: it takes a while. */
+const MAX_REPORTS = 5
+
 await runMain('fuzz', async () => {
-  const { values } = parseArgs({ options: {
-    cases: { type: 'string', default: '5000' }, seed: { type: 'string', default: '1' }, kind: { type: 'string' },
-    opt: { type: 'string' }, bisect: { type: 'boolean', default: false },
-  } })
-  for (const name of values.kind === undefined ? Object.keys(kinds) : [values.kind]) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      cases: { type: 'string', default: '2000' }, seed: { type: 'string', default: '1' },
+      opt: { type: 'string' }, bisect: { type: 'boolean', default: false },
+    },
+  })
+  const number = (name: 'cases' | 'seed'): number => {
+    const n = Number(values[name])
+    if (!Number.isSafeInteger(n) || n < 0) throw new UserError(`--${name} takes a whole number, not '${values[name]}'`)
+    return n
+  }
+  for (const name of positionals.length > 0 ? positionals : Object.keys(kinds)) {
     const make = kinds[name]
-    if (!make) throw new UserError(`no kind '${name}': ${Object.keys(kinds).join(', ')}`)
-    for (const { passes, cases, seed: from } of shares(values.opt, Number(values.cases), Number(values.seed))) {
-      const kind = make(passes), { seconds, failed } = fuzz(kind, cases, from), text = passesText(passes)
-      console.log(`${name}, opt=${text}: ${cases} cases from ${from} in ${seconds.toFixed(1)} s (${Math.round(cases / seconds)} a second), ${failed.length} differ`)
-      for (const { seed, verdict } of failed.slice(0, 5)) {
-        console.log(`  seed ${seed}: ${verdict.tier}: ${verdict.differences[0]}`)
-        console.log(`    ${writeCase(kind, seed)}`)
-        if (values.bisect) console.log(`    ${culprit(bisect(make, seed, passNames.filter(p => passes[p])))}`)
-      }
+    if (!make) throw new UserError(`no kind '${name}': there are ${Object.keys(kinds).join(' and ')}`)
+    for (const { passes, cases, seed: from } of shares(values.opt, number('cases'), number('seed'))) {
+      const kind = make(passes), what = `${name}, opt=${passesText(passes)}`
+      let reports = MAX_REPORTS
+      const { seconds, failed } = fuzz(kind, cases, from, (seed, verdict) => {
+        console.log(`${what}: seed ${seed}: ${verdict.tier}: ${verdict.differences[0]}`)
+        if (reports-- > 0) console.log(`  ${writeCase(kind, seed)}`)
+        if (values.bisect) console.log(`  ${culprit(bisect(make, seed, passNames.filter(p => passes[p])))}`)
+      })
+      const rate = Math.round(cases / seconds)
+      console.log(`${what}: ${cases} cases from ${from} in ${seconds.toFixed(1)} s (${rate} a second), ${failed.length} differ`)
       if (failed.length > 0) process.exitCode = 1
     }
   }

@@ -1,5 +1,6 @@
 // The guests that Typevisor is tested with, as data: what boots, with which machine, what its console must show.
-import { burst, dataDisk, filesDisk, httpServer, outputFile, type Resource } from './resources.ts'
+import { join } from 'node:path'
+import { burst, dataDisk, filesDisk, httpServer, outputFile, programDisk, type Resource } from './resources.ts'
 
 export interface Step {
   /** Text that the console must show after the step before. */
@@ -26,6 +27,10 @@ export interface Guest {
   readonly steps: readonly Step[]
   /** What the console shows before a snapshot is made; the steps follow in a new process, which continues from it. */
   readonly before?: readonly Step[]
+  /** It is saved at random moments and goes on from each; for that, bytes of console that its boot shows at least. */
+  readonly moments?: number
+  /** It works for so many seconds, which --seconds changes; it runs only if it is named. */
+  readonly stress?: { readonly seconds: number }
   /** How it ends: the guest ends the machine itself, or the runner stops it after the last step. */
   readonly end: 'guest' | 'stop'
   readonly timeoutSeconds: number
@@ -110,6 +115,10 @@ export const GUESTS: readonly Guest[] = [
     append: 'smp=2', resources: disks('virtio-blk-device'),
     before: [{ expect: /^PASS/m }], steps: [{ expect: /^PASS/m }, { expect: /^DONE/m }, OFF],
   }),
+  checks('snapshot-loop', 'time', { cpus: 1, memoryMiB: 256, moments: 12_000 }),
+  checks('snapshot-loop-smp', 'smp,blk,time', {
+    append: 'smp=2', memoryMiB: 256, resources: disks('virtio-blk-device'), moments: 12_000,
+  }),
   checks('no-reboot', '', {
     append: 'end=reboot', args: ['-no-reboot'], steps: [{ expect: /^DONE/m }, { expect: 'reboot: Restarting system' }],
   }),
@@ -128,6 +137,10 @@ export const GUESTS: readonly Guest[] = [
       OFF,
     ],
     timeoutSeconds: 600,
+  }),
+  checks('stress', '', {
+    initrd: 'initrd-shell.gz', append: '', stress: { seconds: 600 },
+    resources: [programDisk('virtio-blk-device', join(import.meta.dirname, 'stress/stress.c')), filesDisk('virtio-blk-device')],
   }),
   checks('installer', '', {
     kernel: 'installer-Image',

@@ -6,6 +6,8 @@ import { open, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { SOURCES } from '../../scripts/guests/catalog.ts'
+import { compileProgram } from '../../scripts/guests/compile.ts'
 
 export interface Prepared {
   readonly args?: readonly string[]
@@ -55,6 +57,14 @@ export const dataDisk = (device: string): Resource => ({
 
 export const filesDisk = (device: string): Resource => ({
   prepare: async (scratch) => ({ args: await disk(scratch, device, 'files', 32 * MIB, new Uint8Array()) }),
+})
+
+/** A program as the contents of a disk, since the RAM disks have no room for it. */
+export const programDisk = (device: string, c: string): Resource => ({
+  async prepare(scratch) {
+    const program = await compileProgram(SOURCES.riscv64!, scratch, c)
+    return { args: await disk(scratch, device, 'program', Math.ceil(program.length / MIB) * MIB, program) }
+  },
 })
 
 /** A web server on the loopback interface, which a guest of a user-mode network finds at its gateway's address. */

@@ -1,6 +1,7 @@
 // Boots real guests through the command line and reports what they did:
-//   npm run guests -- [--qemu] [--list] [NAME...]
+//   npm run guests -- [--qemu] [--list] [--moments N] [--seed S] [--seconds N] [NAME...]
 // --qemu runs the same guests on qemu-system-ARCH, which tells an error of ours from one of the guest or the test.
+// --moments and --seed are for the guests that are saved at random moments of their boot, --seconds for `stress`.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,8 +10,10 @@ import { guestImages, type ImageGroup } from '../../scripts/guests/fetch.ts'
 import { runMain, UserError } from '../../scripts/guests/run.ts'
 import { installPackage } from '../../scripts/package.ts'
 import { type Outcome, runGuest } from './console.ts'
+import { bootAtMoments } from './moments.ts'
 import { type Guest, GUESTS, type Initrd, type Step } from './guests.ts'
 import type { Prepared } from './resources.ts'
+import { stress } from './stress.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const LOGS = join(ROOT, '.cache/guests/logs')
@@ -31,16 +34,16 @@ function commandLine(guest: Guest, images: string, prepared: readonly Prepared[]
   ]
 }
 
-async function boot(guest: Guest, emulator: readonly string[], log: string): Promise<Outcome> {
+type Wanted = { readonly count: number; readonly seed: number; readonly seconds: number | undefined }
+
+async function boot(guest: Guest, emulator: readonly string[], log: string, wanted: Wanted): Promise<Outcome> {
   const images = await guestImages(guest.arch, IMAGES[guest.initrd])
   const scratch = await mkdtemp(join(tmpdir(), `typevisor-${guest.name}-`))
   const prepared: Prepared[] = []
   try {
     for (const resource of guest.resources) prepared.push(await resource.prepare(scratch))
     const command = commandLine(guest, images, prepared, emulator)
-    const outcome = guest.before
-      ? await runTwice(command, guest, join(scratch, 'snapshot.tvsnap'), log)
-      : await runGuest(command, guest, log)
+    const outcome = await go(command, guest, scratch, log, wanted)
     if (outcome.reason) return outcome
     for (const each of prepared) await each.after?.(outcome.text)
     return outcome
@@ -48,6 +51,15 @@ async function boot(guest: Guest, emulator: readonly string[], log: string): Pro
     for (const each of prepared) each.close?.()
     await rm(scratch, { recursive: true })
   }
+}
+
+function go(command: readonly string[], guest: Guest, scratch: string, log: string, wanted: Wanted): Promise<Outcome> {
+  if (guest.moments !== undefined) return bootAtMoments(command, guest, { ...wanted, scratch, log })
+  if (guest.stress) {
+    const seconds = wanted.seconds ?? guest.stress.seconds
+    return stress(command, { seconds, bootSeconds: guest.timeoutSeconds, scratch, log })
+  }
+  return guest.before ? runTwice(command, guest, join(scratch, 'snapshot.tvsnap'), log) : runGuest(command, guest, log)
 }
 
 /** Saves the guest and ends the emulator; a new one continues. */
@@ -77,11 +89,11 @@ async function withEmulator<T>(guest: Guest, qemu: boolean, use: (command: reado
 }
 
 /** One line for a guest that did well; for another the reason, the end of its console and where the rest lies. */
-async function report(guest: Guest, qemu: boolean): Promise<boolean> {
+async function report(guest: Guest, qemu: boolean, wanted: Wanted): Promise<boolean> {
   const log = join(LOGS, `${guest.name}.log`)
   let outcome: Outcome
   try {
-    outcome = await withEmulator(guest, qemu, emulator => boot(guest, emulator, log))
+    outcome = await withEmulator(guest, qemu, emulator => boot(guest, emulator, log, wanted))
   } catch (error) {
     if (!(error instanceof Error)) throw error
     outcome = { text: '', reason: error.message, seconds: 0 }
@@ -98,23 +110,35 @@ async function report(guest: Guest, qemu: boolean): Promise<boolean> {
 await runMain('guests', async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { qemu: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+    options: {
+      qemu: { type: 'boolean', default: false }, list: { type: 'boolean', default: false },
+      moments: { type: 'string', default: '2' }, seed: { type: 'string', default: '1' }, seconds: { type: 'string' },
+    },
   })
   if (values.list) return console.log(GUESTS.map(({ name }) => name).join('\n'))
   const unknown = positionals.filter((name) => !GUESTS.some((guest) => guest.name === name))
   if (unknown.length) throw new UserError(`no guest ${unknown.join(', ')}; --list names them`)
 
+  const whole = (name: 'moments' | 'seed' | 'seconds'): number => {
+    const n = Number(values[name])
+    if (!Number.isSafeInteger(n) || n < 1) throw new UserError(`--${name} takes a whole number from 1 on, not '${values[name]}'`)
+    return n
+  }
+  const seconds = values.seconds === undefined ? undefined : whole('seconds')
+  const wanted: Wanted = { count: whole('moments'), seed: whole('seed'), seconds }
+
   await mkdir(LOGS, { recursive: true })
   const results: boolean[] = []
   for (const guest of GUESTS) {
     if (positionals.length && !positionals.includes(guest.name)) continue
-    // QEMU keeps snapshots in disk images, of which these guests have none; it is in no package of ours.
-    if (values.qemu && (guest.before || guest.packaged)) continue
+    if (guest.stress && !positionals.includes(guest.name)) continue
+    // QEMU keeps snapshots in disk images, of which these guests have none; it has no `info jit`, and is in no package of ours.
+    if (values.qemu && (guest.before || guest.moments || guest.stress || guest.packaged)) continue
     if (guest.missing && !values.qemu) {
       console.log(`skip   ${guest.name.padEnd(12)}           not implemented: ${guest.missing}`)
       continue
     }
-    results.push(await report(guest, values.qemu))
+    results.push(await report(guest, values.qemu, wanted))
   }
   const passed = results.filter(Boolean).length
   console.log(`${passed} passed, ${results.length - passed} failed`)

@@ -12,6 +12,8 @@ export type CodeBlock = {
   /** Byte offset of its first byte in the memory, and of the page where it goes on (or -1). */
   readonly host: number
   readonly secondPage: number
+  /** A region's block may not be longer: what lies behind may depend on more of the mode. */
+  readonly sizeBytes: number
   /** Address of its first record, and behind its last. */
   readonly record: number
   readonly recordEnd: number

@@ -1,6 +1,7 @@
-// Which pages of RAM hold translated code, for all processors: a bit per processor and page in shared memory. A page with a
-// bit set is not written directly: software TLBs hold it as slow, DMA asks here. Beside it stands a version, which grows
-// when such a page is written: two looks that find the page held and the version unchanged saw the same code.
+// Which pages of RAM hold translated code, for all processors: a bit per processor and page in shared memory (processors from
+// number 30 on share one). A page with a bit set is not written directly: software TLBs hold it as slow, DMA asks here. Beside
+// it stands a version, which grows when such a page is written: two looks that find a page with its version unchanged saw the
+// same code.
 import { PAGE, PAGE_BITS } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
 import { Mail, type Mailbox } from './mailbox.ts'
@@ -27,22 +28,29 @@ export class CodePages {
     return Atomics.load(this.words, this.at(host)) !== 0
   }
 
-  /** The version of a page that somebody holds; -1 if nobody does, and its code may change unseen. */
+  /** The version of a page that no processor writes directly; -1 if its code may change unseen. */
   version(host: number): number {
     const version = Atomics.load(this.words, this.at(host) + 1) & 0x7fffffff
-    return this.has(host) ? version : -1
+    return Atomics.load(this.words, this.at(host)) & SETTLED ? version : -1
   }
 
-  /** Processor `self` now holds code of a page. If it is the first to, the others stop writing the page directly before this
-   * returns; meanwhile `serve` handles what they ask of us. True if it held none before: it must protect the page too. */
+  /** Processor `self` now holds code of a page. No other writes the page directly any more when this returns; meanwhile `serve`
+   * handles what they ask of us. True if it may have held none before: it must protect the page too. */
   claim(host: number, self: number, serve: () => void): boolean {
-    const before = Atomics.or(this.words, this.at(host), 1 << self)
-    if (before !== 0) return (before & (1 << self)) === 0
+    const { words } = this, at = this.at(host), bit = bitOf(self), before = Atomics.or(words, at, bit)
+    if (before & SETTLED) return (before & bit) === 0 || bit === SHARED_BIT
     const page = host & -PAGE
-    const waits = this.mailboxes.map((m, i) => (i === self ? 0 : m.post(Mail.PROTECT, page)))
+    // Somebody else may have begun this, but not have come to its end.
+    const waits = this.mailboxes.map((m, i) => (i === self ? 0 : m.post(before === 0 ? Mail.PROTECT : Mail.FENCE, page)))
     this.mailboxes.forEach((m, i) => {
       if (i !== self) awaitLetter(m, waits[i]!, serve)
     })
+    // Unless it was written meanwhile, and claimed anew by another, which a bit of our own tells.
+    for (let now = Atomics.load(words, at); bit !== SHARED_BIT && now & bit && !(now & SETTLED);) {
+      const seen = Atomics.compareExchange(words, at, now, now | SETTLED)
+      if (seen === now) break
+      now = seen
+    }
     return true
   }
 
@@ -54,12 +62,18 @@ export class CodePages {
     const holders = Atomics.exchange(this.words, at, 0)
     if (holders === 0) return
     this.mailboxes.forEach((m, i) => {
-      if (!(holders & (1 << i))) return
+      if (!(holders & bitOf(i))) return
       if (i === self) drop(page)
       else m.post(Mail.DROP_CODE, page)
     })
   }
 }
+
+/** In a page's word: no processor writes it directly. */
+const SETTLED = 1 << 31
+const SHARED_BIT = 1 << 30
+/** The bit of a processor's hold. */
+const bitOf = (processor: number): number => (processor < 30 ? 1 << processor : SHARED_BIT)
 
 /** Waits until a letter is done, handling our own mail meanwhile. */
 export function awaitLetter(m: Mailbox, number: number, serve: () => void): void {

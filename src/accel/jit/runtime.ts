@@ -6,6 +6,7 @@ import type { WasmFeatures } from '../../wasm/features.ts'
 import { Library } from '../../wasm/lower.ts'
 import * as W from '../../wasm/opcodes.ts'
 import { Answer, FIRST_RECORD, SLOT_BITS } from './code.ts'
+import { emitPoll } from './poll.ts'
 import { emitHandler } from './tier0/handlers.ts'
 import { Record, recordOps } from './tier0/records.ts'
 
@@ -82,8 +83,10 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   f.call(imports.deliver).end()
   f.get(code).i32c(Answer.SYSTEM).op(W.I32_EQ).if()
   f.call(imports.systemPending).end()
+  f.get(code).i32c(Answer.EXIT).op(W.I32_EQ).if()
+  f.i32c(0).return().end()
   // A trap may lead straight back into compiled code, which polls at its back edges only.
-  f.get(code).i32c(Answer.EXIT).op(W.I32_EQ).get(cpu).load(W.I32_LOAD, offsets.exitRequest).op(W.I32_OR).if()
+  emitPoll(f, cpu, offsets, memory).if()
   f.i32c(0).return().end()
   f.end() // dispatch: by the pc in the state
   f.get(cpu).load(W.I64_LOAD, offsets.pc).set(pc)

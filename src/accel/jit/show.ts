@@ -23,7 +23,7 @@ export function recordsText(isa: Isa, blocks: readonly Block[]): string {
     const begin = record
     record = assembler.assemble(block, begin, number, HEAT)
     return records(views, {
-      number, pcLo: block.pcLo | 0, pcHi: block.pcHi, mode: 0, host: 0, secondPage: -1,
+      number, pcLo: block.pcLo | 0, pcHi: block.pcHi, mode: 0, host: 0, secondPage: -1, sizeBytes: block.sizeBytes,
       record: begin, recordEnd: record, entered: false, code: begin, valid: true,
     }, isa.registers)
   }).join('')

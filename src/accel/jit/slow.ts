@@ -1,4 +1,5 @@
 // Accesses that generated code does not do itself: the software TLB missed, a device, a misaligned or a watched address.
+import { logging } from '../../base/log.ts'
 import { AmoKind, MemOp } from '../../ir/ops.ts'
 import { Access, type Cpu, Fault } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
@@ -8,6 +9,8 @@ import { AccessKind } from './code.ts'
 import type { CoreState } from './core.ts'
 import type { VcpuDebug } from './debug.ts'
 import type { CodePages } from './pages.ts'
+import { logFill } from './tlb-log.ts'
+import { jitTraces } from './trace.ts'
 
 export type SlowAccessOptions = {
   readonly index: number
@@ -118,6 +121,7 @@ export class SlowAccess {
     if (host < 0) return DEVICE
     if (t.whole) {
       this.stats.fills++
+      if (logging.mmu || jitTraces.tlb_fill.enabled) logFill(this.index, vaLo, vaHi, t.pa, access, this.dataMode)
       const page = host & -PAGE, watched = this.debug.watchedPage(vaLo, vaHi)
       this.tlb.fill(this.dataMode, vaLo, vaHi, {
         host: page, readDirect: !watched, read: t.read, write: t.write && ram >= 0,

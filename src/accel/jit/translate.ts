@@ -1,12 +1,15 @@
 // Finds the code for a pc, translating it where there is none yet. A translated block is the interpreter's records; a
 // compiled region takes their place later.
 import { assert } from '../../base/errors.ts'
+import { address, logging } from '../../base/log.ts'
+import { emitTrace } from '../../base/trace.ts'
 import { Builder } from '../../ir/build.ts'
 import { ALL_PASSES, optimise, type Passes } from '../../ir/opt/passes.ts'
 import { Access, type Cpu, Fault, type Isa, type LiftLimits, vcpuCore } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { PAGE, PAGE_BITS, type Tlb } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
+import { logExecuted, logTranslated, watchesExecution } from './block-log.ts'
 import { CodeCache, type CodeBlock } from './cache.ts'
 import { core, type CoreState } from './core.ts'
 import type { VcpuDebug } from './debug.ts'
@@ -14,6 +17,8 @@ import type { CodePages } from './pages.ts'
 import type { CpuPlan } from './plan.ts'
 import { Assembler, TooManyValues } from './tier0/assemble.ts'
 import { branches, control, instructionOf, Record } from './tier0/records.ts'
+import { logFill } from './tlb-log.ts'
+import { jitTraces } from './trace.ts'
 
 export type TranslatorOptions = {
   readonly index: number
@@ -31,6 +36,8 @@ export type TranslatorOptions = {
   readonly maxInsns?: number | undefined
   /** Passes of the optimiser; left out: all. */
   readonly passes?: Passes | undefined
+  /** See VcpuOptions. */
+  readonly fueled?: boolean | undefined
   /** Does what other processors ask, while we wait for them. */
   serveMail(): void
 }
@@ -56,8 +63,14 @@ export class Translator {
   private readonly builder: Builder
   private readonly passes: Passes
   private readonly assembler: Assembler
+  private readonly fueled: boolean
   private readonly heat: number
-  private readonly limits: LiftLimits
+  private readonly maxInsns: number
+  private limits: LiftLimits
+  /** Each execution of a block is logged. */
+  private watched = false
+  /** Blocks hold one instruction. */
+  private single = false
   private recordEnd: number
   private blockCount = 0
 
@@ -75,13 +88,27 @@ export class Translator {
     this.serveMail = () => o.serveMail()
     this.passes = o.passes ?? ALL_PASSES
     this.builder = new Builder(undefined, this.passes.fold)
+    this.fueled = o.fueled ?? false
     this.heat = o.heat ?? 1500
-    this.limits = { maxInsns: o.maxInsns ?? 48 }
+    this.maxInsns = o.maxInsns ?? 48
+    this.limits = { maxInsns: this.maxInsns }
     this.recordEnd = o.plan.records
     this.assembler = new Assembler(o.views, o.isa.registers, core.temps, vcpuCore.temps.count, core.zero)
     this.cache.dropped = b => { this.views.u16[b.record >>> 1] = control.stale }
   }
 
+  /** What is being watched changed; the blocks that there were have been dropped. */
+  watch(oneInsn: boolean): void {
+    this.watched = watchesExecution()
+    this.limits = { maxInsns: oneInsn ? 1 : this.maxInsns }
+    this.single = oneInsn
+  }
+  /** How a debugger steps: at most so many instructions of one block, and what runs them, if not records. */
+  stepInsns = 1
+  stepCode: (b: CodeBlock) => number | undefined = () => undefined
+
+  /** Blocks may become parts of compiled regions. */
+  get compiles(): boolean { return !this.watched && !this.single }
 
   /** Code number for the pc in the state; 0 if the thread should look after something first. */
   lookup(rec: number): number {
@@ -93,20 +120,21 @@ export class Translator {
       if (debug.stepping) return this.lookupStep(pcLo, pcHi, mode)
       if (debug.breaking && debug.stopsAt(pcLo, pcHi)) return 0
       const host = this.fetchAt(pcLo, pcHi)
-      if (host < 0) {
-        this.cpu.deliver()
-        rec = 0
-        continue
-      }
-      const b = this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
+      const b = host < 0 ? undefined : this.cached(host, pcLo, pcHi, mode) ?? this.translate(host, pcLo, pcHi, mode)
       if (b === undefined) {
         this.cpu.deliver()
         rec = 0
+        // The trap's handler may be no better, for ever: no code runs that would look at the fuel.
+        if (this.fueled && (core.fuel = Math.max(core.fuel - 1, 0)) === 0) return 0
         continue
       }
       if (b.secondPage >= 0 && !this.secondPageIs(b)) {
         this.cache.dropPage(b.host)
         continue
+      }
+      if (this.watched) {
+        logExecuted(this.cpu, this.index, pcLo, pcHi, mode)
+        return b.code
       }
       if (debug.breaking && debug.at(pcLo, pcHi) !== undefined) return b.code
       if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
@@ -118,12 +146,16 @@ export class Translator {
     }
   }
 
-  /** The instruction at pc as a block of its own, once; then 0. */
+  /** What is stepped over at pc as a block of its own, once; then 0. */
   private lookupStep(pcLo: number, pcHi: number, mode: number): number {
     if (this.debug.handedOut) return 0
     this.debug.handedOut = true
-    const host = this.fetchAt(pcLo, pcHi), b = host < 0 ? undefined : this.translate(host, pcLo, pcHi, mode, ONE)
-    if (b) return b.code
+    const host = this.fetchAt(pcLo, pcHi)
+    const b = host < 0 ? undefined : this.translate(host, pcLo, pcHi, mode, { maxInsns: this.stepInsns }, false)
+    if (b) {
+      if (this.watched) logExecuted(this.cpu, this.index, pcLo, pcHi, mode)
+      return this.stepCode(b) ?? b.code
+    }
     this.cpu.deliver()
     return 0
   }
@@ -146,7 +178,10 @@ export class Translator {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, Access.EXECUTE)
       return -1
     }
-    if (t.whole) this.tlb.fillCode(this.fetchMode, vaLo, vaHi, host & -PAGE, t)
+    if (!t.whole) return host
+    this.tlb.fillCode(this.fetchMode, vaLo, vaHi, host & -PAGE, t)
+    if (logging.mmu || jitTraces.tlb_fill.enabled)
+      logFill(this.index, vaLo, vaHi, t.pa, Access.EXECUTE, this.fetchMode)
     return host
   }
 
@@ -189,7 +224,7 @@ export class Translator {
   }
 
   private translate(
-    host: number, pcLo: number, pcHi: number, mode: number, within: LiftLimits = this.limits,
+    host: number, pcLo: number, pcHi: number, mode: number, within: LiftLimits = this.limits, keep = true,
   ): CodeBlock | undefined {
     const { u16, u8 } = this.views, end = (host | (PAGE - 1)) + 1
     let second = -1, fault = false
@@ -233,7 +268,9 @@ export class Translator {
       }
       optimise(this.builder.block, this.passes)
       try {
-        return this.install(host, pcLo, pcHi, mode, second, within !== ONE)
+        const b = this.install(host, pcLo, pcHi, mode, second, keep)
+        if (logging.in_asm || logging.op) logTranslated(this.isa, this.index, this.builder.block, mode, byte)
+        return b
       } catch (e) {
         if (!(e instanceof TooManyValues) || limits.maxInsns === 1) throw e
         limits = { ...limits, maxInsns: limits.maxInsns >> 1 }
@@ -258,7 +295,7 @@ export class Translator {
     if (block.modeUsed === 0) mode = shared
     this.recordEnd = this.assembler.assemble(block, record, number, this.heat)
     const b: CodeBlock = {
-      number, pcLo: pcLo | 0, pcHi: pcHi | 0, mode, host, secondPage: second, record, recordEnd: this.recordEnd,
+      number, pcLo: pcLo | 0, pcHi: pcHi | 0, mode, host, secondPage: second, sizeBytes: block.sizeBytes, record, recordEnd: this.recordEnd,
       entered: false, code: record, valid: true,
     }
     this.stats.blocks++
@@ -267,6 +304,8 @@ export class Translator {
       this.cache.add(b)
       this.onBlock(b)
     } else this.cache.blocks[number] = b
+    if (jitTraces.translate_block.enabled)
+      emitTrace(jitTraces.translate_block, this.index, address(pcLo, pcHi), block.sizeBytes, block.insns)
     return b
   }
 
@@ -281,11 +320,13 @@ export class Translator {
   dropCode(page: number): void {
     if (!this.cache.dropPage(page)) return
     this.stats.drops++
+    if (jitTraces.jit_drop_page.enabled) emitTrace(jitTraces.jit_drop_page, this.index, page)
     this.tlb.dropJumps()
   }
 
   dropAllCode(): void {
     this.stats.recordFlushes++
+    if (jitTraces.jit_drop_all.enabled) emitTrace(jitTraces.jit_drop_all, this.index)
     this.cache.dropAll()
     this.tlb.dropJumps()
     this.recordEnd = this.plan.records
@@ -303,9 +344,6 @@ export class Translator {
 }
 
 export type RecordMark = { readonly end: number; readonly count: number; readonly flushes: number }
-
-/** Limits of a block that is stepped over. */
-const ONE: LiftLimits = { maxInsns: 1 }
 
 /** The page behind a block's first one. */
 function behind(b: CodeBlock): { lo: number; hi: number } {

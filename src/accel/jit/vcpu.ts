@@ -1,4 +1,5 @@
 // One virtual processor on one thread: finds, translates and runs code, serves what generated code cannot do itself.
+import { logging } from '../../base/log.ts'
 import { arity, rows } from '../../ir/ops.ts'
 import type { Passes } from '../../ir/opt/passes.ts'
 import { type Cpu, type CpuServices, ExitRequest, type Isa } from '../../isa/isa.ts'
@@ -7,6 +8,7 @@ import { Tlb } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
 import type { CodeBlock } from './cache.ts'
+import { logStopped, watchesExecution } from './block-log.ts'
 import { AccessKind } from './code.ts'
 import { core, CoreState } from './core.ts'
 import { VcpuDebug } from './debug.ts'
@@ -17,6 +19,8 @@ import type { CpuPlan } from './plan.ts'
 import type { RuntimeExports, RuntimeImports } from './runtime.ts'
 import { SlowAccess } from './slow.ts'
 import { Record } from './tier0/records.ts'
+import { logFlush } from './tlb-log.ts'
+import { jitTraces } from './trace.ts'
 import { Translator } from './translate.ts'
 
 export type VcpuOptions = {
@@ -67,6 +71,8 @@ export class Vcpu {
   onMessage: () => void = () => {}
   /** Drops what was compiled, with all blocks. */
   onEvict: () => void = () => {}
+  /** Waits until the log has taken this thread's lines; called between runs, with no lock held. */
+  settleLog: () => void = () => {}
   stats = { systems: 0, floats: 0, flushes: 0, runs: 0 }
   private readonly mailbox: Mailbox
   private readonly i32: Int32Array
@@ -119,9 +125,9 @@ export class Vcpu {
       casWord: (pa, expectedLo, expectedHi, lo, hi) => this.slow.casWord(pa, expectedLo, expectedHi, lo, hi),
       flushTlb: space => {
         this.stats.flushes++
-        tlb.flush(space)
+        this.flush(space ?? -1)
       },
-      flushPage: (vaLo, vaHi, space) => tlb.flush(space ?? -1, vaLo, vaHi),
+      flushPage: (vaLo, vaHi, space) => this.flush(space ?? -1, vaLo, vaHi),
       selectTlb: (space, mode, _fetchSpace, fetchMode) => {
         tlb.select(space)
         this.slow.dataMode = mode
@@ -146,6 +152,10 @@ export class Vcpu {
           this.readMail()
           this.onMessage()
         }
+        if (request & ExitRequest.LOG) {
+          this.core.clearExit(ExitRequest.LOG)
+          this.waitForLog()
+        }
         if (request & ExitRequest.RETIER) this.core.clearExit(ExitRequest.RETIER)
         if (request & ExitRequest.INTERRUPT) {
           this.core.clearExit(ExitRequest.INTERRUPT)
@@ -161,6 +171,7 @@ export class Vcpu {
       if (at) {
         const b = this.code.blockOf(at)
         this.core.setPc(b.pcLo, b.pcHi)
+        if (watchesExecution()) logStopped(this.index, b.pcLo, b.pcHi)
         // Let pass a breakpoint, but interrupted before its instruction ran: let it pass again.
         if (this.debug.at(b.pcLo, b.pcHi) !== undefined) this.debug.pass(b.pcLo, b.pcHi)
       }
@@ -168,11 +179,14 @@ export class Vcpu {
     this.mailbox.park(true)
   }
 
-  /** Executes one instruction, or takes its fault, without taking interrupts. False if a stop was asked for first. */
-  step(): boolean {
+  /** Executes one instruction, or a block of at most so many, or takes its fault, without taking interrupts. False if a stop
+   * was asked for first. */
+  step(insns = 1): boolean {
     this.mailbox.park(false)
     this.readMail()
+    this.code.stepInsns = insns
     const done = this.stepOver()
+    this.code.stepInsns = 1
     if (this.debug.held) this.debug.tell(this.core.pcLo, this.core.pcHi)
     else if (done) this.debug.forget()
     this.mailbox.park(true)
@@ -201,6 +215,7 @@ export class Vcpu {
       if (this.fueled) state.fuel = 1000
       const request = Atomics.exchange(state.i32, state.w, 0), stop = request & (ExitRequest.STOP | ExitRequest.DEBUG)
       kept |= stop | (request & ExitRequest.INTERRUPT)
+      if (request & ExitRequest.LOG) this.waitForLog()
       if (request & ExitRequest.MESSAGE) {
         this.readMail()
         this.onMessage()
@@ -225,19 +240,32 @@ export class Vcpu {
     else this.cpu.deliver()
   }
 
+  /** Nobody waits for this processor while it waits. */
+  private waitForLog(): void {
+    this.mailbox.park(true)
+    this.settleLog()
+    this.mailbox.park(false)
+    this.readMail()
+  }
+
+  private flush(space: number, vaLo?: number, vaHi?: number): void {
+    if (logging.mmu || jitTraces.tlb_flush.enabled) logFlush(this.index, space, vaLo, vaHi)
+    this.tlb.flush(space, vaLo, vaHi)
+  }
+
   /** Handles what other processors asked for. */
   readMail(): void {
     this.mailbox.read(
       (kind, a, b, c) => {
-        if (kind === Mail.FLUSH_TLB) this.tlb.flush(a)
-        else if (kind === Mail.FLUSH_PAGE) this.tlb.flush(a, b, c)
+        if (kind === Mail.FLUSH_TLB) this.flush(a)
+        else if (kind === Mail.FLUSH_PAGE) this.flush(a, b, c)
         else if (kind === Mail.PROTECT) this.tlb.protect(a)
         else if (kind === Mail.DROP_CODE) this.code.dropCode(a)
         else if (kind === Mail.DROP_ALL_CODE) this.code.dropAllCode()
         else if (kind === Mail.EVICT) this.onEvict()
       },
       () => {
-        this.tlb.flush()
+        this.flush(-1)
         this.code.dropAllCode()
         this.onEvict()
       },

@@ -82,7 +82,7 @@ const PAGE = { ERROR_RECOVERY: 0x01, AUDIO: 0x0e, CAPABILITIES: 0x2a, ALL: 0x3f 
 const LOCKABLE = 0x29, LOCKED = 0x02
 const pages: { readonly [page: number]: (u: UnitState) => number[] } = {
   [PAGE.ERROR_RECOVERY]: () => [0x01, 6, 0, 5, 0, 0, 0, 0],
-  [PAGE.AUDIO]: () => [0x0e, 14, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0],
+  [PAGE.AUDIO]: () => [PAGE.AUDIO, 14, ...Array<number>(14).fill(0)], // all ports are mute
   // Reads CD-R and CD-RW, DVD; audio; lock and eject; 4 times as fast as a first CD drive.
   [PAGE.CAPABILITIES]: u => [
     0x2a, 20, 0x3b, 0, 0x71, 0x60, LOCKABLE | (u.locked ? LOCKED : 0), 0, ...be16(704), ...be16(2), ...be16(512), ...be16(704),

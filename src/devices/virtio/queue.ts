@@ -5,9 +5,11 @@
 //   signal(s, io, 0)
 //
 // vCPUs change rings while devices read them, so indices and flags that publish something go through Atomics.
+import { emitTrace } from '../../base/trace.ts'
 import { popPacked, pushPacked, wantsSignalPacked } from './packed.ts'
 import { accepted, F, ISR, STATUS, type Chain, type Core, type CoreIo } from './ring.ts'
 import { popSplit, pushSplit, wantsSignalSplit } from './split.ts'
+import { virtioTraces } from './trace.ts'
 
 /**
  * Whether the driver lets the device work on its queues. A legacy driver may use them before it says
@@ -41,6 +43,7 @@ export function signal(s: Core, io: CoreIo, index: number): void {
   const wanted = accepted(s, F.RING_PACKED) ? wantsSignalPacked(s, io, q) : wantsSignalSplit(s, io, q)
   q.unsignalled = 0
   if (!wanted) return
+  if (virtioTraces.virtio_notify.enabled) emitTrace(virtioTraces.virtio_notify, io.id, index)
   q.signal = 1
   s.signalled = 1
   s.isr |= ISR.QUEUE

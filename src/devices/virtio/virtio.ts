@@ -8,8 +8,10 @@ import type { Job } from '../../device/work.ts'
 import type { Schema } from '../../state/schema.ts'
 import { assert } from '../../base/errors.ts'
 import { guestError } from '../../base/log.ts'
+import { emitTrace } from '../../base/trace.ts'
 import { working } from './queue.ts'
 import { accepted, coreState, F, fail, queueState, STATUS, type Core } from './ring.ts'
+import { virtioTraces } from './trace.ts'
 
 export const commonProperties = {
   indirect_desc: flagProperty(true, 'offer indirect descriptors'),
@@ -136,6 +138,7 @@ function resetQueue(s: Core, i: number, size: number): void {
 
 export function setStatus(kind: AnyKind, s: Core, io: any, value: number): void {
   if (value === 0) return resetDevice(kind, s, io)
+  if (virtioTraces.virtio_set_status.enabled) emitTrace(virtioTraces.virtio_set_status, io.id, value)
   const rising = value & ~s.status
   s.status = value | (s.status & STATUS.NEEDS_RESET)
   if (rising & STATUS.DRIVER_OK) notifyAll(kind, s, io)
@@ -147,6 +150,7 @@ export function notifyAll(kind: AnyKind, s: Core, io: any): void {
 }
 
 export function notify(kind: AnyKind, s: Core, io: any, queue: number): void {
+  if (virtioTraces.virtio_queue_notify.enabled) emitTrace(virtioTraces.virtio_queue_notify, io.id, queue)
   if (!s.queue[queue]?.ready || !working(s)) return
   if (kind.notified) kind.notified(s as any, io, queue)
   else io.wake()

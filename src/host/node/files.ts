@@ -101,6 +101,6 @@ export const nodeFiles: HostFiles = {
       path,
       () => new Promise<void>((resolve, reject) => file.once('open', () => resolve()).once('error', reject)),
     )
-    return streamOf({ label: `file:${path}`, output: file })
+    return streamOf({ label: `file:${path}`, output: file, explain: error => systemError(error, path) })
   },
 }

@@ -1,6 +1,7 @@
 // TCP and Unix sockets.
 import { rm, stat } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { VmError } from '../../base/errors.ts'
 import type { HostNet, NetAddress } from '../host.ts'
 import { systemError } from './errno.ts'
@@ -21,9 +22,16 @@ function dial(to: NetAddress): Promise<Socket> {
 }
 
 /** A socket file that nobody listens on is left over from an earlier run. */
-async function removeStale(path: string): Promise<void> {
+async function makeRoom(path: string): Promise<void> {
   const info = await stat(path).catch(() => undefined)
-  if (!info) return
+  if (!info) {
+    // libuv takes a missing directory for a lack of permission.
+    await stat(dirname(path)).catch(cause => {
+      throw cause.code === 'ENOENT' ? new VmError('file.notFound', `unix:${path}: no such directory`, { cause })
+        : systemError(cause, `unix:${path}`, 'char.io')
+    })
+    return
+  }
   if (!info.isSocket()) throw new VmError('char.io', `unix:${path}: the file exists and is no socket`)
   const answered = await dial({ kind: 'unix', path }).then(s => { s.destroy(); return true }, () => false)
   if (answered) throw new VmError('char.io', `unix:${path}: somebody listens there already`)
@@ -44,7 +52,7 @@ function checkPath(at: NetAddress): void {
 export const nodeNet: HostNet = {
   async listen(at, onConnection) {
     checkPath(at)
-    if (at.kind === 'unix') await removeStale(at.path)
+    if (at.kind === 'unix') await makeRoom(at.path)
     const server = createServer(socket => {
       socket.setNoDelay(true)
       onConnection(duplexStream(labelOf(at), socket))

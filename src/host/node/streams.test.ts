@@ -48,6 +48,19 @@ for (const kind of ['tcp', 'unix'] as const)
     await server.close()
   })
 
+test('a file that cannot be written to says so when it fails, once', { skip: !existsSync('/dev/full') }, async () => {
+  const full = await nodeFiles.open('/dev/full', { append: false }), seen: unknown[] = []
+  const failed = new Promise<void>(resolve => full.listen({ close: error => { seen.push(error?.message); resolve() } }))
+  full.write(text('a'))
+  full.write(text('b'))
+  await failed
+  full.write(text('c'))
+  await full.close()
+  full.listen({ close: error => void seen.push(error?.message) })
+  assert.deepEqual(seen, ['/dev/full: no space left', '/dev/full: no space left'], 'whoever listens late hears it too')
+  assert.ok(statSync('/dev/full').isCharacterDevice())
+})
+
 test('addresses that cannot be had', async () => {
   const a = await nodeNet.listen({ kind: 'unix', path: at('taken') }, () => {})
   await assert.rejects(
@@ -55,6 +68,10 @@ test('addresses that cannot be had', async () => {
     { code: 'char.io', message: `unix:${at('taken')}: somebody listens there already` },
   )
   await a.close()
+  await assert.rejects(
+    nodeNet.listen({ kind: 'unix', path: at('none/x') }, () => {}),
+    { code: 'file.notFound', message: `unix:${at('none/x')}: no such directory` },
+  )
   writeFileSync(at('plain'), '')
   await assert.rejects(
     nodeNet.listen({ kind: 'unix', path: at('plain') }, () => {}),

@@ -12,17 +12,20 @@ export type Halves = {
   /** Sees what arrives before anybody else; returns what is left of it. */
   filter?(bytes: Uint8Array): Uint8Array
   closed?(): void
+  /** What listeners are told of a failure. */
+  explain?(error: Error): Error
 }
 
 /** One stream of two Node streams, or of one that is both. Arriving bytes wait until somebody listens. */
-export function streamOf({ label, input, output, filter, closed }: Halves): ByteStream {
+export function streamOf({ label, input, output, filter, closed, explain = e => e }: Halves): ByteStream {
   let to: StreamListeners = {}
-  let gone = false, ended = false
+  let gone = false, ended = false, failure: Error | undefined
   const over = (error?: Error) => {
     if (gone) return
     gone = true
+    failure = error && explain(error)
     closed?.()
-    to.close?.(error)
+    to.close?.(failure)
   }
   const end = () => {
     if (ended) return
@@ -63,7 +66,7 @@ export function streamOf({ label, input, output, filter, closed }: Halves): Byte
       to = listeners
       if (listeners.data) input?.resume()
       if (ended) listeners.end?.()
-      if (gone) listeners.close?.()
+      if (gone) listeners.close?.(failure)
     },
   }
 }

@@ -1,6 +1,6 @@
 // Standard input and output. In raw mode a terminal hands over every key; its mode is put back on every way
-// out that a program can see: return, exit, an exception, and the signals that end it. Output never blocks
-// the thread, however slow the reader is.
+// out that a program can see: return, exit, an exception, and the signals that end it. A terminal that goes
+// away is such a signal. Output never blocks the thread, however slow the reader is.
 import { createWriteStream, fstatSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
@@ -74,6 +74,8 @@ export const nodeStdio: HostStdio = {
       guard()
       wanted = true
       setRaw(true)
+      // No key ends the input of a raw terminal: it has gone away. Not everybody gets the signal that says so.
+      for (const gone of ['end', 'error']) process.stdin.once(gone, () => process.kill(process.pid, 'SIGHUP'))
     }
     return streamOf({
       label: 'stdio',

@@ -3,13 +3,14 @@
 import { readlinkSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads'
+import { originOf } from './origin.ts'
 import type { HostThread, HostThreads, ThreadEntry, ThreadPort } from '../host.ts'
 
 /** Monotonic time from one origin for all threads: `performance.now` begins anew in each. */
-const originNs = (() => {
+const originNs = originOf(() => {
   const [s, ns] = process.hrtime()
-  return s * 1e9 + ns - performance.now() * 1e6
-})()
+  return s * 1e9 + ns
+}, () => performance.now())
 export const nowNs = (): number => originNs + performance.now() * 1e6
 
 const ports = new WeakMap<ThreadPort, MessagePort>()
@@ -39,11 +40,17 @@ export const nodeThreads: HostThreads = {
       // Garbage is short-lived: a small young generation keeps the resident memory small.
       resourceLimits: { maxYoungGenerationSizeMb: 6 },
     })
+    let over = false
     return {
       onError(listener) {
-        worker.on('error', listener)
+        worker.on('error', error => {
+          over = true
+          listener(error)
+        })
+        worker.on('exit', () => { if (!over) listener(new Error('internal error: the thread ended')) })
       },
       async terminate() {
+        over = true
         await worker.terminate()
       },
     }

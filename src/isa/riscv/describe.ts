@@ -1,6 +1,7 @@
 // A hart's page tables and interrupts as text, for a monitor.
 import { bind } from '../../state/bind.ts'
 import type { Views } from '../../state/views.ts'
+import { interruptNames } from './causes.ts'
 import { hartLayout } from './cpu.ts'
 import { Pte } from './mmu.ts'
 
@@ -83,19 +84,16 @@ function* leaves(
   }
 }
 
-const CAUSES = ['', 'supervisor software', '', 'machine software', '', 'supervisor timer', '', 'machine timer',
-  '', 'supervisor external', '', 'machine external']
-
 /** What is enabled and pending: a line per interrupt that is either, and the last trap of each level. */
 export function describeInterrupts(views: Views, at: number): string {
   const h = bind(hartLayout, views, at), pending = h.mip | BigInt(h.lines | h.timerPending)
   const out: string[] = []
-  CAUSES.forEach((name, n) => {
+  for (const [n, name] of interruptNames) {
     const bit = 1n << BigInt(n), is = (x: bigint) => (x & bit) !== 0n
-    if (name && (is(h.mie) || is(pending)))
+    if (is(h.mie) || is(pending))
       out.push(`  ${String(n).padStart(2)} ${name.padEnd(20)} ${is(h.mie) ? 'enabled ' : 'disabled'}` +
         `${is(pending) ? ' pending' : ''}${is(h.mideleg) ? ' (delegated)' : ''}`)
-  })
+  }
   out.push(`  scause ${hex(h.scause)} sepc ${hex(h.sepc)} stval ${hex(h.stval)}`)
   out.push(`  mcause ${hex(h.mcause)} mepc ${hex(h.mepc)} mtval ${hex(h.mtval)}`)
   return out.join('\n')

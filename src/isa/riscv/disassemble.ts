@@ -40,3 +40,11 @@ export function disassemble(word: number, pc: bigint): string | undefined {
     : kinds[part.kind]!(values[part.operand]!, pc)).join('').replace(/,$/, '')
   return `${row.name}${order && `.${order}`}${operands && ` ${operands}`}`
 }
+
+/** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
+export function disassembleBytes(bytes: Uint8Array, pc: bigint): { text: string; length: number } {
+  const half = (at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8), length = lengthOf(half(0))
+  const word = length === 2 ? half(0) : (half(0) | (half(2) << 16)) >>> 0
+  const data = length === 2 ? '.half' : '.word'
+  return { text: disassemble(word, pc) ?? `${data} 0x${word.toString(16)}`, length }
+}

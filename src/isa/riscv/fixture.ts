@@ -3,8 +3,9 @@ import { viewsOf, type Views } from '../../state/views.ts'
 import { resetState } from '../../state/bind.ts'
 import { bind } from '../../state/bind.ts'
 import type { Cpu, CpuServices, Isa } from '../isa.ts'
-import { BARE_SPACE, type Hart, hartLayout, hartState, Mmu, registers, System } from './cpu.ts'
+import { BARE_SPACE, type Hart, hartLayout, Mmu, System } from './cpu.ts'
 import { makeCpu } from './processor.ts'
+import { riscv64 } from './riscv64.ts'
 import type { SbiPlatform } from './sbi/platform.ts'
 
 export const RAM = 0x80000000
@@ -29,10 +30,7 @@ export type Fixture = {
   csr(op: 'rw' | 'rs' | 'rc', number: number, value: bigint): bigint
 }
 
-const isa = (): Isa => ({
-  name: 'riscv64', state: hartState, registers, mmuModes: 4,
-  lift() { throw new Error('the fixture runs no code') },
-})
+const isa = (): Isa => ({ ...riscv64, lift() { throw new Error('the fixture runs no code') } })
 
 /** `count` harts over one memory. */
 export function fixtures(

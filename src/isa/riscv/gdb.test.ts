@@ -6,8 +6,8 @@ import { fixture } from './fixture.ts'
 test('numbers are those of gdb’s RISC-V port, each once, and each in the XML', () => {
   const { debug } = fixture().cpu, number = (name: string) =>
     debug.registers.find(r => r.name === name)?.number
-  assert.deepEqual(['zero', 'fp', 't6', 'pc', 'ft0', 'ft11', 'fflags', 'mstatus', 'time'].map(number),
-    [0, 8, 31, 32, 33, 64, 66, 65 + 0x300, 65 + 0xc01])
+  assert.deepEqual(['zero', 'fp', 't6', 'pc', 'ft0', 'ft11', 'fflags', 'mstatus', 'time', 'priv'].map(number),
+    [0, 8, 31, 32, 33, 64, 66, 65 + 0x300, 65 + 0xc01, 65 + 4096])
   assert.equal(new Set(debug.registers.map(r => r.number)).size, debug.registers.length)
   const text = Object.values(debug.xml).join('')
   for (const r of debug.registers)
@@ -36,4 +36,10 @@ test('writes have their effects', () => {
   f.cpu.debug.write(65 + 0x180, 8n << 60n)
   f.cpu.debug.write(65 + 0x300, (1n << 17n) | (1n << 11n))
   assert.deepEqual(f.tlb.slice(0, 2), [0, Mmu.SUPERVISOR])
+  f.cpu.debug.write(65 + 0x300, 0n)
+  const PRIV = 65 + 4096
+  assert.equal(f.cpu.debug.read(PRIV), 3n)
+  assert.ok(f.cpu.debug.write(PRIV, 0n))
+  assert.deepEqual([f.cpu.debug.read(PRIV), f.s.mode & 3, f.tlb[1]], [0n, 0, Mmu.USER])
+  for (const none of [2n, 4n, 1n << 32n]) assert.equal(f.cpu.debug.write(PRIV, none), false)
 })

@@ -1,11 +1,11 @@
-// The hart as gdb sees it: register numbers as in gdb's own RISC-V port (x0-x31, pc, f0-f31, then 65 + CSR
-// number), and the XML that names them.
+// The hart as gdb sees it: register numbers as in gdb's own RISC-V port (x0-x31, pc, f0-f31, 65 + CSR number, then
+// the privilege level), and the XML that names them.
 import type { DebugRegister, DebugTarget } from '../isa.ts'
-import { type Core, selectTlb, updateMode } from './core.ts'
+import { type Core, privOf, selectTlb, setPriv, updateMode, W } from './core.ts'
 import { registers as isaRegisters } from './cpu.ts'
 import { csrOf, csrs } from './csr.ts'
 
-const PC = 32, F = 33, CSR = 65
+const PC = 32, F = 33, CSR = 65, PRIV = CSR + 4096
 const names = isaRegisters.map(r => r.name)
 /** gdb calls s0 fp. */
 const xName = (i: number) => (i === 8 ? 'fp' : names[i]!)
@@ -19,6 +19,7 @@ const registers: readonly DebugRegister[] = [
   ...csrs.map(r => ({
     number: CSR + r.number, name: r.name, bits: isFloat(r.number) ? 32 as const : 64 as const, general: false,
   })),
+  { number: PRIV, name: 'priv', bits: 64, general: false },
 ]
 
 const feature = (name: string, body: string) =>
@@ -46,6 +47,7 @@ const xml = {
   <architecture>riscv:rv64</architecture>
   <xi:include href="riscv-64bit-cpu.xml"/>
   <xi:include href="riscv-64bit-fpu.xml"/>
+  <xi:include href="riscv-64bit-virtual.xml"/>
   <xi:include href="riscv-64bit-csr.xml"/>
 </target>
 `,
@@ -54,8 +56,9 @@ const xml = {
   'riscv-64bit-fpu.xml': feature('org.gnu.gdb.riscv.fpu', FLOAT_UNION
     + byNumber(F, CSR).map(r => reg(r, 'riscv_double', ' group="float"')).join('')
     + registers.filter(r => isFloat(r.number - CSR)).map(r => reg(r, 'int', ' group="float"')).join('')),
+  'riscv-64bit-virtual.xml': feature('org.gnu.gdb.riscv.virtual', byNumber(PRIV, PRIV + 1).map(r => reg(r, 'int')).join('')),
   'riscv-64bit-csr.xml': feature('org.gnu.gdb.riscv.csr',
-    registers.filter(r => r.number >= CSR && !isFloat(r.number - CSR))
+    byNumber(CSR, PRIV).filter(r => !isFloat(r.number - CSR))
       .map(r => reg(r, 'int', ' group="csr"')).join('')),
 }
 
@@ -68,10 +71,12 @@ export function debugTarget(c: Core): DebugTarget {
     xml,
     registers,
     pc: PC,
+    plain: CSR,
     read(number) {
       if (number < PC) return c.s.x.get(number)
       if (number === PC) return c.s.pc
       if (number < CSR) return c.s.f.get(number - F)
+      if (number === PRIV) return BigInt(privOf(c))
       const csr = csrOf(number - CSR)
       return csr && unsigned(csr.read(c), c.hi)
     },
@@ -82,7 +87,10 @@ export function debugTarget(c: Core): DebugTarget {
       }
       if (number === PC) c.s.pc = BigInt.asUintN(64, value) & ~1n
       else if (number < CSR) c.s.f.set(number - F, value)
-      else {
+      else if (number === PRIV) {
+        if (value > 3n || value === 2n) return false // there is no such level
+        setPriv(c, Number(value), c.i32[c.w + W.mstatus]!)
+      } else {
         const csr = csrOf(number - CSR)
         if (!csr?.write) return false
         csr.write(c, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)))

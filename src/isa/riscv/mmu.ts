@@ -2,7 +2,9 @@
 // 4.3.2), with physical memory protection of the walk and of the access. Accessed and dirty bits by hardware
 // while menvcfg.ADUE is set (Svadu), by page faults otherwise (Svade). Not modelled: Svnapot, Svpbmt (their
 // bits fault), Sv57, two-stage.
+import { hexAddress, log, logging } from '../../base/log.ts'
 import { Access, type TranslateResult } from '../isa.ts'
+import { causeName } from './causes.ts'
 import { Cause, type Core, Envcfg, Priv, privOf, SatpMode, satpMode, Status, W } from './core.ts'
 import { Mmu } from './cpu.ts'
 import { Pmp, pmpCheck, pmpCheckPage } from './pmp.ts'
@@ -35,6 +37,20 @@ export const noteMisaligned = (c: Core, vaLo: number, vaHi: number, access: Acce
   note(c, misaligned[access], vaLo, vaHi)
 
 export function translate(
+  c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number,
+): TranslateResult {
+  const found = lookup(c, vaLo, vaHi, access, mmuMode, size)
+  if (found === null && logging.mmu) logFault(c, vaLo, vaHi, mmuMode)
+  return found
+}
+
+function logFault(c: Core, vaLo: number, vaHi: number, mmuMode: number): void {
+  const { i32, w } = c, satp = hexAddress(i32[w + W.satp]!, i32[w + W.satp + 1]!)
+  log('mmu', `cpu ${c.services.hart}: ${causeName(i32[w + W.trapCause]!, false)} at ${hexAddress(vaLo, vaHi)}, `
+    + `satp ${satp}, mmu mode ${mmuMode}`)
+}
+
+function lookup(
   c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number,
 ): TranslateResult {
   const mode = satpMode(c)

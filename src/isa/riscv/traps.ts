@@ -1,5 +1,7 @@
 // Traps: entry with delegation and vectoring, return, choice of the interrupt to take, waiting for one.
 // Privileged specification sections 3.1.6-3.1.9, 3.3 and 4.1. Not modelled: resumable NMIs, double traps.
+import { hexAddress, log, logging } from '../../base/log.ts'
+import { causeName, levelName } from './causes.ts'
 import {
   advance, Cause, type Core, Ip, Irq, pendingKnown, Priv, privOf, requestInterrupt, setPriv, Status, W,
 } from './core.ts'
@@ -26,6 +28,7 @@ export function takeTrap(c: Core, cause: number, interrupt: boolean, valueLo: nu
   i32[w + W.pc] = base & ~3
   i32[w + W.pc + 1] = i32[vector + 1]!
   if (interrupt && base & 1) advance(c, 4 * cause)
+  if (logging.int) logTrap(c, cause, interrupt, i32[epc]!, i32[epc + 1]!, valueLo, valueHi, toS)
   i32[w + W.halted] = 0
   if (toS)
     setPriv(c, Priv.SUPERVISOR, (status & ~(Status.SIE | Status.SPIE | Status.SPP))
@@ -33,6 +36,15 @@ export function takeTrap(c: Core, cause: number, interrupt: boolean, valueLo: nu
   else
     setPriv(c, Priv.MACHINE, (status & ~(Status.MIE | Status.MPIE | Status.MPP))
       | (status & Status.MIE ? Status.MPIE : 0) | (priv << Status.MPP_SHIFT))
+}
+
+function logTrap(
+  c: Core, cause: number, interrupt: boolean, epcLo: number, epcHi: number, valueLo: number, valueHi: number, toS: boolean,
+): void {
+  const { i32, w } = c, from = levelName(privOf(c))
+  log('int', `trap: hart ${c.services.hart}, ${causeName(cause, interrupt)} (${interrupt ? 'interrupt' : 'cause'} ${cause}), `
+    + `epc ${hexAddress(epcLo, epcHi)} [${from}], tval ${hexAddress(valueLo, valueHi)}, `
+    + `to ${hexAddress(i32[w + W.pc]!, i32[w + W.pc + 1]!)} [${toS ? 'S' : 'M'}]`)
 }
 
 /** Takes the noted exception. */

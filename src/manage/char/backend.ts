@@ -58,7 +58,8 @@ export async function openBackend(
       return now(fixed(stdio.open({ raw: true, signals }), stdio.inputIsTty, to))
     }
     case 'file':
-      return now(fixed(await host.files.open(p['path'], { append: p['append'] ?? false }), false, to))
+      return now(fixed(await host.files.open(p['path'], { append: p['append'] ?? false }), false,
+        { ...to, close: error => { tellFailure(error, note); to.close() } }))
     case 'pty': {
       const { stream, path } = await need(host.pty, 'no pseudo terminals').open()
       note(`char device redirected to ${path} (label ${config.id})`)
@@ -72,14 +73,21 @@ export async function openBackend(
   throw new VmError('char.unknown', `no character device back end '${config.backend}'`)
 }
 
+/** A file that is written to has failed, and is written to no more. Streams fail once. */
+export function tellFailure(error: Error | undefined, note: (line: string) => void): void {
+  if (error) note(`${error.message}; nothing more is written there`)
+}
+
 /** A stream that is there from the start. */
-function fixed(stream: ByteStream, interactive: boolean, to: BackendListeners): Backend {
+function fixed(
+  stream: ByteStream, interactive: boolean, to: Omit<BackendListeners, 'close'> & { close(error?: Error): void },
+): Backend {
   let connected = true
   stream.listen({
     data: to.data, drain: to.drain,
-    close() {
+    close(error) {
       connected = false
-      to.close()
+      to.close(error)
     },
   })
   queueMicrotask(to.open)
@@ -133,6 +141,7 @@ async function server(
   })
   const wait = (p['wait'] as boolean | undefined) ?? true
   if (wait) note(`waiting for a connection on ${listening.label}`)
+  else if (address.kind === 'tcp' && address.port === 0) note(`listening on ${listening.label}`) // nobody else knows which
   return {
     ready: wait ? ready : Promise.resolve(),
     backend: {

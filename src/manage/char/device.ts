@@ -2,7 +2,7 @@
 // them goes out, input goes to one, and Ctrl-a is the key to everything else.
 import type { ByteStream } from '../../host/host.ts'
 import type { ChardevConfig } from '../../vm/config.ts'
-import { type BackendContext, openBackend } from './backend.ts'
+import { type BackendContext, openBackend, tellFailure } from './backend.ts'
 
 /** A user of a character device: a serial port, a monitor, gdb. */
 export type FrontEnd = {
@@ -59,6 +59,7 @@ export async function openCharDevice(
   const log: ByteStream | undefined =
     logFile === undefined ? undefined
     : await context.host.files.open(logFile, { append: config.properties?.['logappend'] === true })
+  log?.listen({ close: error => tellFailure(error, context.note) })
   const stamps = { on: false, fresh: true, since: 0 }
 
   const { backend, ready } = await openBackend(config, context, {

@@ -3,7 +3,7 @@
 import { VmError } from '../../base/errors.ts'
 import type { DriveConfig, MachineConfig } from '../../vm/config.ts'
 import type { HelpTopic, Invocation, ManagementConfig, MonitorConfig } from '../invocation.ts'
-import { gdbChardev, type LegacyChar, parseLegacyChar } from './chardevs.ts'
+import { gdbPlace, type LegacyChar, parseLegacyChar } from './chardevs.ts'
 import { suggest } from '../../base/nearest.ts'
 import { usage } from './values.ts'
 
@@ -93,7 +93,7 @@ export function builder(interactive: boolean): Builder {
     gdb(line) {
       if (line === 'none') return
       origins.set(`gdb[${management.gdb.length}]`, b.current)
-      management.gdb.push(gdbChardev(line, `gdb${management.gdb.length}`))
+      management.gdb.push(gdbPlace(line, `gdb${management.gdb.length}`))
     },
     help(topic, name) { help ??= { topic, ...(name !== undefined && { name }) } },
     finish() {
@@ -162,6 +162,7 @@ function checkIds(
   }
   config.serials?.forEach((id, i) => { if (id !== null) need(`serials[${i}]`, id) })
   management.monitors.forEach((m, i) => need(`monitors[${i}]`, m.chardev))
+  management.gdb.forEach((g, i) => { if ('chardev' in g) need(`gdb[${i}]`, g.chardev) })
   config.devices?.forEach((d, i) => {
     const chardev = d.properties?.['chardev']
     if (typeof chardev === 'string') need(`devices[${i}]`, chardev)
@@ -171,7 +172,7 @@ function checkIds(
     .filter(([, c]) => c.backend === 'stdio')
     .map(([i]) => `chardevs[${i}]`)
   management.gdb.forEach((g, i) => {
-    if (g.backend === 'stdio') onStdio.push(`gdb[${i}]`)
+    if ('backend' in g && g.backend === 'stdio') onStdio.push(`gdb[${i}]`)
   })
   if (onStdio.length > 1)
     fail(onStdio[1]!, `standard input and output are taken by ${origins.get(onStdio[0]!) ?? 'another one'}`,
@@ -194,6 +195,12 @@ function checkUsers(
   }
   config.serials?.forEach((id, i) => use(id, `serials[${i}]`))
   management.monitors.forEach((m, i) => use(m.chardev, `monitors[${i}]`))
+  management.gdb.forEach((g, i) => {
+    if (!('chardev' in g)) return
+    use(g.chardev, `gdb[${i}]`)
+    if (config.chardevs?.find(c => c.id === g.chardev)?.mux)
+      fail(`gdb[${i}]`, `gdb shares no character device, and '${g.chardev}' has mux=on`)
+  })
   config.devices?.forEach((d, i) => {
     const chardev = d.properties?.['chardev']
     if (typeof chardev === 'string') use(chardev, `devices[${i}]`)

@@ -1,6 +1,7 @@
 // Character devices on the command line: -chardev's key=value form, and the older `file:x`,
 // `unix:x,server=on` form that -serial, -monitor, -qmp and -gdb take.
 import type { ChardevConfig, PropertyBag } from '../../vm/config.ts'
+import type { GdbPlace } from '../invocation.ts'
 import { suggest } from '../../base/nearest.ts'
 import { file, flag, ignored, type Keys, missing, number, parseValues, usage } from './values.ts'
 
@@ -165,12 +166,13 @@ const properties = (line: string | undefined): PropertyBag =>
 
 /** Where gdb connects to, as -gdb and `gdbserver` take it. It connects to us unless somebody says
  * otherwise. */
-export function gdbChardev(where: string, id: string): ChardevConfig {
+export function gdbPlace(where: string, id: string): GdbPlace {
   if (/^\d+$/.test(where)) return chardev(id, 'socket', { port: where, server: true, wait: false })
   const implied =
     /^(tcp|unix):/.test(where) && !/,server\b/.test(where) ? `${where},server=on,wait=off` : where
   const made = parseLegacyChar(implied, id)
+  if (made.kind === 'ref') return { chardev: made.id }
   if (made.kind !== 'new' || made.withMonitor)
-    throw usage(`'${where}' is not for gdb`, 'tcp::1234, unix:PATH or stdio')
+    throw usage(`'${where}' is not for gdb`, 'tcp::1234, unix:PATH, chardev:ID or stdio')
   return made.config
 }

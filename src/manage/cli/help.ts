@@ -1,10 +1,10 @@
 // Texts of -help and of `help` arguments, and docs/options.md: all from the tables.
+import { logItems } from '../../base/log.ts'
 import type { Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
 import type { HelpTopic } from '../invocation.ts'
 import { versionText } from '../management.ts'
 import { backends, commonKeys } from './chardevs.ts'
 import { suggest } from '../../base/nearest.ts'
-import { logItems } from './option-keys.ts'
 import { type Option, options, sections } from './options.ts'
 import { type Keys, usage } from './values.ts'
 
@@ -63,7 +63,8 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
         return `${name} features:\n${properties(one(catalogue.cpus, 'processor model').properties ?? [])}`
       return `Available CPUs:\n${named(catalogue.cpus)}`
     case 'accel':
-      if (name !== undefined) return `${name} options:\n  thread=<text>  multi or single (default: multi)\n`
+      if (name !== undefined)
+        return `${name} options:\n${properties(one(catalogue.accels, 'accelerator').properties ?? [])}`
       return `Accelerators supported:\n${named(catalogue.accels)}`
     case 'device':
       if (name !== undefined)
@@ -88,9 +89,12 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
     case 'display':
       return 'Available display backend types:\nnone\n'
     case 'log':
-      return `Log items (comma separated):\n${named(logItems.map(l => ({ name: l.name, description: l.help })))}`
+      return `Log items (comma separated):\n${named([
+        ...logItems.map(l => ({ name: l.name, description: l.help })),
+        { name: 'trace:PATTERN', description: 'trace events; -trace help lists them' },
+      ])}`
     case 'trace':
-      return 'info trace-events on the monitor lists trace events\n'
+      return `Trace events (a pattern may have * and ?), and what they print:\n${named(catalogue.traceEvents)}`
     case 'options':
     case 'version':
       return versionLine()

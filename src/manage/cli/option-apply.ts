@@ -2,7 +2,8 @@
 import type { PropertyBag, PropertyValue } from '../../vm/config.ts'
 import type { HelpTopic } from '../invocation.ts'
 import type { Builder } from './build.ts'
-import { nearest, suggest } from '../../base/nearest.ts'
+import { suggest } from '../../base/nearest.ts'
+import { parseLogItems } from '../log-items.ts'
 import {
   machineKeys,
   smpKeys,
@@ -14,8 +15,6 @@ import {
   nicKeys,
   actionKeys,
   netdevKeys,
-  logItems,
-  otherLogItems,
 } from './option-keys.ts'
 import { parseFlag, parseValues, splitCommas, text, usage, type Values } from './values.ts'
 
@@ -197,28 +196,16 @@ export function applyNic(b: Builder, line: string): void {
 
 export function applyLog(b: Builder, line: string): void {
   if (isHelp(line)) return b.help('log')
-  const classes = new Set(b.config.log)
-  for (const item of line.split(',')) {
-    if (item.startsWith('trace:')) {
-      classes.add('trace')
-      b.set('trace', [...b.config.trace ?? [], item.slice(6)])
-    } else if (item === 'all') logItems.forEach(l => classes.add(l.name))
-    else if (logItems.some(l => l.name === item)) classes.add(item)
-    else if (otherLogItems.includes(item))
-      throw usage(`not implemented: log class '${item}'`, '-d help lists what there is')
-    else {
-      const best = nearest(item, logItems.map(l => l.name))
-      throw usage(`no log class '${item}'`, best ? `did you mean '${best}'?` : '-d help lists them')
-    }
-  }
-  b.set('log', [...classes])
+  const { classes, patterns } = parseLogItems(line.split(','))
+  if (classes.length > 0) b.set('log', [...new Set([...b.config.log ?? [], ...classes])])
+  if (patterns.length > 0) b.set('trace', [...b.config.trace ?? [], ...patterns])
 }
 
 export function applyTrace(b: Builder, line: string): void {
   if (isHelp(line)) return b.help('trace')
   const { values } = parseValues(line, traceKeys, { implied: 'enable' })
-  if (values.enable !== undefined) b.set('trace', [...b.config.trace ?? [], values.enable])
-  b.set('log', [...new Set([...b.config.log ?? [], 'trace'])])
+  if (values.enable === undefined) throw usage('enable=PATTERN is needed', '-trace help lists events')
+  b.set('trace', [...b.config.trace ?? [], values.enable])
 }
 
 export function applyDisplay(b: Builder, line: string): void {

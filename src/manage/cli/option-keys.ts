@@ -1,6 +1,4 @@
-// Keys of the options' arguments, and the classes of log lines: data from which parsing, messages and
-// documentation come.
-import type { LogClass } from '../../base/log.ts'
+// Keys of the options' arguments: data from which parsing, messages and documentation come.
 import { type Keys, choice, file, flag, ignored, many, missing, number, size, text } from './values.ts'
 
 export const machineKeys = {
@@ -90,30 +88,3 @@ export const netdevKeys = {
   hostfwd: many(text('forwarded port')),
   guestfwd: many(text('forwarded address')),
 } satisfies Keys
-
-export const logItems: readonly { readonly name: LogClass; readonly help: string }[] = [
-  { name: 'guest_errors', help: 'the guest breaks a rule of the hardware' },
-  { name: 'unimp', help: 'the guest asks for something that is not modelled' },
-  { name: 'trace', help: 'trace events; trace:PATTERN switches some on' },
-]
-export const otherLogItems = [
-  'out_asm',
-  'in_asm',
-  'op',
-  'op_opt',
-  'op_ind',
-  'op_plugin',
-  'int',
-  'exec',
-  'cpu',
-  'fpu',
-  'mmu',
-  'pcall',
-  'cpu_reset',
-  'page',
-  'nochain',
-  'plugin',
-  'strace',
-  'tid',
-  'vpu',
-]

@@ -42,6 +42,7 @@ import {
   actionKeys,
   netdevKeys,
 } from './option-keys.ts'
+import { parseRanges } from '../log-items.ts'
 import { type Keys, parseValues, usage } from './values.ts'
 
 export const sections = [
@@ -444,7 +445,7 @@ export const options: readonly Option[] = [
   {
     name: 'gdb',
     section: 'Debugging',
-    arg: 'tcp:[HOST]:PORT|unix:FILE|stdio',
+    arg: 'tcp:[HOST]:PORT|unix:FILE|chardev:ID|stdio',
     help: 'waits for gdb',
     apply: (b, v) => b.gdb(v),
   },
@@ -465,6 +466,11 @@ export const options: readonly Option[] = [
       b.management.logFile = v
     },
   },
+  { name: 'dfilter', section: 'Debugging', arg: 'START+LENGTH|START-LENGTH|START..END[,…]',
+    help: 'in_asm, op, exec and cpu log only code at these addresses',
+    apply: (b, v) => b.set('logFilter', [...b.config.logFilter ?? [], ...parseRanges(v)]) },
+  { name: 'singlestep', section: 'Debugging', apply: b => b.set('singlestep', true),
+    help: 'translated blocks hold one instruction: the same as -accel jit,one-insn-per-tb=on' },
   {
     name: 'trace',
     section: 'Debugging',
@@ -476,8 +482,6 @@ export const options: readonly Option[] = [
   },
   missingOption('semihosting', 'Debugging', 'semihosting calls'),
   missingOption('semihosting-config', 'Debugging', 'semihosting calls', 'enable=on|off[,…]'),
-  missingOption('dfilter', 'Debugging', 'logging of some addresses only', 'RANGE[,RANGE…]'),
-  missingOption('singlestep', 'Debugging', 'one instruction in each translation'),
   missingOption('seed', 'Debugging', 'the same random numbers in every run', 'NUMBER'),
   missingOption('debugcon', 'Debugging', 'a debugging port', 'BACKEND'),
   missingOption('plugin', 'Debugging', 'plugins', 'FILE'),

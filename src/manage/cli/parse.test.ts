@@ -205,7 +205,6 @@ test('other options', () => {
   ])
   assert.deepEqual(parse('-d', 'guest_errors,trace:uart*', '-d', 'unimp').config.log, [
     'guest_errors',
-    'trace',
     'unimp',
   ])
   assert.deepEqual(parse('-d', 'guest_errors,trace:uart*').config.trace, ['uart*'])
@@ -286,6 +285,18 @@ test('every mistake is one line that says what, where, and what would be right',
       "-mon a: character device 'a' has a user already; mux=on lets several share it",
     ],
     [
+      ['-chardev', 'null,id=a', '-gdb', 'chardev:b'],
+      "-gdb chardev:b: no character device 'b'; did you mean 'a'?",
+    ],
+    [
+      ['-chardev', 'null,id=a', '-mon', 'a', '-gdb', 'chardev:a'],
+      "-gdb chardev:a: character device 'a' has a user already; mux=on lets several share it",
+    ],
+    [
+      ['-chardev', 'null,id=a,mux=on', '-gdb', 'chardev:a'],
+      "-gdb chardev:a: gdb shares no character device, and 'a' has mux=on",
+    ],
+    [
       ['-gdb', 'foo'],
       "-gdb foo: no character device 'foo'; one of: stdio, mon:stdio, file:, pty, null, none, unix:, tcp:, chardev:",
     ],
@@ -298,7 +309,11 @@ test('every mistake is one line that says what, where, and what would be right',
       "-object secret,id=s: not implemented: object type 'secret'; there are filter-dump, rng-builtin, rng-random",
     ],
     [['-d', 'gest_errors'], "-d gest_errors: no log class 'gest_errors'; did you mean 'guest_errors'?"],
-    [['-d', 'in_asm'], "-d in_asm: not implemented: log class 'in_asm'; -d help lists what there is"],
+    [['-d', 'out_asm'], "-d out_asm: not implemented: log class 'out_asm'; -d help lists what there is"],
+    [['-dfilter', '0x10'], "-dfilter 0x10: '0x10' is not a range; START+LENGTH, START-LENGTH or START..END"],
+    [['-dfilter', '4-8'], "-dfilter 4-8: '4-8' leaves the 64-bit address space"],
+    [['-dfilter', '8..4'], "-dfilter 8..4: '8..4' ends before it starts"],
+    [['-trace', 'events=x'], '-trace events=x: not implemented: events'],
     [['-uuid', '1'], "-uuid 1: '1' is not a UUID"],
     [['-arch', 'sparc'], "-arch sparc: not implemented: architecture 'sparc'; riscv64"],
     [['-global', 'x'], "-global x: no parameter 'x'; one of: driver, property, value"],

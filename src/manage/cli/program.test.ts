@@ -2,7 +2,7 @@
 // tests.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,11 +36,11 @@ class Program {
   readonly child: ChildProcess
   out = ''
   err = ''
-  constructor(argv: readonly string[], terminal = false) {
+  constructor(argv: readonly string[], terminal?: { readonly before?: string; readonly after: string }) {
     const args = ['--input-type=module', '-e', CODE, '--', ...argv]
     const quoted = args.map(a => `'${a.replaceAll("'", `'\\''`)}'`).join(' ')
     this.child = terminal
-      ? spawn('script', ['-qec', `'${process.execPath}' ${quoted}; echo "status $?"; stty -a`, '/dev/null'])
+      ? spawn('script', ['-qec', `${terminal.before ?? ':'}; '${process.execPath}' ${quoted}; ${terminal.after}`, '/dev/null'])
       : spawn(process.execPath, args)
     this.child.stdout!.on('data', b => { this.out += b })
     this.child.stderr!.on('data', b => { this.err += b })
@@ -85,7 +85,7 @@ async function dial(path: string): Promise<Socket & { got: string; until(p: RegE
 test('on a terminal: keys go to the guest, Ctrl-a c to the monitor, Ctrl-a x ends it and leaves the terminal as it was', {
   skip: missing,
 }, async () => {
-  const p = new Program(['-nographic'], true)
+  const p = new Program(['-nographic'], { after: 'echo "status $?"; stty -a' })
   await p.until(/hello/)
   p.send('a\x03')
   await p.until(/A\x03/)
@@ -171,4 +171,15 @@ test('a second one on the same socket is told so', async () => {
   )
   m.write('q\n')
   assert.equal(await p.ended(), 0)
+})
+
+test('a terminal that goes away ends the machine', { skip: missing }, async () => {
+  const file = join(directory, 'status')
+  // The shell, which leads the session, keeps the signal to itself: what the program sees is its input.
+  const p = new Program(['-nographic'], { before: `trap '' HUP`, after: `echo "status $?" > '${file}'` })
+  await p.until(/hello/)
+  p.child.kill('SIGKILL')
+  for (const limit = Date.now() + 15_000; !existsSync(file); await new Promise(r => setTimeout(r, 20)))
+    assert.ok(Date.now() < limit, 'it runs on')
+  assert.equal(readFileSync(file, 'utf8'), 'status 0\n')
 })

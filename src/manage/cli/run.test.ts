@@ -31,6 +31,7 @@ const catalogue: Catalogue = {
     },
   ],
   accels: [{ name: 'jit', description: 'recompiler' }],
+  traceEvents: [{ name: 'uart_read', description: 'reg %d' }],
   devices: [
     {
       name: 'virtio-blk-device',
@@ -58,7 +59,7 @@ type Bench = {
 }
 
 function bench(
-  options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void } = {},
+  options: { program?: string; tty?: boolean; create?: (config: MachineConfig) => void; file?: Peer } = {},
 ): Bench {
   const p = peer('stdio'),
     machine = fakeMachine({ serial: fakeSerial(), powerButton: true })
@@ -67,8 +68,10 @@ function bench(
     signals = new Map<string, () => void>(),
     files = new Map<string, Uint8Array>()
   let config: MachineConfig | undefined
+  const { file } = options, ordinary = hostWith(p, options.tty ?? true, files)
   const host: Host = {
-    ...hostWith(p, options.tty ?? true, files),
+    ...ordinary,
+    ...(file && { files: { ...ordinary.files, open: async () => file.stream } }),
     process: {
       pid: 42,
       writeError: line => void errors.push(line),
@@ -203,16 +206,16 @@ test('log lines go to standard error, or to -D', async () => {
 
 test('-d and -trace; ports that there are not', async () => {
   const b = bench()
-  const status = b.run('-d', 'guest_errors,trace:uart_*')
+  const status = b.run('-d', 'guest_errors,trace:uart_*', '-d', 'int', '-dfilter', '0x1000+0x10,0x30..0x2f0,9-1')
   await settle()
-  assert.ok(b.machine.calls.includes('log guest_errors,trace'))
+  assert.ok(b.machine.calls.includes('log guest_errors,int 1000..100f 30..2f0 9..9'))
   assert.equal(b.machine.traceEvents()[0]!.enabled, true)
   b.signals.get('SIGINT')!()
   await status
   for (const [argv, line] of [
     [
       ['-trace', 'nope*'],
-      "-trace nope*: no trace event 'nope*'; info trace-events on the monitor lists them",
+      "-trace nope*: no trace event 'nope*'; one of: uart_read, plic_claim",
     ],
     [['-serial', 'null', '-serial', 'null'], '-serial null: this machine has no serial port 1'],
   ] as const) {
@@ -363,4 +366,20 @@ test('a character device that cannot be opened ends the run before the machine s
     'typevisor-system-riscv64: -serial unix:/x,server: socket: not available here (no sockets)',
   ])
   assert.deepEqual(b.machine.calls, ['close'])
+})
+
+test('a file that cannot be written to any more is told of once, and the machine runs on', async () => {
+  for (const option of [['-D', 'log', '-display', 'none'], ['-serial', 'file:out'], ['-chardev', 'null,id=serial0,logfile=out', '-serial', 'chardev:serial0']]) {
+    const file = peer('file:out'), b = bench({ file }), status = b.run(...option)
+    await settle()
+    b.machine.serial.print('one')
+    file.closeByPeer(new VmError('file.io', 'out: no space left'))
+    b.machine.serial.print('two')
+    await settle()
+    assert.deepEqual(b.errors, ['out: no space left; nothing more is written there'], option[0])
+    assert.equal(b.machine.state, 'running')
+    await b.machine.quit('guest-shutdown', 0)
+    assert.equal(await status, 0)
+    assert.equal(b.errors.length, 1)
+  }
 })

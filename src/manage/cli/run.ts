@@ -95,7 +95,8 @@ async function launch(
     if (!manage.noShutdown) quit('host-error')
   })
   const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name =>
-    host.process?.onSignal(name, () => quit('host-signal')),
+    // A terminal that goes away may say so more than once.
+    host.process?.onSignal(name, () => { if (!asked || name !== 'SIGHUP') quit('host-signal') }),
   )
 
   try {

@@ -1,4 +1,5 @@
 // What is there and how it is: `info …` on the monitor, `query-…` in QMP.
+import { matches } from '../../base/trace.ts'
 import { formatSize } from '../cli/values.ts'
 import type { Topic } from '../../vm/control.ts'
 import { versionText, VERSION } from '../management.ts'
@@ -135,17 +136,9 @@ export const infoCommands = [
   command({
     hmp: ['info trace-events'], help: 'trace events and whether they are on',
     args: { name: { type: 'word', help: 'a name with *', optional: true } },
-    run: ({ machine }, { name }) => {
-      const pattern = new RegExp(
-        `^${(name ?? '*').replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`,
-      )
-      return lines(
-        machine
-          .traceEvents()
-          .filter(e => pattern.test(e.name))
-          .map(e => `${e.name} : state ${e.enabled ? 1 : 0}`),
-      )
-    },
+    run: ({ machine }, { name = '*' }) => lines(
+      machine.traceEvents().filter(e => matches(name, e.name)).map(e => `${e.name} : state ${e.enabled ? 1 : 0}`),
+    ),
   }),
   command({
     hmp: ['info tlb'],

@@ -6,7 +6,8 @@ import { contextOf, runLine } from '../monitor/monitor.ts'
 import { packetOf, packetParser } from './packet.ts'
 import { gdbStub, type Stub } from './stub.ts'
 
-export function openGdb(device: CharDevice, management: Management): void {
+/** The result ends it: the device is free again. */
+export function openGdb(device: CharDevice, management: Management): () => void {
   const { machine } = management
   let stub: Stub | undefined, parser: ReturnType<typeof packetParser> | undefined
   let busy: Promise<void> = Promise.resolve(), last: Uint8Array | undefined
@@ -52,4 +53,8 @@ export function openGdb(device: CharDevice, management: Management): void {
   const link = device.attach(user)
   /** A bug of ours must not take the machine along, but be seen. */
   const report = (error: Error): void => management.host.process?.writeError(error.stack ?? error.message)
+  return () => {
+    user.close!()
+    link.detach()
+  }
 }

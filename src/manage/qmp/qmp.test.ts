@@ -138,6 +138,22 @@ test('queries', async () => {
   )
 })
 
+test('trace events', async () => {
+  const { ask, take } = await bench()
+  take()
+  await ask({ execute: 'qmp_capabilities' })
+  const say = async (execute: string, args: object) => (await ask({ execute, arguments: args }))[0]
+  const uart = (state: string) => ({ return: [{ name: 'uart_read', state, vcpu: false }] })
+  assert.deepEqual(await say('trace-event-get-state', { name: 'uart*' }), uart('disabled'))
+  assert.deepEqual(await say('trace-event-set-state', { name: 'uart_*', enable: true }), { return: {} })
+  assert.deepEqual(await say('trace-event-get-state', { name: 'uart_read' }), uart('enabled'))
+  assert.deepEqual(await say('trace-event-get-state', { name: 'x*' }), { return: [] })
+  assert.match((await say('trace-event-get-state', { name: 'x' })).error.desc, /no trace event 'x'/)
+  assert.match((await say('trace-event-set-state', { name: 'x', enable: true })).error.desc, /no trace event 'x'/)
+  assert.deepEqual(await say('trace-event-set-state', { name: 'x', enable: true, 'ignore-unavailable': true }), { return: {} })
+  assert.match((await say('trace-event-set-state', { name: 'uart_*' })).error.desc, /'enable' is missing/)
+})
+
 test('what there is: hardware, properties, options, and the commands themselves', async () => {
   const { ask, take } = await bench()
   take()

@@ -17,8 +17,8 @@ import { mistake } from './text.ts'
 
 export type OpenBackend = Backend & { close?(): void | Promise<void> }
 export type Attachment = {
-  /** The board's id. */
-  readonly device: string
+  /** The board's id; undefined: a back end that no device uses. */
+  readonly device?: string
   /** Hands the back end over, once; it is the caller's to close. */
   open(): Promise<OpenBackend>
   readonly info?: BlockInfo
@@ -55,6 +55,7 @@ export async function planDevices(
     }
     for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p) : addConsole(w, p)))
     await blaming('devices', () => checkFunctions(p.devices))
+    for (const open of nets.rest()) p.attachments.push({ open })
     const paths = [...p.order].sort(([a], [b]) => a - b).map(([, d]) => bootPath(d))
     return {
       devices: p.devices, attachments: p.attachments, emptySlots,

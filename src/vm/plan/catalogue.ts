@@ -2,6 +2,8 @@
 import { netTypes } from '../../backends/net/open.ts'
 import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
+import { jitProperties } from '../choose.ts'
+import { traceEvents } from '../watch.ts'
 import { cpuModels, cpuProperties } from './cpu.ts'
 import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
 import { isOtherDevice, otherAccels, otherCpus, otherMachines } from './known.ts'
@@ -15,7 +17,8 @@ export function catalogue(arch: Arch): Catalogue {
       name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties,
     }],
     cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
-    accels: [{ name: 'jit', description: 'recompilation to WebAssembly' }],
+    accels: [{ name: 'jit', description: 'recompilation to WebAssembly', properties: jitProperties }],
+    traceEvents: traceEvents.map(({ name, format }) => ({ name, description: format })),
     netdevs: netTypes,
     elsewhere: (what, name) => (what === 'device' ? isOtherDevice(name) : others[what].includes(name)),
     devices: [

@@ -11,9 +11,12 @@ import { blame, mistake } from './text.ts'
 
 type Dump = { readonly file: string; readonly maxBytes?: number; readonly where: string }
 type Net = { readonly type: string; readonly dumps: Dump[]; user: string | undefined }
+type OpenNet = NetBackend & { close(): Promise<void> }
 export type Nets = {
   /** Connects a card to the back end of that name, or (if it names none) to nothing; opens it later. */
-  take(id: unknown, card: string): () => Promise<NetBackend & { close(): Promise<void> }>
+  take(id: unknown, card: string): () => Promise<OpenNet>
+  /** Opens those that no card has taken: what they need of the host is checked, and their filters' files are made. */
+  rest(): (() => Promise<OpenNet>)[]
   /** The back end of that name; undefined if there is none. */
   find(id: unknown): NetInfo['backend']
 }
@@ -54,6 +57,9 @@ export function planNets(config: MachineConfig, host: Host): Nets {
     net.dumps.push({ file, where, ...(maxlen !== undefined && { maxBytes: Number(maxlen) }) })
   })
 
+  const open = (id: string, { type, dumps }: Net) => () =>
+    blaming(dumps[0]?.where ?? 'netdevs', () => openNet(host, { type, id, dumps }))
+
   return {
     take(id, card) {
       if (id === undefined || id === '') return () => openNet(host, { type: 'none', id: '' })
@@ -62,9 +68,9 @@ export function planNets(config: MachineConfig, host: Host): Nets {
       if (net.user !== undefined)
         throw mistake('cli.usage', `network back end '${String(id)}' has a user already`, net.user)
       net.user = card
-      return () => blaming(net.dumps[0]?.where ?? 'netdevs', () =>
-        openNet(host, { type: net.type, id: String(id), dumps: net.dumps }))
+      return open(String(id), net)
     },
+    rest: () => [...nets].filter(([, net]) => net.user === undefined).map(([id, net]) => open(id, net)),
     find(id) {
       const net = nets.get(String(id))
       return net && { id: String(id), type: net.type }

@@ -95,6 +95,23 @@ test('cards have different addresses, consoles their character devices', async (
   assert.deepEqual(ends.map(e => typeof (e as any).send), ['function', 'function', 'function', 'function'])
 })
 
+test('a network back end that no card uses is opened too, and its filters with it', async () => {
+  const opened: string[] = []
+  const noting = { ...host, files: { ...host.files, open: async (path: string) => {
+    opened.push(path)
+    return { label: path, write: () => true, hold() {}, async close() {}, listen() {} }
+  } } }
+  const p = await planMachine({
+    arch: 'riscv64', kernel: 'Image', netdevs: [{ type: 'null', id: 'n' }, { type: 'null', id: 'm' }],
+    devices: [device('virtio-net-device', { netdev: 'm' }, 'card')],
+    objects: [{ type: 'filter-dump', id: 'f', properties: { netdev: 'n', file: 'd.pcap' } }],
+  }, noting)
+  assert.deepEqual(p.attachments.map(a => a.device), ['card', undefined])
+  assert.deepEqual(opened, [])
+  for (const a of p.attachments) await (await a.open()).close!()
+  assert.deepEqual(opened, ['d.pcap'])
+})
+
 test('globals are defaults for devices and settings of empty slots', async () => {
   const p = await plan({
     globals: [

@@ -1,13 +1,17 @@
 // The compiler: takes requests for regions from all processors, answers with modules. It reads guest code from the shared
 // memory; a region says which version of its page it was made from.
+import { hexAddress, log, logging } from '../../../base/log.ts'
+import { emitTrace } from '../../../base/trace.ts'
 import type { Isa } from '../../../isa/isa.ts'
 import type { Passes } from '../../../ir/opt/passes.ts'
 import type { Views } from '../../../state/views.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import { PAGE } from '../../../mem/tlb.ts'
+import { printModule } from '../../../wasm/print.ts'
 import { core } from '../core.ts'
 import type { CodePages } from '../pages.ts'
 import type { MemoryShape } from '../runtime.ts'
+import { jitTraces } from '../trace.ts'
 import { type CompileContext, compileRegions, entryTable } from './compile.ts'
 import type { CompileAnswer, CompiledRegion } from './protocol.ts'
 import { findRegion, type Region, type RegionLimits, type RegionPlace, type RegionRequest } from './region.ts'
@@ -81,19 +85,34 @@ export class Compiler {
   }
 
   private compile(regions: readonly Region[], done: readonly CompiledRegion[], places: readonly number[]): CompileAnswer {
-    const { stats } = this, bytes = compileRegions(this.context, regions, places)
-    this.onModule?.(bytes, regions)
-    this.made += bytes.length
-    this.count += regions.length
-    stats.modules++
-    stats.regions += regions.length
-    stats.bytes += bytes.length
-    for (const r of regions) stats.insns += r.insns
+    const bytes = this.emit(regions, places)
     const answer: CompileAnswer = {
       number: ++this.answers, generation: this.generation, module: new WebAssembly.Module(bytes), bytes: bytes.length, regions: done,
     }
     for (const { host } of done) this.known.set(host, [...(this.known.get(host) ?? []), answer])
     return answer
+  }
+
+  private emit(regions: readonly Region[], places: readonly number[]): Uint8Array<ArrayBuffer> {
+    const { stats } = this, bytes = compileRegions(this.context, regions, places)
+    this.onModule?.(bytes, regions)
+    this.made += bytes.length
+    this.count += regions.length
+    const insns = regions.reduce((n, r) => n + r.insns, 0)
+    stats.modules++
+    stats.regions += regions.length
+    stats.bytes += bytes.length
+    stats.insns += insns
+    if (jitTraces.jit_compile_module.enabled) emitTrace(jitTraces.jit_compile_module, regions.length, insns, bytes.length)
+    if (logging.wasm) logModule(this.o.isa, bytes, regions)
+    return bytes
+  }
+
+  /** The block at a request's start by itself; undefined if it crosses its page's end. */
+  single(request: RegionRequest): WebAssembly.Module | undefined {
+    if (this.tableEnd + TABLE_BYTES > this.o.tables.bytes) this.evict()
+    const region = findRegion(this.o.isa, this.o.views.u8, request, { maxBlocks: 1, maxInsns: 1 }, this.o.passes)
+    return region && new WebAssembly.Module(this.emit([region], [this.place(region)]))
   }
 
   /** An answer that has an entry where a region is asked for. */
@@ -124,3 +143,13 @@ export class Compiler {
 
 export const samePlace = (a: RegionPlace, b: RegionPlace): boolean =>
   a.host === b.host && a.pageLo === b.pageLo && a.pageHi === b.pageHi && a.mode === b.mode
+
+/** The text of a module, headed by the guest code of its regions. */
+function logModule(isa: Isa, bytes: Uint8Array, regions: readonly Region[]): void {
+  const heads = regions.map(({ request, blocks, entries, insns }, i) => {
+    const last = blocks.at(-1)!, at = (offset: number) => hexAddress(request.pageLo + offset, request.pageHi)
+    return `WASM: r${i} ${at(blocks[0]!.offset)}..${at(last.offset + last.block.sizeBytes - 1)} [${isa.modeName(request.mode)}], `
+      + `${blocks.length} blocks, ${insns} instructions, entries ${entries.map(at).join(' ')}`
+  })
+  log('wasm', [...heads, printModule(bytes).trimEnd()].join('\n'))
+}

@@ -1,8 +1,13 @@
 // A processor's side of the second tier: asks for regions around hot blocks, and puts those that are made, for itself or for
 // others, into its table when it has blocks there.
+import { assert } from '../../../base/errors.ts'
+import { address } from '../../../base/log.ts'
+import { emitTrace } from '../../../base/trace.ts'
+import { ExitRequest } from '../../../isa/isa.ts'
 import { PAGE } from '../../../mem/tlb.ts'
 import type { CodeBlock } from '../cache.ts'
 import { entryCode } from '../code.ts'
+import { jitTraces } from '../trace.ts'
 import type { Vcpu } from '../vcpu.ts'
 import { MAX_REGIONS, samePlace } from './compiler.ts'
 import type { CompileAnswer, CompiledRegion, CompilerPort } from './protocol.ts'
@@ -21,6 +26,8 @@ export class Tier1 {
   /** By page (byte offset in the memory), and the answers that they came with. */
   private readonly arrived = new Map<number, Arrived[]>()
   private readonly answers = new Map<number, WebAssembly.Instance | undefined>()
+  /** Blocks that were stepped over. */
+  private readonly steps = new Map<string, number>()
   private generation = 0
   private nextSlot = 1
   stats = { requests: 0, regions: 0, insns: 0, bytes: 0, stale: 0, evictions: 0 }
@@ -35,18 +42,20 @@ export class Tier1 {
   }
 
   private request(b: CodeBlock): void {
-    if (!mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    if (!this.v.code.compiles || !mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
-    const known: number[] = [], entered: number[] = []
+    const known: number[] = [], sizes: number[] = [], entered: number[] = []
     for (const n of this.v.code.cache.neighbours(b)) {
       if (n.secondPage >= 0) continue
       known.push(n.pcLo & (PAGE - 1))
+      sizes.push(n.sizeBytes)
       if (n.entered) entered.push(n.pcLo & (PAGE - 1))
     }
     this.stats.requests++
-    this.port.ask({ ...placeOf(b), known, entered, start: b.pcLo & (PAGE - 1) })
+    if (jitTraces.jit_request_region.enabled) emitTrace(jitTraces.jit_request_region, this.v.index, address(b.pcLo, b.pcHi))
+    this.port.ask({ ...placeOf(b), known, sizes, entered, start: b.pcLo & (PAGE - 1) })
   }
 
   /** Looks at answers that have arrived. */
@@ -86,7 +95,7 @@ export class Tier1 {
   /** From now on `b` runs as entry number `entry` of a region, if that is of the page as it is. We hold the page: who writes
    * it tells us. */
   private enter(b: CodeBlock, a: Arrived, entry: number): void {
-    if (this.v.codePages.version(b.host) !== a.region.version) return
+    if (!this.v.code.compiles || this.v.codePages.version(b.host) !== a.region.version) return
     a.slot ||= this.instantiate(a)
     if (a.slot) this.v.code.compiled(b, entryCode(a.slot, entry))
   }
@@ -95,9 +104,7 @@ export class Tier1 {
     if (this.nextSlot > MAX_REGIONS) return 0
     let instance = this.answers.get(answer.number)
     if (!instance) {
-      instance = new WebAssembly.Instance(answer.module, {
-        env: { memory: this.v.memory, table: this.v.table }, runtime: this.v.exports,
-      })
+      instance = this.instanceOf(answer.module)
       this.answers.set(answer.number, instance)
       this.stats.bytes += answer.bytes
     }
@@ -106,6 +113,33 @@ export class Tier1 {
     this.stats.regions++
     this.stats.insns += region.insns
     return slot
+  }
+
+  private instanceOf(module: WebAssembly.Module): WebAssembly.Instance {
+    return new WebAssembly.Instance(module, {
+      env: { memory: this.v.memory, table: this.v.table }, runtime: this.v.exports,
+    })
+  }
+
+  /** A block that is stepped over, as compiled code (Translator.stepCode); undefined if it crosses its page's end. Kept by its
+   * bytes. The region leaves at its first back edge. */
+  stepCode(b: CodeBlock): number | undefined {
+    assert(this.port.single, 'no compiler in this thread')
+    if (b.secondPage >= 0) return undefined
+    const bytes = this.v.views.u8.subarray(b.host, b.host + b.sizeBytes)
+    const key = `${b.pcHi}:${b.pcLo} ${b.mode} ${bytes.join()}`
+    let code = this.steps.get(key)
+    if (code === undefined) {
+      if (this.nextSlot > MAX_REGIONS) this.evict()
+      const start = b.pcLo & (PAGE - 1)
+      const module = this.port.single({ ...placeOf(b), known: [start], sizes: [b.sizeBytes], entered: [], start })
+      if (!module) return undefined
+      const slot = this.nextSlot++
+      this.v.table.set(slot, this.instanceOf(module).exports.r0)
+      this.steps.set(key, (code = entryCode(slot, 0)))
+    }
+    this.v.core.requestExit(ExitRequest.RETIER)
+    return code
   }
 
   private evict(): void {
@@ -122,6 +156,7 @@ export class Tier1 {
     this.arrived.clear()
     this.answers.clear()
     this.attempts.clear()
+    this.steps.clear()
   }
 }
 

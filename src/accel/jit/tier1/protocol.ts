@@ -29,4 +29,6 @@ export type CompilerPort = {
   generation(): number
   /** An answer that has arrived, without waiting. */
   take(): CompileAnswer | undefined
+  /** Compiles one block at once, where the compiler is a function call away. */
+  single?(request: RegionRequest): WebAssembly.Module | undefined
 }

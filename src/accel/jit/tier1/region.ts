@@ -20,6 +20,9 @@ export type RegionPlace = {
 export type RegionRequest = RegionPlace & {
   /** Offsets in the page of blocks that have been run, of those that were entered from elsewhere, and where to begin. */
   readonly known: ArrayLike<number>
+  /** Sizes of the known blocks. A region's block may end earlier than the one that was run, but not later: what follows may
+   * depend on bits of the mode that the mode word lacks. Left out by those whose mode word is whole. */
+  readonly sizes?: ArrayLike<number>
   readonly entered: ArrayLike<number>
   readonly start: number
 }
@@ -50,14 +53,15 @@ export function findRegion(
   isa: Isa, u8: Uint8Array, request: RegionRequest, limits: RegionLimits, passes: Passes,
 ): Region | undefined {
   const builder = new Builder(undefined, passes.fold), { host } = request
-  const known = new Set(Array.from(request.known)), entered = new Set(Array.from(request.entered))
-  const read = (offset: number, endOffset?: number): Block | undefined => {
+  const known = new Map(Array.from(request.known, (offset, i) => [offset, request.sizes?.[i] ?? PAGE]))
+  const entered = new Set(Array.from(request.entered))
+  const read = (offset: number, end: number): Block | undefined => {
     const code: GuestCode = {
       u8: o => (offset + o < PAGE ? u8[host + offset + o]! : -1),
       u16: o => (offset + o + 1 < PAGE ? u8[host + offset + o]! | (u8[host + offset + o + 1]! << 8) : -1),
     }
     builder.begin((request.pageLo + offset) >>> 0, request.pageHi)
-    isa.lift(builder, code, request.mode, { maxInsns: 64, ...(endOffset !== undefined && { endOffset: endOffset - offset }) })
+    isa.lift(builder, code, request.mode, { maxInsns: Infinity, endOffset: end - offset })
     return builder.block.n > 0 ? builder.block : undefined
   }
   const inPage = (lo: number, hi: number): number => {
@@ -72,7 +76,7 @@ export function findRegion(
     if (offset >= 0 && offset < PAGE && known.has(offset) && !sizes.has(offset) && !queue.includes(offset)) queue.push(offset)
   }
   while (queue.length > 0 && sizes.size < limits.maxBlocks && insns < limits.maxInsns) {
-    const offset = queue.shift()!, b = read(offset)
+    const offset = queue.shift()!, b = read(offset, offset + known.get(offset)!)
     if (!b) {
       if (offset === request.start) return undefined
       continue
@@ -105,8 +109,7 @@ export function findRegion(
   const leaders = [...sizes.keys()].sort((a, b) => a - b)
   const blocks: RegionBlock[] = []
   leaders.forEach((offset, i) => {
-    const next = leaders[i + 1], cut = next !== undefined && next < offset + sizes.get(offset)! ? next : undefined
-    const b = read(offset, cut)
+    const b = read(offset, Math.min(leaders[i + 1] ?? PAGE, offset + sizes.get(offset)!))
     if (!b) return
     optimise(b, passes)
     blocks.push({ offset, block: b.copy(), taken: -1, fall: -1 })

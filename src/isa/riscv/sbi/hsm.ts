@@ -3,7 +3,6 @@
 import { type Core, forget, Priv, setPair, setPriv, Status, W } from '../core.ts'
 import { updatePmp } from '../pmp.ts'
 import { updateTimer } from '../counters.ts'
-import { ExitRequest } from '../../isa.ts'
 import { type Hart, HsmState } from '../cpu.ts'
 import { SbiError } from './errors.ts'
 import type { SbiPlatform } from './platform.ts'
@@ -64,13 +63,12 @@ export function stop(c: Core): void {
 }
 
 /** After a reset: a hart waits to be started, or if it is the one to boot, begins in supervisor mode at
- * `address` as soon as its thread runs, with a0 = its number and a1 = `opaque` (where the device tree is). */
+ * `address` at the next look at its interrupts, with a0 = its number and a1 = `opaque` (where the device tree is). */
 export function sbiBoot(s: Hart, boot?: { readonly address: bigint; readonly opaque: bigint }): void {
   s.halted = 1
   s.hsm = boot ? HsmState.START_PENDING : HsmState.STOPPED
   s.hsmAddress = boot?.address ?? 0n
   s.hsmOpaque = boot?.opaque ?? 0n
-  if (boot) s.exitRequest |= ExitRequest.INTERRUPT
 }
 
 /** On the started hart's own thread: begins at the requested address with a0 = hart, a1 = what the caller

@@ -15,12 +15,11 @@ export type SbiPlatform = {
   readonly console: { put(byte: number): boolean; get(): number }
 }
 
-/** Without a range: everything. Sizes are of what is fenced, in bytes. */
+/** Without pages: everything. A page is an address in it, as two signed halves. */
 export type RemoteFence =
   | { readonly kind: 'fence.i' }
   | {
     readonly kind: 'sfence.vma'
     readonly asid: number | undefined
-    readonly range: { readonly startLo: number; readonly startHi: number; readonly sizeBytes: number }
-      | undefined
+    readonly pages: readonly (readonly [lo: number, hi: number])[] | undefined
   }

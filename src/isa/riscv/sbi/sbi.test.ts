@@ -117,6 +117,8 @@ test('RFENCE: instructions, ranges, ASIDs, here and there', () => {
   assert.deepEqual([take(), calls()], [['fence 1 fence.i'], [['code'], ['code']]])
   call(0, RFNC, 1n, 2n, 0n, 0xffffffff_fffff800n, 0x1000n)
   assert.deepEqual([take(), calls()], [['fence 1 sfence.vma'], [[], ['flush fffffffffffff000', 'flush 0']]])
+  call(0, RFNC, 1n, 2n, 0n, 0x3f_9234_5000n, 0x2000n)
+  assert.deepEqual([take(), calls()], [['fence 1 sfence.vma'], [[], ['flush 3f92345000', 'flush 3f92346000']]])
   call(0, RFNC, 2n, 1n, 0n, 0x12345000n, 0x1001n, 77n)
   assert.deepEqual(calls(), [['flush 12345000 asid 77', 'flush 12346000 asid 77'], []])
   for (const [start, size] of [[0n, 0n], [0n, ALL], [0x1000n, 1n << 30n]] as const) {

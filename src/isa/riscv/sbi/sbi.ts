@@ -82,18 +82,21 @@ function rfence(c: Core, platform: SbiPlatform, fid: number): number {
 const MANY = 64 * 4096
 function sfence(c: Core, asid: number | undefined): RemoteFence {
   const sizeBytes = (hi(c, 3) >>> 0) * TWO32 + (lo(c, 3) >>> 0)
-  const range = sizeBytes > MANY || sizeBytes === 0 ? undefined
-    : { startLo: lo(c, 2), startHi: hi(c, 2), sizeBytes }
-  return { kind: 'sfence.vma', asid, range }
+  const pages = sizeBytes > MANY || sizeBytes === 0 ? undefined : pagesOf(lo(c, 2), hi(c, 2), sizeBytes)
+  return { kind: 'sfence.vma', asid, pages }
+}
+
+function pagesOf(startLo: number, startHi: number, sizeBytes: number): (readonly [number, number])[] {
+  const from = startLo >>> 0, end = from + sizeBytes, out: (readonly [number, number])[] = []
+  for (let at = from - (from & 4095); at < end; at += 4096) out.push([at | 0, (startHi + Math.floor(at / TWO32)) | 0])
+  return out
 }
 
 /** A fence on this hart; also how a remote one is done when it arrives. */
 export function fenceHere({ services }: Pick<Core, 'services'>, fence: RemoteFence): void {
   if (fence.kind === 'fence.i') return services.flushCode()
-  if (!fence.range) return services.flushTlb(fence.asid)
-  const { startLo, startHi, sizeBytes } = fence.range, from = startLo >>> 0, end = from + sizeBytes
-  for (let at = from - (from & 4095); at < end; at += 4096)
-    services.flushPage(at | 0, (startHi + Math.floor(at / TWO32)) | 0, fence.asid)
+  if (!fence.pages) return services.flushTlb(fence.asid)
+  for (const [lo, hi] of fence.pages) services.flushPage(lo, hi, fence.asid)
 }
 
 function srst(c: Core, platform: SbiPlatform, fid: number): number {

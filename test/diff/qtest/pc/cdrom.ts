@@ -12,7 +12,7 @@ const SECTORS = 700, SECTOR = 2048, CH = 0, CONTROL = 0x3f6
 const words = random(300), CONTENTS = Uint8Array.from({ length: SECTORS * SECTOR }, () => words.word() >>> 9)
 
 const be16 = (n: number) => [n >> 8, n & 0xff], be32 = (n: number) => [...be16(n >>> 16), ...be16(n & 0xffff)]
-const COMMAND = { TEST: 0, SENSE: 3, INQUIRY: 0x12, START_STOP: 0x1b, PREVENT: 0x1e }
+const COMMAND = { TEST: 0, SENSE: 3, INQUIRY: 0x12, START_STOP: 0x1b, PREVENT: 0x1e, MODE_SENSE: 0x5a }
 
 type Asked = { readonly packet: readonly number[]; readonly answer: number }
 const asks = (answer: number, ...packet: number[]): Asked => ({ packet, answer })
@@ -29,7 +29,7 @@ function question(r: Random): Asked {
     case 4: return asks(20, 0x43, 2 * r.below(2), 0, 0, 0, 0, r.pick([0, 1, 0xaa, 2]), ...be16(n), 0)
     case 5: return asks(12, 0x43, 2 * r.below(2), 0, 0, 0, 0, r.below(2), 0, n, 0x40)
     case 6: return asks(48, 0x43, 2 * r.below(2), 0, 0, 0, 0, 0, 0, n, 0x80)
-    case 7: return asks(30, 0x5a, 0, r.pick([1, 0x0e, 0x2a, 0x2a, 5, 0xc1]), 0, 0, 0, 0, ...be16(n))
+    case 7: return asks(30, COMMAND.MODE_SENSE, 0, r.pick([1, 0x0e, 0x2a, 0x2a, 5, 0xc1]), 0, 0, 0, 0, ...be16(n))
     case 8: return asks(20, 0x46, r.below(3), 0, 0, 0, 0, 0, ...be16(r.pick([20, 256, 8])))
     case 9: case 10: return asks(8, 0x4a, r.pick([0, 1, 1, 1]), 0, 0, r.pick([0x10, 0x10, 2]), 0, 0, ...be16(r.pick([8, 4, 64])))
     case 11: return asks(34, 0x51, 0, 0, 0, 0, 0, 0, ...be16(n))
@@ -118,6 +118,18 @@ export const cdrom: Target = {
       reason: 'a byte count of 0 ends in an error with an interrupt; QEMU raises none',
       avoid: (o, on) => o.op === 'out' && o.at === reg(CH, 0) && unitOf(on).after === AFTER.PACKET
         && !unitOf(on).dma && unitOf(on).byteLimit === 0,
+    },
+    {
+      reason: 'four bytes of two sectors are read like any others; QEMU reads zeros',
+      avoid(o, on) {
+        const u = unitOf(on), at = u.discAt - (u.end - u.at)
+        return o.op === 'in' && o.at === reg(CH, 0) && o.size === 4 && u.after === AFTER.REPLY && u.fromDisc === 1
+          && at % SECTOR > SECTOR - 4
+      },
+    },
+    {
+      reason: 'audio ports are mute; QEMU tells what its buffer held before',
+      mask: (o, on) => answering(o, on, COMMAND.MODE_SENSE) && unitOf(on).buffer[8] === 0x0e && unitOf(on).at > 8 ? -1 : 0,
     },
     {
       reason: 'a reset leaves the tray open; QEMU closes it',
