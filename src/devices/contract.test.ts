@@ -21,7 +21,7 @@ const PROPERTIES: { readonly [device: string]: { readonly [name: string]: unknow
   'piix3-ide': {
     drives: [{ media: { sizeBytes: 1 << 20, readOnly: false } }, { kind: 'cdrom', media: { sizeBytes: 1 << 20, readOnly: true } }],
   },
-  VGA: { vgamem_mb: 1 },
+  VGA: { vgamem_mb: 1, rom: Uint8Array.of(0x55, 0xaa, 1) },
   'riscv.aclint': { 'num-harts': 2 },
   'riscv.sifive.plic': { 'num-contexts': 4 },
 }

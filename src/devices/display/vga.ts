@@ -2,12 +2,12 @@
 // System/2 and Personal Computer Display Adapter Technical Reference" (VGA chapter) and Bochs' description of its
 // VBE Display Interface. Legacy ports and memory are decoded always; BAR 0 is video memory, BAR 2 holds the ports
 // again at 400 and 500.
-// Not modelled: EDID, the expansion ROM, interrupts at retrace (PCs don't connect them), switch sense, timing by
+// Not modelled: EDID, interrupts at retrace (PCs don't connect them), switch sense, timing by
 // more than two dot clocks, CGA and Hercules registers of their own.
 import { VmError } from '../../base/errors.ts'
-import { defineDevice, numberProperty, type DeviceRam } from '../../device/define.ts'
+import { dataProperty, defineDevice, numberProperty, type DeviceRam } from '../../device/define.ts'
 import type { DisplayFacet } from '../../device/display.ts'
-import { pciFunction } from '../../device/pci.ts'
+import { pciFunction, romBytes, ROM_INDEX } from '../../device/pci.ts'
 import { scanOf, textOf } from './scan-vga.ts'
 import { readVbe, writeVbe } from './vbe.ts'
 import { readWindow, writeWindow } from './vga-memory.ts'
@@ -21,13 +21,14 @@ const LITTLE_ENDIAN = 0x1e1e1e1e, BIG_ENDIAN = 0xbebebebe
 const MDA_PORTS = 0x3b0, VGA_PORTS = 0x3c0
 
 type IO = { readonly ram: { readonly vram: DeviceRam }; readonly clock: { nowNs(): number } }
-type Props = { readonly vgamem_mb: number }
+type Props = { readonly vgamem_mb: number; readonly rom: Uint8Array }
 
 const pci = pciFunction((p: Props) => ({
   vendor: 0x1234, device: 0x1111, class: 0x030000, revision: 2, subsystemVendor: 0x1af4, subsystem: 0x1100,
   bars: {
     vram: { index: 0, space: 'memory', sizeBytes: p.vgamem_mb * MIB, prefetchable: true },
     mmio: { index: 2, space: 'memory', sizeBytes: MMIO.BYTES },
+    ...(p.rom.length && { rom: { index: ROM_INDEX, space: 'memory', sizeBytes: romBytes(p.rom.length) } }),
   },
 }))
 
@@ -41,11 +42,17 @@ export const vga = defineDevice({
   name: 'VGA',
   version: 1,
   description: 'standard VGA with Bochs VBE',
-  properties: { ...pci.properties, vgamem_mb: numberProperty(16, 'MiB of video memory, a power of 2') },
+  properties: { ...pci.properties, vgamem_mb: numberProperty(16, 'MiB of video memory, a power of 2'),
+    rom: dataProperty<Uint8Array>(new Uint8Array(0), 'the video BIOS, for the expansion ROM') },
   state: { ...pci.state, ...vgaState },
   pins: pci.pins,
   regions: {
     vram: { sizeBytes: (p: Props) => p.vgamem_mb * MIB, ram: true },
+    rom: {
+      sizeBytes: (p: Props) => romBytes(p.rom.length), impl: { max: 1 }, quietReads: true,
+      read: (_s, io, offset) => io.props.rom[offset] ?? 0,
+      write() {},
+    },
     mmio: { sizeBytes: MMIO.BYTES, valid: { max: 4 }, read: readMmio, write: writeMmio },
     mda: {
       sizeBytes: 12, valid: { unaligned: true }, impl: { max: 1 },

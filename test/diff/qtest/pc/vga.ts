@@ -10,12 +10,15 @@ import { select } from './chipset.ts'
 const SLOT = 2 << 3
 export const VRAM = 0xe000_0000
 export const VRAM_MIB = 2
+const ROM_AT = 0xfeb0_0000, ROM_REGISTER = 0x30
+/** An image's first bytes say what it is; QEMU asks for no more. */
+const ROM = Uint8Array.from({ length: 40_000 }, (_, i) => [0x55, 0xaa, 79][i] ?? (i * 7) >> (i & 3))
 const MMIO = 0xfebf_0000, LEGACY = 0xa_0000
 
 /** A PC with a VGA, on both sides. */
 export const withVga = (vramMib: number): { qemu: Target['qemu']; ours: OursSetup } => ({
-  qemu: { args: ['-device', `VGA,addr=2,edid=off,vgamem_mb=${vramMib}`] },
-  ours: { board: () => pcWith({ pci: [vgaCard({ vgamem_mb: vramMib })] }), high: () => [] },
+  qemu: { args: ['-device', `VGA,addr=2,edid=off,vgamem_mb=${vramMib},romfile=%DIR/rom`], files: { rom: ROM } },
+  ours: { board: () => pcWith({ pci: [vgaCard({ vgamem_mb: vramMib, rom: ROM })] }), high: () => [] },
 })
 
 /** Maps both BARs, on both sides. */
@@ -77,6 +80,15 @@ function drawing(r: Random): Timeless[] {
   return [...ops, { op: 'dump', at: VRAM + 4 * (start & 0xffff), bytes: 256 }]
 }
 
+/** Its register, and what is where it says; then it is off again. */
+function expansionRom(r: Random): Timeless[] {
+  const size = r.pick([1, 2, 4] as const), at = ROM_AT + (r.below(65536) & -size)
+  return [
+    select(SLOT, ROM_REGISTER), portOut(0xcfc, r.pick([0xffff_fffe, r.word() & ~1]), 4), portIn(0xcfc, 4),
+    portOut(0xcfc, ROM_AT | 1, 4), portIn(0xcfc, 4), read(at, size), portOut(0xcfc, 0, 4),
+  ]
+}
+
 function vbe(r: Random): Timeless[] {
   const index = r.pick([0, 1, 2, 3, 4, 4, 5, 6, 8, 9, 10, 11, 7])
   const value = [0xb0c0 + r.below(8), r.pick([320, 640, 801, 0, r.below(65536)]), r.pick([200, 480, 0, r.below(65536)]),
@@ -120,6 +132,7 @@ export const vga: Target = {
   },
   next(r) {
     const kind = r.below(100)
+    if (kind < 2) return expansionRom(r)
     if (kind < 3) return [portOut(0x3c2, r.pick([0x67, 0x63, 0x66, r.below(256)]))]
     if (kind < 10) return [portIn(r.pick([0x3b0, 0x3c0]) + r.below(16), r.pick([1, 2]))]
     if (kind < 15) return [portOut(r.pick([0x3c4, 0x3ce, 0x3d4]), r.below(0x1000), 2)]
