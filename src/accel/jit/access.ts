@@ -7,12 +7,16 @@ import * as W from '../../wasm/opcodes.ts'
 
 export const accessBytes = (memop: number): number => 1 << (memop & MemOp.SIZE)
 
-/** Leaves 1 on the stack if an access of `bytes` at the address in local `addr` (i64) hits; sets local `entry` (i32).
- * `tlb` leaves the table's address on the stack. */
-export function emitHit(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
+/** Leaves the address of the TLB entry for the address in local `addr` (i64). `tlb` leaves the table's on the stack. */
+export function emitEntry(f: Code, addr: number, tlb: () => void): void {
   tlb()
-  f.get(addr).i64c(PAGE_BITS - TlbEntry.BITS, 0).op(W.I64_SHR_U).op(W.I32_WRAP_I64).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD).tee(entry)
-  f.load(W.I64_LOAD, kind)
+  f.get(addr).i64c(PAGE_BITS - TlbEntry.BITS, 0).op(W.I64_SHR_U).op(W.I32_WRAP_I64).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD)
+}
+
+/** Leaves 1 on the stack if an access of `bytes` at the address in local `addr` (i64) hits; sets local `entry` (i32). */
+export function emitHit(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
+  emitEntry(f, addr, tlb)
+  f.tee(entry).load(W.I64_LOAD, kind)
   f.get(addr).i64c(-(1 << PAGE_BITS) | (bytes - 1), -1).op(W.I64_AND).op(W.I64_EQ)
 }
 
@@ -53,6 +57,14 @@ export function emitStore(f: Code, type: Type, memop: number, offset = 0): void 
   if (type === 'd') return void f.store(W.F64_STORE, offset, 0)
   if (type === 'f') return void f.store(W.F32_STORE, offset, 0)
   f.store(stores[type][memop & MemOp.SIZE]!, offset, 0)
+}
+
+/** Leaves 1 if an access of as many bytes as local `bytes` (i32) says is direct wherever it begins in the page, whose entry is
+ * in local `entry`. */
+export function emitNear(f: Code, kind: number, bytes: number, addr: number, entry: number): void {
+  f.get(entry).load(W.I64_LOAD, kind).get(addr).i64c(-(1 << PAGE_BITS), -1).op(W.I64_AND).op(W.I64_EQ)
+  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND)
+  f.i32c(1 << PAGE_BITS).get(bytes).op(W.I32_SUB).op(W.I32_LE_U).op(W.I32_AND)
 }
 
 /** Atomic read-modify-write of a hit on i64 operands: locals `host` (i32) and `value` (i64); the old value, zero- or

@@ -1,10 +1,12 @@
 // The runtime module, generated at start-up: the interpreter with its dispatcher, and the slow-path functions that compiled
 // regions import. One instance per processor.
-import { JUMP_MASK, JumpEntry } from '../../mem/tlb.ts'
+import { MemOp } from '../../ir/ops.ts'
+import { JUMP_MASK, JumpEntry, TlbEntry } from '../../mem/tlb.ts'
 import { type Code, I32, I64, type Label, moduleBuilder } from '../../wasm/encode.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
 import { Library } from '../../wasm/lower.ts'
 import * as W from '../../wasm/opcodes.ts'
+import { emitEntry, emitHost, emitLoad, emitNear, emitStore } from './access.ts'
 import { Answer, FIRST_RECORD, SLOT_BITS } from './code.ts'
 import { emitPoll } from './poll.ts'
 import { emitHandler } from './tier0/handlers.ts'
@@ -103,12 +105,14 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   // For compiled regions: the address, and at a fault the low half of the pc, go into the state.
   const slow = m.function(m.type([I32, I64, I32, I32], [I64, I32]), { name: 'slowLoad', export: 'slowLoad' })
   const missed = slow.local(I32)
+  nearLoad(slow, offsets)
   slow.get(0).get(1).store(W.I64_STORE, offsets.args)
   slow.get(2).call(imports.slowAccess).tee(missed)
   slow.if()
   slow.get(0).get(3).store(W.I32_STORE, offsets.pc).end()
   slow.get(0).load(W.I64_LOAD, offsets.result).get(missed)
   const store = m.function(m.type([I32, I64, I64, I32, I32], [I32]), { name: 'slowStore', export: 'slowStore' })
+  nearStore(store, offsets)
   store.get(0).get(1).store(W.I64_STORE, offsets.args)
   store.get(0).get(2).store(W.I64_STORE, offsets.args + 8)
   store.get(3).call(imports.slowAccess)
@@ -137,6 +141,50 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   fp.get(4).get(5).call(imports.fpCompiled)
   fp.get(0).load(W.I64_LOAD, offsets.result)
   return m.finish() as Uint8Array<ArrayBuffer>
+}
+
+/** A compiled region's load (state, address, description, pc) that hits all the same: it is misaligned within its page, or one
+ * of a group that does not lie in one page. */
+function nearLoad(f: Code, offsets: CoreOffsets): void {
+  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32)
+  near(f, TlbEntry.READ, cpu, addr, desc, entry, offsets)
+  f.if()
+  const cases = [0, MemOp.SIGNED].flatMap(signed => [0, 1, 2, 3].map(size => size | signed))
+  const labels = cases.map(() => f.block()).reverse()
+  f.get(desc).i32c(MemOp.SIZE | MemOp.SIGNED).op(W.I32_AND).brTable(labels, labels[0]!)
+  for (const memop of cases) {
+    f.end()
+    emitHost(f, addr, entry)
+    emitLoad(f, 'l', memop)
+    f.i32c(0).return()
+  }
+  f.end()
+}
+
+/** The same for a store (state, address, value, description, pc). */
+function nearStore(f: Code, offsets: CoreOffsets): void {
+  const cpu = 0, addr = 1, value = 2, desc = 3, entry = f.local(I32)
+  near(f, TlbEntry.WRITE, cpu, addr, desc, entry, offsets)
+  f.if()
+  const labels = [0, 1, 2, 3].map(() => f.block()).reverse()
+  f.get(desc).i32c(MemOp.SIZE).op(W.I32_AND).brTable(labels, labels[0]!)
+  for (const memop of [0, 1, 2, 3]) {
+    f.end()
+    emitHost(f, addr, entry)
+    f.get(value)
+    emitStore(f, 'l', memop)
+    f.i32c(0).return()
+  }
+  f.end()
+}
+
+function near(f: Code, kind: number, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets): void {
+  const bytes = f.local(I32)
+  f.i32c(1).get(desc).i32c(MemOp.SIZE).op(W.I32_AND).op(W.I32_SHL).set(bytes)
+  emitEntry(f, addr, () => f.get(cpu).load(W.I32_LOAD, offsets.tlb))
+  f.set(entry)
+  emitNear(f, kind, bytes, addr, entry)
+  f.get(desc).i32c(MemOp.ALIGNED).op(W.I32_AND).op(W.I32_EQZ).op(W.I32_AND)
 }
 
 /** Sets `entry` to the jump-cache entry of `pc` and leaves 1 if it is for this pc and mode. */
