@@ -238,3 +238,35 @@ test('info qtree and info mtree show what there is', () => {
     assert.ok(text.split('\n').includes(line), `${line} is not in\n${text}`)
   assert.match(mtree(b.system.memory.ranges), /0000000080000000-000000008000ffff ram: ram/)
 })
+
+test('memory of a device is RAM wherever its window lies', () => {
+  const card = defineDevice({
+    name: 'card', version: 1, state: {}, properties: { kib: numberProperty(8, 'size of its memory') },
+    regions: { fb: { sizeBytes: (p: { kib: number }) => p.kib * 1024, ram: true }, regs: { sizeBytes: 16 } },
+    read: (_s, io, offset) => io.ram.fb.bytes[offset]!,
+    write(_s, io, offset, value) {
+      if (offset === 0) io.window.fb.moveTo(value)
+      else io.window.fb.disable()
+    },
+  })
+  const board: Board = {
+    name: 'fb', devices: [
+      { device: card, id: 'c', at: { regs: 0x1000, fb: { space: 'pci', movable: true } } },
+    ],
+    memory: [{ kind: 'space', name: 'pci', sizeBytes: 2 ** 32,
+      views: [{ at: 0x8000_0000, offset: 0x8000_0000, sizeBytes: 0x4000_0000 }] }],
+  }
+  const { system } = bench(board), m = system.memory, { bytes, dirty, hostOffset } = system.ramSlots[0]!
+  assert.deepEqual([bytes.length, hostOffset % 4096], [8192, 0])
+  assert.equal(m.ramAt(0x9000_0000), -1)
+  m.write(0x1000, 4, 0x9000_0000)
+  assert.equal(m.ramAt(0x9000_0004), hostOffset + 4)
+  m.write(0x9000_0008, 4, 0x12345678)
+  assert.equal(m.read(0x1008, 1), 0x78)
+  assert.deepEqual([dirty.takeDirty().has(0, 1), dirty.takeDirty().any], [true, false])
+  m.write(0x1000, 4, 0xa000_0000)
+  assert.deepEqual([m.ramAt(0x9000_0000), m.read(0xa000_0008, 4)], [-1, 0x12345678])
+  system.reset()
+  assert.equal(m.ramAt(0xa000_0000), -1)
+  assert.equal(bytes[8], 0x78, 'a reset leaves it')
+})

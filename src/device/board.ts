@@ -10,6 +10,7 @@
 import { assert, VmError } from '../base/errors.ts'
 import type { Clock } from '../base/clock.ts'
 import { emitTrace } from '../base/trace.ts'
+import { dirtyMapAt, dirtyMapBytes } from '../mem/dirty.ts'
 import { PhysicalMemory } from '../mem/physical.ts'
 import {
   container,
@@ -25,7 +26,7 @@ import { windowsAt, windowsBytes, type Window } from '../mem/windows.ts'
 import type { Allocator } from '../state/alloc.ts'
 import type { Views } from '../state/views.ts'
 import { CHAR_BYTES, charChannelAt, type CharChannel, type CharHost } from './char.ts'
-import type { AnyDevice, DeviceHost } from './define.ts'
+import type { AnyDevice, DeviceHost, DeviceRam } from './define.ts'
 import { dmaOf, type Dma } from './dma.ts'
 import {
   bindInstance,
@@ -106,6 +107,8 @@ export type HostServices = DeviceHost & {
   doorbell(): void
   /** The same for output of character devices, which may wait a little. */
   charDoorbell?(): void
+  /** Memory is somewhere else now, or gone: translations to it must be dropped. */
+  remapped?(): void
 }
 
 export type System = {
@@ -120,6 +123,8 @@ export type System = {
   /** Whose the timers of the table are, and the movable regions: in order of the board. */
   readonly timerSlots: readonly { readonly id: string; readonly slot: Slot }[]
   readonly windowSlots: readonly { readonly id: string; readonly region: string; readonly window: Window }[]
+  /** Memory of devices, besides the board's. */
+  readonly ramSlots: readonly (DeviceRam & { readonly id: string; readonly region: string })[]
   instance(id: string): Instance
   chr(id: string): CharHost
   /** Runs every expired timer's device; the number run. */
@@ -139,6 +144,14 @@ export type System = {
   /** After state was restored: outputs are derived again, and processor inputs get their pins' levels. */
   refresh(): void
 }
+
+/** Of the allocator's room, what memory of devices takes. */
+export const deviceRamBytes = (board: Board): number =>
+  board.devices.reduce((sum, { device, properties, id }) =>
+    planDevice(id, device, propertiesOf(device, properties ?? {}, id)).rams.reduce(
+      (n, { sizeBytes }) => n + RAM_ALIGN + sizeBytes + dirtyMapBytes(sizeBytes) + 8, sum), 0)
+/** A page of every architecture. */
+const RAM_ALIGN = 65536
 
 export function instantiate(
   board: Board,
@@ -162,7 +175,13 @@ export function instantiate(
     for (const [region, where] of Object.entries(entry.at ?? {}))
       if (typeof where === 'object' && 'movable' in where) movable.push({ id: plan.id, region })
   }
-  const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length)
+  // Only memory is ever translated to; registers that move are found anew at each access.
+  const movesRam = movable.some(({ id, region }) => {
+    const { ram, memory } = plans.get(id)!.plan.device.regions[region]!
+    return ram || memory
+  })
+  const windows = windowsAt(views, allocator.alloc(windowsBytes(movable.length)), movable.length,
+    movesRam ? services.remapped : undefined)
   const timers = timerTableAt(
     views,
     allocator.alloc(timerTableBytes(timerSlots.length)),
@@ -171,7 +190,8 @@ export function instantiate(
   )
   const at = new Map<string, number>(),
     channels = new Map<string, CharChannel>(),
-    works = new Map<string, Work>()
+    works = new Map<string, Work>(),
+    ramSlots: (DeviceRam & { id: string; region: string })[] = []
   for (const { plan } of plans.values()) {
     at.set(plan.id, allocator.alloc(planBytes(plan), 64))
     if (plan.device.chr)
@@ -180,6 +200,12 @@ export function instantiate(
         charChannelAt(views, allocator.alloc(CHAR_BYTES, 64), services.charDoorbell ?? services.doorbell),
       )
     if (plan.device.service) works.set(plan.id, workAt(views, allocator.alloc(WORK_BYTES), services.doorbell))
+    for (const { region, sizeBytes } of plan.rams) {
+      const hostOffset = allocator.alloc(sizeBytes, RAM_ALIGN)
+      const dirty = dirtyMapAt(views, allocator.alloc(dirtyMapBytes(sizeBytes)), sizeBytes)
+      const bytes = views.u8.subarray(hostOffset, hostOffset + sizeBytes)
+      ramSlots.push({ id: plan.id, region, bytes, hostOffset, dirty })
+    }
   }
 
   const { root, spaces } = buildMap(board)
@@ -203,6 +229,7 @@ export function instantiate(
       message: messenger(board, plan.id, instances, dmaOf(memory, plan.id)),
       timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
       windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
+      rams: Object.fromEntries(ramSlots.filter(r => r.id === plan.id).map(r => [r.region, r])),
       chr: channels.get(plan.id),
       work: works.get(plan.id),
       children: board.devices.filter(d => d.bus === plan.id).map(d => instances.get(d.id)!),
@@ -216,7 +243,10 @@ export function instantiate(
       const spec = entry.device.regions[region]
       if (!spec) throw new VmError('board.badConfig', `${entry.device.name} has no region '${region}'`)
       const name = `${plan.id}.${region}`, sizeBytes = countOf(spec.sizeBytes, plan.props)
-      const leaf = spec.memory ? viewOf(board, name, sizeBytes, where) : mmio(name, sizeBytes, instance.ops(region))
+      const own = ramSlots.find(r => r.id === plan.id && r.region === region)
+      const leaf = own ? ram(name, own.hostOffset, sizeBytes, own.dirty)
+        : spec.memory ? viewOf(board, name, sizeBytes, where)
+        : mmio(name, sizeBytes, instance.ops(region))
       put(leaf, where, spaces, () => window(region))
     }
   }
@@ -231,7 +261,7 @@ export function instantiate(
     return found
   }
   return {
-    board, views, memory, io: ports, timers, instance, timerSlots,
+    board, views, memory, io: ports, timers, instance, timerSlots, ramSlots,
     windowSlots: movable.map((m, i) => ({ ...m, window: windows.window(i) })),
     clock: services.clock,
     instances: list,

@@ -171,6 +171,7 @@ export function snapshotContinues(stage: Stage, seed: number, count: number): vo
       hangUp(a)
       twin = fresh(stage)
       twin.system.views.u8.set(a.system.views.u8.subarray(0, STATE_BYTES / 2)) // RAM
+      twin.system.ramSlots.forEach((r, k) => r.bytes.set(a.system.ramSlots[k]!.bytes))
       restoreSystem(twin.system, JSON.parse(saved(a)))
       same(saved(twin), saved(a), 'what was restored')
       same(sorted(twin.lines), sorted(a.lines), 'processor lines after restoring')

@@ -6,6 +6,7 @@
 //   io.timer.NAME.arm(ns)     calls `expire(s, io, 'NAME', index)` at that guest time; .disarm()
 //   io.window.NAME            a region placed at run time (a BAR): moveTo(address), disable()
 //   io.chr.put(byte)          character back end; false when it is full (then `writable` is called later)
+//   io.ram.NAME               a region with `ram: true`: bytes, dirty map
 //   io.dma                    guest RAM: read, write, load, store, ramAt
 //   io.wake(), io.cancel()    work for the back end (work.ts): has `service` called; forgets it
 //   io.message(pa, data)      a message-signalled interrupt: reaches the board's `messages` and RAM
@@ -15,6 +16,7 @@
 // The bus takes the device's lock around every function, then runs `update` (outputs are derived there) and
 // lets go. Values that reach `write` are unsigned. A device never throws on what a guest does; it calls
 // guestError().
+import type { DirtyMap } from '../mem/dirty.ts'
 import type { AccessRules } from '../mem/regions.ts'
 import type { Window } from '../mem/windows.ts'
 import type { Schema, StateOf } from '../state/schema.ts'
@@ -89,6 +91,7 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
   readonly clock: { nowNs(): number }
   readonly timer: { readonly [K in keyof T]: T[K] extends { many: true } ? readonly Timer[] : Timer }
   readonly window: { readonly [K in R]: Window }
+  readonly ram: { readonly [K in R]: DeviceRam }
   readonly chr: CharPort
   readonly dma: Dma
   wake(): void
@@ -102,6 +105,12 @@ export type Io<P = {}, N = {}, T = {}, R extends string = string> = {
 }
 
 /**
+ * Memory of a device that the guest reaches as RAM where its region lies. A reset leaves it as it is, a snapshot
+ * holds it. Who writes `bytes` says so to `dirty`.
+ */
+export type DeviceRam = { readonly bytes: Uint8Array; readonly hostOffset: number; readonly dirty: DirtyMap }
+
+/**
  * Functions of one region. `size` is within `rules.impl`; wide functions serve 8-byte accesses (impl.max 8).
  */
 export type Access<S, IO> = {
@@ -111,8 +120,10 @@ export type Access<S, IO> = {
   writeWide?(s: S, io: IO, offset: number, lo: number, hi: number): void
 }
 export type RegionSpec<S, IO> = Access<S, IO> & {
-  /** Bytes, or the name of a size property. */
-  readonly sizeBytes: Count
+  /** Bytes, or the name of a size property, or a function of the properties. */
+  readonly sizeBytes: Count | ((p: any) => number)
+  /** No functions: memory of the device itself, `io.ram`. */
+  readonly ram?: true
   readonly valid?: Partial<AccessRules['valid']>
   readonly impl?: Partial<AccessRules['impl']>
   /**

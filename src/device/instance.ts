@@ -9,7 +9,7 @@ import { layoutOf, type Layout } from '../state/layout.ts'
 import { array, u16, u8, type NumberArray, type Schema } from '../state/schema.ts'
 import type { Views } from '../state/views.ts'
 import type { CharChannel, CharPort } from './char.ts'
-import type { AnyDevice, Count, DeviceHost, Peer, RegionSpec } from './define.ts'
+import type { AnyDevice, Count, DeviceHost, DeviceRam, Peer, RegionSpec } from './define.ts'
 import type { Dma } from './dma.ts'
 import { pinAt, type Pin } from './irq.ts'
 import type { Timer } from './timer.ts'
@@ -26,6 +26,8 @@ export type Plan = {
   readonly outputs: readonly Slot[]
   readonly inputs: readonly Slot[]
   readonly timers: readonly Slot[]
+  /** Regions that are the device's own memory. */
+  readonly rams: readonly { readonly region: string; readonly sizeBytes: number }[]
 }
 export type Slot = { readonly name: string; readonly index: number }
 
@@ -43,14 +45,18 @@ export function planDevice(id: string, device: AnyDevice, props: { readonly [nam
   return {
     id, device, props, outputs, inputs,
     timers: unroll(device.timers ?? {}),
+    rams: (Object.entries(device.regions) as [string, RegionSpec<any, any>][]).flatMap(([region, spec]) =>
+      (spec.ram ? [{ region, sizeBytes: countOf(spec.sizeBytes, props) }] : [])),
     layout: layoutOf(schema),
     wiring: layoutOf(wiringSchema(outputs.length, inputs.length)),
   }
 }
 
-export function countOf(count: Count, props: { readonly [name: string]: any }): number {
-  const n = typeof count === 'number' ? count : props[count]
-  assert(Number.isInteger(n) && n >= 0, `count ${count} is not a number property`)
+export function countOf(
+  count: Count | ((p: any) => number), props: { readonly [name: string]: any },
+): number {
+  const n = typeof count === 'number' ? count : typeof count === 'function' ? count(props) : props[count]
+  assert(Number.isInteger(n) && n >= 0, `count ${count} is not a number`)
   return n
 }
 
@@ -67,6 +73,7 @@ export type Surroundings = {
   /** In the order of the plan's timers. */
   readonly timers: readonly Timer[]
   readonly windows: { readonly [region: string]: Window }
+  readonly rams: { readonly [region: string]: DeviceRam }
   readonly chr: CharChannel | undefined
   readonly work: Work | undefined
   readonly children: readonly Peer[]
@@ -121,7 +128,7 @@ export function bindInstance(plan: Plan, around: Surroundings): Instance {
   plan.timers.forEach((slot, i) => hang(timers, slot, around.timers[i]!, device.timers[slot.name].many))
   const port: CharPort = chr ?? { put: () => true }
   const io: any = {
-    ...pins, id, props, timer: timers, window: around.windows, chr: port,
+    ...pins, id, props, timer: timers, window: around.windows, ram: around.rams, chr: port,
     clock: around.clock, dma: around.dma, host: around.host, children: around.children, peers: around.peers,
     wake: () => around.work?.wake(), cancel: () => around.work?.cancel(), message: around.message,
   }

@@ -10,7 +10,7 @@
 //     update(s, io) { pci.setInterrupt(s, io, level) },
 //   })
 //
-// Not modelled: expansion ROMs, power management states, parity and system errors (none happen).
+// Not modelled: power management states, parity and system errors (none happen).
 import { VmError } from '../base/errors.ts'
 import { bytes, flagProperty, output, textProperty } from './define.ts'
 import type { Pin } from './irq.ts'
@@ -19,7 +19,7 @@ import type { Window } from '../mem/windows.ts'
 export const CONFIG_BYTES = 256
 export const REG = {
   VENDOR: 0x00, DEVICE: 0x02, COMMAND: 0x04, STATUS: 0x06, REVISION: 0x08, CLASS: 0x09, CACHE_LINE: 0x0c,
-  HEADER_TYPE: 0x0e, BAR: 0x10, SUBSYSTEM_VENDOR: 0x2c, SUBSYSTEM: 0x2e, CAPABILITIES: 0x34,
+  HEADER_TYPE: 0x0e, BAR: 0x10, SUBSYSTEM_VENDOR: 0x2c, SUBSYSTEM: 0x2e, ROM: 0x30, CAPABILITIES: 0x34,
   INTERRUPT_LINE: 0x3c, INTERRUPT_PIN: 0x3d,
 }
 export const COMMAND = { IO: 1, MEMORY: 2, MASTER: 4, SERR: 0x100, INTX_DISABLE: 0x400 }
@@ -27,7 +27,7 @@ const STATUS = { INTERRUPT: 0x08, CAPABILITIES: 0x10 }
 const FIRST_CAPABILITY = 0x40, MULTIFUNCTION = 0x80
 
 export type Bar = {
-  /** 0 to 5; a 64-bit one takes the next one too. */
+  /** 0 to 5, of which a 64-bit one takes the next one too; 6: the expansion ROM. */
   readonly index: number
   readonly space: 'io' | 'memory'
   /** A power of 2. */
@@ -63,6 +63,13 @@ export type PciIdentity = {
     readonly writable?: readonly number[]
   }[]
 }
+
+/** The expansion ROM's; its register has a bit that switches it on. */
+export const ROM_INDEX = 6
+const ROM_ENABLE = 1, MIN_ROM_BYTES = 2048
+const registerOf = (bar: Bar): number => (bar.index === ROM_INDEX ? REG.ROM : REG.BAR + 4 * bar.index)
+/** What a ROM of so many bytes takes. */
+export const romBytes = (length: number): number => Math.max(MIN_ROM_BYTES, 2 ** Math.ceil(Math.log2(length || 1)))
 
 type S = { readonly config: Uint8Array }
 type IO = {
@@ -117,7 +124,7 @@ export function pciFunction(identity: (props: any) => PciIdentity, hooks: Config
         s.config[offset + i] = (s.config[offset + i]! & ~mask) | ((value >>> (8 * i)) & mask)
       }
       const touches = (at: number, n: number) => offset < at + n && at < offset + size
-      if (touches(REG.COMMAND, 2) || touches(REG.BAR, 24)) placeBars(s, io, is)
+      if (touches(REG.COMMAND, 2) || touches(REG.BAR, 24) || touches(REG.ROM, 4)) placeBars(s, io, is)
       hooks.afterWrite?.(s, io, offset, size)
     },
   }
@@ -175,7 +182,11 @@ function layoutOf(is: PciIdentity, multifunction: boolean): ConfigLayout {
   open(REG.CACHE_LINE, 1, 0xff)
   open(REG.INTERRUPT_LINE, 1, 0xff)
   for (const bar of Object.values(is.bars ?? {})) {
-    const at = REG.BAR + 4 * bar.index
+    const at = registerOf(bar)
+    if (bar.index === ROM_INDEX) {
+      open(at, 4, (-bar.sizeBytes | ROM_ENABLE) >>> 0)
+      continue
+    }
     set(at, 1, bar.space === 'io' ? 1 : (bar.wide ? 4 : 0) | (bar.prefetchable ? 8 : 0))
     open(at, 4, -bar.sizeBytes >>> 0)
     if (bar.wide) open(at + 4, 4, 0xffffffff)
@@ -213,7 +224,8 @@ function placeBars(s: S, io: IO, is: PciIdentity): void {
 /** A bus address, or undefined: not decoded, or no address at all (what sizing leaves behind). */
 export function addressOf(s: S, bar: Bar): number | undefined {
   if (!(command(s) & (bar.space === 'io' ? COMMAND.IO : COMMAND.MEMORY))) return undefined
-  const at = REG.BAR + 4 * bar.index
+  const at = registerOf(bar)
+  if (bar.index === ROM_INDEX && !(s.config[at]! & ROM_ENABLE)) return undefined
   const low = load(s.config, at, 4) - (load(s.config, at, 4) % bar.sizeBytes)
   const address = bar.wide ? load(s.config, at + 4, 4) * 2 ** 32 + low : low
   const last = address + bar.sizeBytes - 1

@@ -1,7 +1,9 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
+import { piix3Ide } from './block/piix3-ide.ts'
 import { isaSerial, ns16550 } from './char/ns16550.ts'
 import { isaParallel } from './char/parallel.ts'
+import { vga } from './display/vga.ts'
 import { i8257 } from './dma/i8257.ts'
 import { fwCfg, fwCfgIo } from './firmware/fw-cfg.ts'
 import { i8042 } from './input/i8042.ts'
@@ -30,7 +32,7 @@ import { virtioRng } from './virtio/rng.ts'
 const kinds = [virtioBlk, virtioNet, virtioConsole, virtioRng]
 
 export const virtioMmioDevices: readonly AnyDevice[] = [virtioMmioEmpty, ...kinds.map(virtioMmio)]
-export const pciDevices: readonly AnyDevice[] = kinds.map(virtioPci)
+export const pciDevices: readonly AnyDevice[] = [...kinds.map(virtioPci), vga, piix3Ide]
 export const allDevices: readonly AnyDevice[] = [
   ns16550,
   fwCfg,

@@ -18,6 +18,10 @@ const BAR_SPACES = [{ at: 0x4000_0000, sizeBytes: 0x4000_0000 }, { at: 0x300_000
 /** Properties without which a device is nothing much. */
 const PROPERTIES: { readonly [device: string]: { readonly [name: string]: unknown } } = {
   fw_cfg: { files: { 'opt/test': new Uint8Array(100).fill(7) } },
+  'piix3-ide': {
+    drives: [{ media: { sizeBytes: 1 << 20, readOnly: false } }, { kind: 'cdrom', media: { sizeBytes: 1 << 20, readOnly: true } }],
+  },
+  VGA: { vgamem_mb: 1, rom: Uint8Array.of(0x55, 0xaa, 1) },
   'riscv.aclint': { 'num-harts': 2 },
   'riscv.sifive.plic': { 'num-contexts': 4 },
 }
@@ -41,31 +45,32 @@ function stageFor(device: AnyDevice): Stage {
       views: [{ ...BAR_SPACES[1]!, offset: 0 }],
     },
   ] as const
+  const plan = planDevice(id, device, propertiesOf(device, properties, id))
+  const at: { [region: string]: number } = {}, targets: { at: number; sizeBytes: number }[] = []
+  let next = FIRST
+  const bars = device.facets?.pci?.identity(plan.props).bars ?? {}
+  for (const [region, spec] of Object.entries(device.regions) as [string, { sizeBytes: number | string }][]) {
+    if (region in bars || (spec as { memory?: boolean }).memory) continue
+    const sizeBytes = countOf(spec.sizeBytes, plan.props)
+    at[region] = next
+    targets.push({ at: next, sizeBytes })
+    next += Math.ceil(sizeBytes / 4096) * 4096 + 4096
+  }
   if (device.facets?.pci) {
     const intx = [0, 1, 2, 3].map(i => cpuWire(0, `int${i}`)) as [any, any, any, any]
     const devices: BoardDevice[] = [
       { device: gpexPcihost, id: 'pcie.0', at: { ecam: 0x3000_0000 } },
       ...plugPci({ bus: 'pcie.0', memory: 'pci-mem', io: 'pci-io', intx }, [
         { device, id, properties: { ...properties, addr: '01.0' } },
-      ]),
+      ]).map(d => ({ ...d, at: { ...d.at, ...at } })),
     ]
     const config = { at: 0x3000_8000, sizeBytes: 4096 }
     return {
       board: { name: 'contract', memory, devices },
       id,
       ram: RAM,
-      targets: [config, config, ...BAR_SPACES],
+      targets: [config, config, ...BAR_SPACES, ...targets],
     }
-  }
-  const plan = planDevice(id, device, propertiesOf(device, properties, id))
-  const at: { [region: string]: number } = {}, targets: { at: number; sizeBytes: number }[] = []
-  let next = FIRST
-  for (const [region, spec] of Object.entries(device.regions) as [string, { sizeBytes: number | string }][]) {
-    const sizeBytes = countOf(spec.sizeBytes, plan.props)
-    if ((spec as { memory?: boolean }).memory) continue
-    at[region] = next
-    targets.push({ at: next, sizeBytes })
-    next += Math.ceil(sizeBytes / 4096) * 4096 + 4096
   }
   const wires: { [pin: string]: ReturnType<typeof cpuWire>[] } = {}
   for (const { name, index } of plan.outputs) (wires[name] ??= []).push(cpuWire(0, `${name}${index}`))

@@ -13,6 +13,7 @@ import type {
   MachineControl,
   MachineEvent,
   MachineEvents,
+  Picture,
   RunAction,
   RunState,
 } from '../vm/control.ts'
@@ -73,6 +74,11 @@ const annexes = {
   'csr.xml':
     '<?xml version="1.0"?><!DOCTYPE feature SYSTEM "gdb-target.dtd"><feature name="org.gnu.gdb.riscv.csr">' +
     `<reg name="mscratch" bitsize="64" type="int" regnum="${65 + 0x340}"/></feature>`,
+}
+
+/** What its display shows: red, green; blue, white. */
+export const PICTURE: Picture = {
+  width: 2, height: 2, pixels: Uint32Array.of(0xff0000ff, 0xff00ff00, 0xffff0000, 0xffffffff),
 }
 
 export type FakeMachine = MachineControl & {
@@ -273,6 +279,7 @@ export function fakeMachine(
       ],
     }],
     catalogue: fakeCatalogue,
+    screens: [{ device: 'video0', picture: () => PICTURE, text: () => undefined }],
     readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
     writePhysical(at, data) {
       const n = within(BigInt(at), data.length)

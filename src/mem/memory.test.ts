@@ -184,7 +184,7 @@ test('device accesses are passed, split, widened or refused by size', () => {
 
 test('writes to RAM are reported, those of loaders too', () => {
   const { m } = memory(), seen: string[] = []
-  m.written = (pa, n) => seen.push(`${pa.toString(16)}+${n}`)
+  m.onWritten = (pa, n) => seen.push(`${pa.toString(16)}+${n}`)
   m.write(0x8000_0000, 2, 1)
   m.writeWide(0x8000_0008, 1, 2)
   m.writeBytes(0x8000_0ff0, new Uint8Array(32), true)

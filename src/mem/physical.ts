@@ -12,6 +12,7 @@
 import { guestError } from '../base/log.ts'
 import { emitTrace } from '../base/trace.ts'
 import type { Views } from '../state/views.ts'
+import type { DirtyMap } from './dirty.ts'
 import { flatten, type Container, type FlatRange, type MmioOps } from './regions.ts'
 import { memTraces } from './trace.ts'
 
@@ -27,8 +28,8 @@ export type MemoryOptions = {
    * pieces that they allow, as an I/O bus does; otherwise such accesses are refused.
    */
   readonly splits?: boolean
-  /** Called after RAM was written through this object, so that translated code and dirty maps follow. */
-  readonly written?: (pa: number, sizeBytes: number) => void
+  /** Called after RAM was written through this object, so that translated code follows. */
+  readonly onWritten?: (pa: number, sizeBytes: number) => void
 }
 
 const READ = memTraces.memory_region_ops_read, WRITE = memTraces.memory_region_ops_write
@@ -44,7 +45,7 @@ const NOTHING: FlatRange = {
 export class PhysicalMemory {
   readonly views: Views
   /** Replaceable: the accelerator's hook for self-modifying code. */
-  written: (pa: number, sizeBytes: number) => void
+  onWritten: (pa: number, sizeBytes: number) => void
   readonly #root: Container
   readonly #u8: Uint8Array
   readonly #data: DataView
@@ -55,12 +56,14 @@ export class PhysicalMemory {
   #generation = 0
   #ranges: readonly FlatRange[] = []
   #ram: readonly FlatRange[] = []
+  /** RAM that displays show. */
+  #shown: readonly (RamLeaf & { readonly dirty: DirtyMap })[] = []
   #lastRam: FlatRange = NOTHING
   #last: FlatRange = NOTHING
 
   constructor(options: MemoryOptions) {
     this.views = options.views
-    this.written = options.written ?? (() => {})
+    this.onWritten = options.onWritten ?? (() => {})
     this.#root = options.root
     this.#u8 = options.views.u8
     this.#data = options.views.data
@@ -76,6 +79,9 @@ export class PhysicalMemory {
     this.#refresh()
     return this.#ranges
   }
+
+  /** Another number after a window moved. */
+  get generation(): number { return this.#words[this.#word]! }
 
   /** The tree changed in this thread (a board being assembled). */
   invalidate(): void {
@@ -192,6 +198,25 @@ export class PhysicalMemory {
     this.write(pa + 4, 4, hi)
   }
 
+  /** Whether a display shows RAM at a host byte offset: then writes to it must be told by `shownWritten`. */
+  isShown(host: number): boolean {
+    for (const r of this.#shown) if (host >= r.hostOffset && host < r.hostOffset + r.sizeBytes) return true
+    return false
+  }
+
+  /** Whoever writes RAM by host byte offsets says so here, after the write. */
+  shownWritten(host: number, sizeBytes: number): void {
+    for (const r of this.#shown)
+      if (host >= r.hostOffset && host < r.hostOffset + r.sizeBytes) r.dirty.markDirty(host - r.hostOffset, sizeBytes)
+  }
+
+  /** RAM was written, by this object or by its host offset: translated code and dirty maps follow. */
+  written(pa: number, sizeBytes: number): void {
+    const r = this.#find(pa)
+    if (r?.region.kind === 'ram') r.region.dirty?.markDirty(r.offset + pa - r.start, Math.min(sizeBytes, r.end - pa))
+    this.onWritten(pa, sizeBytes)
+  }
+
   /** Copies from guest RAM and ROM. Elsewhere it reads as floating; false if any byte did. */
   readBytes(pa: number, into: Uint8Array): boolean {
     return this.#runs(pa, into.length, (at, done, length) => {
@@ -248,6 +273,7 @@ export class PhysicalMemory {
     this.#ram = this.#ranges
       .filter(r => r.region.kind === 'ram')
       .sort((a, b) => b.end - b.start - (a.end - a.start))
+    this.#shown = [...new Set(this.#ram.map(r => r.region as RamLeaf))].filter(isShown)
     this.#last = this.#lastRam = NOTHING
   }
 
@@ -353,6 +379,7 @@ export class PhysicalMemory {
 }
 
 type RamLeaf = Extract<FlatRange['region'], { kind: 'ram' }>
+const isShown = (r: RamLeaf): r is RamLeaf & { readonly dirty: DirtyMap } => r.dirty !== undefined
 const hostOf = (r: FlatRange, pa: number): number =>
   (r.region as RamLeaf).hostOffset + r.offset + (pa - r.start)
 

@@ -8,6 +8,7 @@
 //   place(bus, 0x1000_0000, mmio('uart', 0x100, ops))
 //   place(bus, 0x3000_0000, alias('low', other, offsetIntoOther, sizeBytes), priority)
 import { assert } from '../base/errors.ts'
+import type { DirtyMap } from './dirty.ts'
 
 /** Access sizes in bytes. `valid`: what the guest may do; `impl`: what the device's functions take. */
 export type AccessRules = {
@@ -37,6 +38,8 @@ export type Region =
       readonly sizeBytes: number
       readonly hostOffset: number
       readonly rom: boolean
+      /** Writes are noted there: memory that a display shows. */
+      readonly dirty?: DirtyMap
     }
   | { readonly kind: 'mmio'; readonly name: string; readonly sizeBytes: number; readonly ops: MmioOps }
   | {
@@ -66,12 +69,13 @@ export type FlatRange = {
 }
 export type Leaf = Exclude<Region, { kind: 'alias' | 'container' }>
 
-export const ram = (name: string, hostOffset: number, sizeBytes: number): Region => ({
+export const ram = (name: string, hostOffset: number, sizeBytes: number, dirty?: DirtyMap): Region => ({
   kind: 'ram',
   name,
   sizeBytes,
   hostOffset,
   rom: false,
+  ...(dirty && { dirty }),
 })
 export const rom = (name: string, hostOffset: number, sizeBytes: number): Region => ({
   kind: 'ram',

@@ -32,12 +32,15 @@ export const windowsSchema = (count: number) => ({
 })
 export const windowsBytes = (count: number): number => layoutOf(windowsSchema(count)).sizeBytes
 
-/** Binds the windows at `at`; `count` is the board's number of movable regions. */
-export function windowsAt(views: Views, at: number, count: number): Windows {
+/** Binds the windows at `at`; `count` is the board's number of movable regions. `moved` is called after one did. */
+export function windowsAt(views: Views, at: number, count: number, moved: () => void = () => {}): Windows {
   const layout = layoutOf(windowsSchema(count))
   const s = bind(layout, views, at)
   const word = (at + layout.offsets.generation) >>> 2
-  const changed = () => void Atomics.add(views.i32, word, 1)
+  const changed = () => {
+    Atomics.add(views.i32, word, 1)
+    moved()
+  }
   return {
     sizeBytes: layout.sizeBytes,
     words: views.i32,

@@ -2,7 +2,7 @@
 // addresses. The first binder resets; the others find the state there.
 import { CLOCK_BYTES, type Clock, hostClock } from '../base/clock.ts'
 import { LOG_RING_BYTES } from '../base/log-ring.ts'
-import { instantiate, type System } from '../device/board.ts'
+import { deviceRamBytes, instantiate, type System } from '../device/board.ts'
 import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel/jit/debug.ts'
 import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
 import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailbox.ts'
@@ -89,11 +89,12 @@ export type Bound = {
 /** Bytes of state for a machine, and so the first address of its RAM: a multiple of 2 MiB. */
 export function measure(spec: BoardSpec): number {
   const probe = bumpAllocator(PAGE_64K, 0x7fff0000)
-  // Devices are small; their places are counted by the real binding, which asserts.
+  // The state of devices is small; its places are counted by the real binding, which asserts. Their memory is not.
   const { isa } = archSupport(spec.arch)
   for (let i = 0; i < spec.harts; i++) planCpu(isa, probe)
-  const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + DEVICE_BYTES)
-  const total = PAGE_64K + probe.used + TABLE_BYTES + DEVICE_BYTES + pages + spec.harts * (MAILBOX_BYTES + 256) + DEBUG_TABLE_BYTES
+  const devices = DEVICE_BYTES + deviceRamBytes(boardOf(spec))
+  const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + devices)
+  const total = PAGE_64K + probe.used + TABLE_BYTES + devices + pages + spec.harts * (MAILBOX_BYTES + 256) + DEBUG_TABLE_BYTES
     + WATCH_BYTES + (spec.harts + 1) * (LOG_RING_BYTES + 64)
   return Math.ceil(total / (2 << 20)) * (2 << 20)
 }
@@ -135,6 +136,7 @@ export function bindMachine(
     clock,
     doorbell: () => ring(),
     charDoorbell: () => ring(Bell.LAZY),
+    remapped: () => { for (const box of mailboxes) box.post(Mail.FLUSH_TLB, -1) },
     wallClockMs: () => Date.now() + m.wallClockOffsetMs,
     request: r => request(r.kind, r.exitCode ?? 0),
     cpuLine: (cpu, line) => ({

@@ -3,8 +3,11 @@
 // whatever has to wait for another thread returns a promise. `Awaitable` is for answers that may be at hand
 // (state in shared memory) or not.
 import type { AddressRange, LineClass, LogClass } from '../base/log.ts'
+import type { Picture, TextScreen } from '../device/display.ts'
 import type { Host } from '../host/host.ts'
 import type { Arch, MachineConfig } from './config.ts'
+
+export type { Picture, TextScreen } from '../device/display.ts'
 
 export type Awaitable<T> = T | Promise<T>
 
@@ -79,6 +82,7 @@ export type MachineControl = {
   /** Functions on the PCI bus by address, as their configuration spaces are now. */
   pci(): readonly PciInfo[]
   readonly catalogue: Catalogue
+  readonly screens: readonly ScreenEnd[]
   /** Physical memory without side effects: RAM and ROM. Fewer bytes than asked for where there is none. */
   readPhysical(address: number, length: number): Awaitable<Uint8Array>
   writePhysical(address: number, data: Uint8Array): Awaitable<number>
@@ -163,6 +167,14 @@ export type CharEnd = {
   sendBreak?(): void
   /** Called on the main thread when there is output to take, or room for input again. One listener. */
   onChange(listener: () => void): void
+}
+
+/** What a display shows at this moment. */
+export type ScreenEnd = {
+  readonly device: string
+  picture(): Awaitable<Picture>
+  /** Its characters; undefined while it shows graphics or nothing. */
+  text(): Awaitable<TextScreen | undefined>
 }
 
 export type BlockInfo = {

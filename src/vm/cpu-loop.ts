@@ -207,7 +207,7 @@ const MIN_FUEL = 500, MAX_FUEL = 20_000, MAX_RATE = 1_000_000
 /** Writes by devices, through this thread's view of physical memory, drop translated code as the guest's own do. */
 export function watchWrites(bound: Bound, cpu: number, drop: (page: number) => void): void {
   const { memory } = bound.system
-  memory.written = (pa, sizeBytes) => {
+  memory.onWritten = (pa, sizeBytes) => {
     const host = memory.ramAt(pa)
     if (host < 0) return
     for (let page = host & -4096; page < host + sizeBytes; page += 4096)

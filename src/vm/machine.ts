@@ -22,6 +22,7 @@ import { MachineLog } from './machine-log.ts'
 import { pciFunctions } from './pci.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
 import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
+import { screensOf } from './screens.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
 import { vmTraces } from './trace.ts'
 
@@ -81,6 +82,7 @@ class Machine implements MachineControl {
   readonly blocks: MachineControl['blocks']
   readonly nets: MachineControl['nets']
   readonly catalogue: Catalogue
+  readonly screens: MachineControl['screens']
   private readonly config: MachineConfig
   private readonly runner: Runner
   private readonly log: MachineLog
@@ -110,7 +112,7 @@ class Machine implements MachineControl {
       flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {},
       armTimer: ns => bound.setDeadline(hart, ns),
     }, bound.surroundings, shape.boot))
-    bound.system.memory.written = (pa, sizeBytes) => this.written(pa, sizeBytes)
+    bound.system.memory.onWritten = (pa, sizeBytes) => this.written(pa, sizeBytes)
     this.info = {
       ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),
     }
@@ -118,6 +120,7 @@ class Machine implements MachineControl {
     this.blocks = plan.blocks
     this.nets = plan.nets
     this.catalogue = catalogue(plan.info.arch)
+    this.screens = screensOf(bound.system)
     this.cpus = this.cpuObjects.map((cpu, index) => ({
       index,
       get state() {

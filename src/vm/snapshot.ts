@@ -22,7 +22,7 @@ const PAGE = 4096, PAGES_PER_RECORD = 64
 const STATE_LIMIT = 256 << 20
 
 type Area = {
-  readonly name: string; readonly at: number; readonly sizeBytes: number; readonly hostOffset: number
+  readonly name: string; readonly at?: number; readonly sizeBytes: number; readonly hostOffset: number
 }
 type Fact = { readonly [name: string]: string | number }
 type Saved = {
@@ -32,8 +32,12 @@ type Saved = {
 const malformed = (what: string, cause?: unknown): VmError =>
   new VmError('snapshot.malformed', `not a whole snapshot: ${what}`, { cause })
 
-const areasOf = (m: Machine): Area[] =>
-  m.bound.system.board.memory.flatMap(a => (a.kind === 'space' ? [] : [a]))
+/** RAM and ROM of the board, then memory of devices, which the guest moves about. */
+const areasOf = ({ bound: { system } }: Machine): Area[] => [
+  ...system.board.memory.flatMap(a => (a.kind === 'space' ? [] : [a])),
+  ...system.ramSlots.map(r =>
+    ({ name: `${r.id}.${r.region}`, sizeBytes: r.bytes.length, hostOffset: r.hostOffset })),
+]
 const processorLayout = (m: Machine): Layout => layoutOf(m.bound.arch.isa.state)
 
 /** What must be the same here and there, in the order in which differences are told. */
@@ -43,7 +47,7 @@ const shapeOf = (m: Machine): Fact => ({
   'processor model': m.info.cpuModel,
   processors: m.cpuObjects.length,
   ...Object.fromEntries(areasOf(m).flatMap(a =>
-    [[`address of ${a.name}`, a.at], [`bytes of ${a.name}`, a.sizeBytes]])),
+    [...(a.at === undefined ? [] : [[`address of ${a.name}`, a.at]]), [`bytes of ${a.name}`, a.sizeBytes]])),
 })
 
 // Saving.
@@ -301,5 +305,6 @@ function apply(m: Machine, saved: Saved): void {
     restoreState(processorLayout(m), bound.views, bound.cpus[i]!.state, saved.processors[i]!, `cpu${i}`)
   })
   restoreSystem(bound.system, saved.system)
+  for (const { dirty } of bound.system.ramSlots) dirty.markAll()
   for (const c of bound.cpus) poke(bound.views, c.state, ExitRequest.INTERRUPT)
 }

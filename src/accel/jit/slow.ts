@@ -99,11 +99,18 @@ export class SlowAccess {
       default:
         this.atomicHost(host, desc, kind)
     }
-    if (this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
+    this.wrote(host, size)
     return 0
   }
 
+  /** RAM was written without physical memory knowing. */
+  private wrote(host: number, size: number): void {
+    if (this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
+    this.physical.shownWritten(host, size)
+  }
+
   private pa = 0
+  private generation = 0
 
   /** Where an access goes: a byte offset in the memory, DEVICE (then `pa` holds the address), or FAULT. */
   private place(vaLo: number, vaHi: number, access: Access, size: number): number {
@@ -117,8 +124,8 @@ export class SlowAccess {
       if (logging.mmu || jitTraces.tlb_fill.enabled) logFill(this.index, vaLo, vaHi, t.pa, access, this.dataMode)
       const page = host & -PAGE, watched = this.debug.watchedPage(vaLo, vaHi)
       this.tlb.fill(this.dataMode, vaLo, vaHi, {
-        host: page, readDirect: !watched, writeDirect: !watched && !this.codePages.has(page), read: t.read, write: t.write && ram >= 0,
-        pageBits: t.pageBits, global: t.global,
+        host: page, readDirect: !watched, read: t.read, write: t.write && ram >= 0,
+        writeDirect: !watched && !this.codePages.has(page) && !this.physical.isShown(page), pageBits: t.pageBits, global: t.global,
       })
     }
     return host
@@ -178,12 +185,21 @@ export class SlowAccess {
     if (kind === AccessKind.STORE) {
       if (size === 8) physical.writeWide(pa, i32[args + 2]!, i32[args + 3]!)
       else physical.write(pa, size, size === 4 ? i32[args + 2]! >>> 0 : i32[args + 2]! & ((1 << (8 * size)) - 1))
+      this.settleWindows()
     } else if (size === 8) {
       physical.readWide(pa, this.wide)
       i32[result] = this.wide[0]!
       i32[result + 1] = this.wide[1]!
     } else this.extend(physical.read(pa, size), size, desc)
     return 0
+  }
+
+  /** A window moved, by this very access perhaps: the next one must not find RAM that was in it. */
+  private settleWindows(): void {
+    const { generation } = this.physical
+    if (generation === this.generation) return
+    this.generation = generation
+    this.tlb.flush()
   }
 
   /** Byte by byte; both pages are checked before the first byte is written. */
@@ -203,8 +219,7 @@ export class SlowAccess {
     }
     if (access === Access.WRITE) {
       places.forEach((host, i) => { views.u8[host] = bytes[i >> 2]! >>> (8 * (i & 3)) })
-      for (const host of [places[0]!, places[size - 1]!])
-        if (this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
+      for (const host of [places[0]!, places[size - 1]!]) this.wrote(host, 1)
       return 0
     }
     bytes[0] = bytes[1] = 0

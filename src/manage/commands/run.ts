@@ -61,7 +61,6 @@ export const missingCommands: { readonly [name: string]: string } = {
   'object-add': 'objects are fixed at start',
   'object-del': 'objects are fixed at start',
   migrate: 'savevm and loadvm',
-  screendump: 'no display',
   sendkey: 'no keyboard',
   mouse_move: 'no mouse',
   mouse_button: 'no mouse',

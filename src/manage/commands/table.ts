@@ -8,11 +8,12 @@ import { infoCommands } from './info.ts'
 import { memoryCommands } from './memory.ts'
 import { queryCommands } from './query.ts'
 import { missingCommands, runCommands } from './run.ts'
+import { screenCommands } from './screen.ts'
 import { snapshotCommands } from './snapshot.ts'
 
 export const commands: readonly Command[] = [
-  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...snapshotCommands, ...debugCommands,
-  ...queryCommands,
+  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...screenCommands, ...snapshotCommands,
+  ...debugCommands, ...queryCommands,
 ]
 
 export const hmpNames: readonly string[] = commands.flatMap(c => c.hmp ?? [])

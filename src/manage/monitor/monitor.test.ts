@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { commands, hmpNames } from '../commands/table.ts'
 import type { CommandContext } from '../commands/command.ts'
-import { type FakeMachine, fakeMachine, memoryHost, RAM } from '../testing.ts'
+import { type FakeMachine, fakeMachine, memoryHost, PICTURE, RAM } from '../testing.ts'
 import { openOn, peer, settle } from '../testpair.ts'
 import { evaluate } from './expression.ts'
 import { formatNumber } from './examine.ts'
@@ -252,3 +252,17 @@ test('a session on a terminal: banner, prompt, editing, history', async () => {
   assert.equal(out.match(/\(typevisor\) $/g)?.length, 1)
 })
 
+
+test('screendump', async () => {
+  const b = bench()
+  await b.say('screendump a.ppm')
+  await b.say('screendump a.PNG video0 0')
+  await b.say('screendump b video0 0 png')
+  const ppm = b.host.contents.get('a.ppm')!
+  assert.equal(new TextDecoder().decode(ppm.subarray(0, 11)), 'P6\n2 2\n255\n')
+  assert.equal(ppm.length, 11 + 3 * PICTURE.pixels.length)
+  assert.equal(b.host.contents.get('a.PNG')![1], 0x50)
+  assert.deepEqual(b.host.contents.get('b'), b.host.contents.get('a.PNG'))
+  assert.equal(await b.say('screendump c vdeo0'), "Error: no display 'vdeo0'; did you mean 'video0'?\n")
+  assert.match(await b.say('screendump c video0 1'), /one head/)
+})

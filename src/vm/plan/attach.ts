@@ -124,6 +124,8 @@ function connect({ driver, properties: given }: Wanted, device: string, p: Progr
     case 'char':
       p.consoles.set(device, undefined)
       return {}
+    case 'none':
+      return {}
   }
 }
 

@@ -1,5 +1,6 @@
 // Everything that `-device` can add, by QEMU's names, with the bus it plugs into and the kind of back end behind it.
 import type { AnyDevice, Property } from '../../device/define.ts'
+import { vga } from '../../devices/display/vga.ts'
 import { virtioBlk } from '../../devices/virtio/blk.ts'
 import { virtioConsole } from '../../devices/virtio/console.ts'
 import { virtioMmio, virtioMmioEmpty } from '../../devices/virtio/mmio.ts'
@@ -9,7 +10,7 @@ import { virtioRng } from '../../devices/virtio/rng.ts'
 import type { AnyKind } from '../../devices/virtio/virtio.ts'
 import type { PropertyInfo } from '../control.ts'
 
-export type BackendKind = 'block' | 'net' | 'entropy' | 'char'
+export type BackendKind = 'block' | 'net' | 'entropy' | 'char' | 'none'
 export type Driver = {
   readonly name: string
   readonly description: string
@@ -31,6 +32,7 @@ const text = (name: string, description: string): PropertyInfo => ({ name, type:
 export const drivers: readonly Driver[] = [
   ...virtio.map(([kind, backend]) => driver(virtioPci(kind), 'PCI', backend)),
   ...virtio.map(([kind, backend]) => driver(virtioMmio(kind), 'virtio-bus', backend)),
+  driver(vga, 'PCI', 'none'),
   {
     name: 'virtconsole', description: 'console on a virtio-serial device', bus: 'virtio-serial-bus', backend: 'char',
     properties: [text('chardev', 'id of the character device'), text('name', 'name of the port')],

@@ -22,7 +22,7 @@ const otherDevices: readonly string[] = [
   'i82551', 'i82557b', 'i82559er', 'tulip', 'usb-net', 'nvme', 'ahci', 'ich9-ahci', 'ide-hd', 'ide-cd',
   'scsi-hd', 'scsi-cd', 'scsi-generic', 'lsi53c895a', 'megasas', 'sdhci-pci', 'sd-card', 'pcie-root-port',
   'pcie-pci-bridge', 'pci-bridge', 'qemu-xhci', 'nec-usb-xhci', 'pci-ohci', 'usb-ehci', 'ich9-usb-uhci1',
-  'piix3-usb-uhci', 'usb-kbd', 'usb-mouse', 'usb-tablet', 'usb-storage', 'usb-hub', 'usb-audio', 'VGA',
+  'piix3-usb-uhci', 'usb-kbd', 'usb-mouse', 'usb-tablet', 'usb-storage', 'usb-hub', 'usb-audio',
   'bochs-display', 'cirrus-vga', 'ati-vga', 'qxl', 'ramfb', 'AC97', 'ES1370', 'intel-hda', 'ich9-intel-hda',
   'hda-duplex', 'pci-serial', 'edu', 'pci-testdev', 'loader', 'guest-loader', 'ivshmem-plain', 'vfio-pci',
   'tpm-tis-device', 'i6300esb', 'pvpanic-pci', 'riscv-iommu-pci', 'nvdimm', 'pc-dimm',

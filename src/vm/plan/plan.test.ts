@@ -1,5 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
+import { deviceRamBytes } from '../../device/board.ts'
 import { bench } from '../../device/testing.ts'
 import { VIRT } from '../../machines/virt-riscv.ts'
 import type { MachineConfig } from '../config.ts'
@@ -160,6 +161,7 @@ test('everything in the catalogue can be made', async () => {
     const given = Object.fromEntries(d.properties.flatMap(p => (p.initial === undefined ? [] : [[p.name, p.initial]])))
     const p = await plan({ drives: [drive('a')], devices: [device(d.name, { ...given, ...(d.name.includes('blk') && { drive: 'a' }) })] })
     assert.deepEqual(p.spec.devices.map(each => each.driver), [d.name.replace(/^virtio-[a-z]+$/, '$&-pci')])
-    bench(boardOf({ ...p.spec, ramBytes: MIB }))
+    const board = boardOf({ ...p.spec, ramBytes: MIB })
+    bench(board, { sizeBytes: 2 * (deviceRamBytes(board) + 2 * MIB) })
   }
 })

@@ -74,12 +74,17 @@ async function run(target: Target, source: (on: Ours) => readonly Op[] | undefin
 async function both(
   target: Target, on: Ours, qemu: Qemu, o: Timeless, explained: Map<string, number>,
 ): Promise<Difference | undefined> {
-  const masks = target.explained.map(e => e.mask?.(o, on) ?? 0), mask = ~masks.reduce((a, b) => a | b, 0)
+  const masks = target.explained.map(e => ({ reason: e.reason, bits: e.mask?.(o, on) ?? 0 })).filter(m => m.bits)
+  const bits = ~masks.reduce((sum, m) => sum | m.bits, 0)
   let theirs = await qemu.apply(o), mine = on.apply(o)
-  const ignored = target.explained.find((e, i) => e.ignoreValue?.(o) || masks[i])
-  if (ignored && mine.value !== theirs.value) count(explained, ignored.reason)
-  const kept = (value: string) => mask === -1 ? value : `0x${((Number(value) & mask) >>> 0).toString(16)}`
-  const values = target.explained.some(e => e.ignoreValue?.(o)) ? ['', ''] : [kept(mine.value), kept(theirs.value)]
+  const ignored = target.explained.find(e => e.ignoreValue?.(o))
+  if (mine.value !== theirs.value) for (const e of ignored ? [ignored] : masks) count(explained, e.reason)
+  const kept = (value: string) => (masks.length ? `0x${((Number(value) & bits) >>> 0).toString(16)}` : value)
+  const values = ignored ? ['', ''] : [kept(mine.value), kept(theirs.value)]
+  if (target.quiesce) {
+    await target.quiesce(o, on, qemu)
+    theirs = { ...theirs, high: (await qemu.apply(NOTHING)).high }
+  }
   for (const more of target.settle?.(o, on) ?? []) {
     theirs = await qemu.apply(more)
     mine = on.apply(more)
@@ -87,6 +92,9 @@ async function both(
   const a = outcomeText(values[0]!, mine), b = outcomeText(values[1]!, theirs)
   return a === b ? undefined : { ours: a, qemu: b }
 }
+
+/** Tells the pins and nothing else. */
+const NOTHING: Timeless = { op: 'dump', at: 0, bytes: 1 }
 
 const outcomeText = (value: string, { high }: Outcome) =>
   `${value}${high.length ? ` high: ${high.join(' ')}` : ''}`

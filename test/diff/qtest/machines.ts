@@ -1,6 +1,6 @@
 // The machines that scripts run on: QEMU's, and ours of the same name, each with a way to tell QEMU's time.
 import type { Board } from '../../../src/device/board.ts'
-import { pcBoard } from '../../../src/machines/pc.ts'
+import { pcBoard, type PcOptions } from '../../../src/machines/pc.ts'
 import { VIRT, virtBoard } from '../../../src/machines/virt-riscv.ts'
 import type { Ours } from './ours.ts'
 import type { Timeless } from './script.ts'
@@ -42,6 +42,11 @@ const BIOS_BYTES = 1 << 16, RESET_VECTOR = BIOS_BYTES - 16
 const bios = new Uint8Array(BIOS_BYTES).fill(0xf4)
 bios.set(JUMP_TO_SELF.x86, RESET_VECTOR)
 
+/** The PC with more devices. */
+export const pcWith = (more: Pick<PcOptions, 'pci' | 'isa'>): Board => pcBoard({
+  cpus: 1, ramBytes: 2 * RAM_BYTES, ramHostOffset: 0, bios: { hostOffset: 2 * RAM_BYTES, sizeBytes: BIOS_BYTES }, ...more,
+})
+
 const HPET = { CONFIG: 0xfed00010, COUNTER: 0xfed000f0, TICK_NS: 10 }
 
 const pc: Machine = {
@@ -49,9 +54,7 @@ const pc: Machine = {
   program: 'qemu-system-x86_64',
   args: ['-vga', 'none', '-net', 'none'],
   bios,
-  board: () => pcBoard({
-    cpus: 1, ramBytes: 2 * RAM_BYTES, ramHostOffset: 0, bios: { hostOffset: 2 * RAM_BYTES, sizeBytes: BIOS_BYTES },
-  }),
+  board: () => pcWith({}),
   // The event timer, which our machine has not, counts from there.
   setup: [{ op: 'write', at: HPET.CONFIG, size: 4, value: 1n }],
   time: [{ op: 'read', at: HPET.COUNTER, size: 8 }],

@@ -1,6 +1,6 @@
 // Runs a script on our board, step by step, so that generators can look at the state that they steer.
 import { bench, type Bench } from '../../../src/device/testing.ts'
-import type { Board } from '../../../src/device/board.ts'
+import { deviceRamBytes, type Board } from '../../../src/device/board.ts'
 import { RAM_BYTES, type Machine } from './machines.ts'
 import type { Outcome } from './qemu.ts'
 import type { Timeless } from './script.ts'
@@ -12,11 +12,15 @@ export type OursSetup = {
   readonly lines?: string
   readonly high: (b: Bench) => number[]
   readonly board?: (b: Board) => Board
+  /** Gives devices their back ends. */
+  readonly prepare?: (b: Bench) => void
 }
 
 export function ours(machine: Machine, setup: OursSetup): Ours {
-  const board = machine.board(), sizeBytes = 8 * RAM_BYTES
-  const b = bench(setup.board?.(board) ?? board, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+  const plain = machine.board(), board = setup.board?.(plain) ?? plain
+  const sizeBytes = 8 * RAM_BYTES + 2 * deviceRamBytes(board)
+  const b = bench(board, { buffer: new ArrayBuffer(sizeBytes), sizeBytes })
+  setup.prepare?.(b)
   if (machine.bios) b.system.memory.writeBytes(2 ** 32 - machine.bios.length, machine.bios, true)
   for (const o of machine.setup) perform(b, setup, o, new Map())
   const lines = new Map<number, boolean>()

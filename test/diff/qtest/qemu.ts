@@ -13,6 +13,8 @@ export type QemuSetup = {
   /** The machine is not stopped: what people do reaches a running one only. */
   readonly running?: boolean
   readonly args?: readonly string[]
+  /** Files that are made for it; %DIR in the arguments is where. */
+  readonly files?: { readonly [name: string]: Uint8Array }
   /** QOM type of the device whose inputs `line` drives, and of the one whose pins are watched. */
   readonly lines?: string | ((index: number) => { readonly type: string; readonly nth: number; readonly pin: number })
   readonly watch?: { readonly type: string; readonly pins: 'in' | 'out'; readonly only?: readonly number[] }
@@ -38,13 +40,14 @@ export type Qemu = {
   /** Executes freely for a while. */
   run(ms: number): Promise<void>
   /** A command of QMP. */
-  qmp(command: string, args: object): Promise<unknown>
+  qmp(command: string, args?: object): Promise<unknown>
   close(): void
 }
 
 export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu> {
   const dir = mkdtempSync(join(tmpdir(), 'qtest-'))
   if (machine.bios) writeFileSync(join(dir, 'bios'), machine.bios)
+  for (const [name, bytes] of Object.entries(setup.files ?? {})) writeFileSync(join(dir, name), bytes)
   const child = spawn(machine.program, [
     '-M',
     machine.name,
@@ -68,7 +71,7 @@ export async function openQemu(machine: Machine, setup: QemuSetup): Promise<Qemu
     '-rtc',
     'base=2023-11-14T22:13:20,clock=vm',
     ...machine.args,
-    ...(setup.args ?? []),
+    ...(setup.args ?? []).map(a => a.replace('%DIR', dir)),
     '-qmp',
     `unix:${join(dir, 'qmp')},server=on,wait=off`,
     '-gdb',
@@ -172,7 +175,7 @@ async function connect(path: string): Promise<Socket> {
         s.once('error', reject)
       })
     } catch (e) {
-      if (i > 100) throw e
+      if (i > 1000) throw e
       await new Promise(r => setTimeout(r, 20)) // QEMU makes its sockets while starting
     }
   }

@@ -4,6 +4,7 @@
 export type Op =
   | { readonly op: 'read'; readonly at: number; readonly size: 1 | 2 | 4 | 8 }
   | { readonly op: 'write'; readonly at: number; readonly size: 1 | 2 | 4 | 8; readonly value: bigint }
+  /** Ports, of machines that have them. */
   | { readonly op: 'in'; readonly at: number; readonly size: 1 | 2 | 4 }
   | { readonly op: 'out'; readonly at: number; readonly size: 1 | 2 | 4; readonly value: number }
   /** An input pin of the device under test. */

@@ -26,6 +26,8 @@ export type Target = {
   next(r: Random, on: Ours): Op[]
   /** Operations for both sides after `o`, before pins are compared: where QEMU derives them late. */
   settle?(o: Op, on: Ours): Timeless[]
+  /** Waits until QEMU has done what `o` started; ours has. What is different after a while stays so. */
+  quiesce?(o: Op, on: Ours, qemu: Qemu): Promise<void>
   readonly explained: readonly Explained[]
 }
 

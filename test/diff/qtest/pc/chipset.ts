@@ -5,7 +5,7 @@ import type { Ours } from '../ours.ts'
 import type { Target } from '../targets.ts'
 
 const ADDRESS = 0xcf8, DATA = 0xcfc
-const select = (devfn: number, register: number) => portOut(ADDRESS, 0x8000_0000 + devfn * 256 + (register & 0xfc), 4)
+export const select = (devfn: number, register: number) => portOut(ADDRESS, 0x8000_0000 + devfn * 256 + (register & 0xfc), 4)
 const BRIDGE = 0x00, ISA = 0x08, PM = 0x0b
 const PAM = 0x59, SMRAM = 0x72, PIRQ = 0x60
 
