@@ -65,7 +65,7 @@ export class Builder {
     const { lo, hi } = this.pcPair(offset)
     return this.i64(lo, hi)
   }
-  private pcPair(offset: number): { lo: number; hi: number } {
+  pcPair(offset: number): { lo: number; hi: number } {
     const sum = this.block.pcLo + this.insnOffset + offset // within 2^53: exact
     return { lo: sum | 0, hi: (this.block.pcHi + Math.floor(sum / 0x100000000)) | 0 }
   }
@@ -205,8 +205,10 @@ export class Builder {
   /** To the current instruction's address plus `offset` if `cond` (i32) is not 0, else to the next instruction. */
   branch(cond: Value, offset: number): void {
     const { lo, hi } = this.pcPair(offset)
-    this.block.push(op.branch, cond, 0, 0, lo, hi)
+    this.branchTo(cond, lo, hi)
   }
+  /** To an address if `cond` is not 0, else to the next instruction. */
+  branchTo(cond: Value, lo: number, hi: number): void { this.block.push(op.branch, cond, 0, 0, lo, hi) }
   system(helper: number, arg = 0): void { this.block.push(op.system, 0, 0, 0, helper, arg) }
   /** True once the block has its end. */
   get ended(): boolean { return this.block.n > 0 && isEnd[this.block.op[this.block.n - 1]!] === 1 }

@@ -15,9 +15,9 @@ export type EvalMachine = {
   load(address: bigint, bytes: number, memop: number): bigint | undefined
   /** False if the access faults. */
   store(address: bigint, bytes: number, value: bigint, memop: number): boolean
-  /** Reads and writes in one step, always aligned; the old value, or undefined if the access (a write)
-   * faults. Where `next` gives undefined nothing is written. */
-  update(address: bigint, bytes: number, next: (old: bigint) => bigint | undefined): bigint | undefined
+  /** Reads and writes in one step; the old value, or undefined if the access (a write) faults. Where `next`
+   * gives undefined nothing is written. */
+  update(address: bigint, bytes: number, next: (old: bigint) => bigint | undefined, memop: number): bigint | undefined
   call(helper: number, a: bigint, b: bigint): bigint
   /** Flags are accumulated here; `rounding` is set for each operation. */
   readonly float: FloatContext
@@ -90,7 +90,7 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
       case 'load.d':
       case 'load.f': {
         const x = m.load(address, bytes, lo)
-        if (x === undefined) return fault(address, false)
+        if (x === undefined) return fault(address, (lo & MemOp.UPDATE) !== 0)
         v[i] = widen(x, name === 'load.i' ? M32 : M64)
         break
       }
@@ -104,8 +104,8 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
       case 'cas': {
         const operand = BigInt.asUintN(bits, b), replacement = BigInt.asUintN(bits, c)
         const old = name === 'cas'
-          ? m.update(a, bytes, x => (x === operand ? replacement : undefined))
-          : m.update(a, bytes, x => BigInt.asUintN(bits, amoFunctions[lo >> 8]!(x, operand, bits)))
+          ? m.update(a, bytes, x => (x === operand ? replacement : undefined), lo & 0xff)
+          : m.update(a, bytes, x => BigInt.asUintN(bits, amoFunctions[lo >> 8]!(x, operand, bits)), lo & 0xff)
         if (old === undefined) return fault(a, true)
         v[i] = widen(old, M64)
         break

@@ -112,7 +112,7 @@ function floatRows(t: 'f' | 'd'): Record<string, OpRow> {
   }
 }
 
-const pure = (sig: string, ev: (a: bigint, b: bigint) => bigint): OpRow => ({ sig, effect: 'none', eval: ev })
+const pure = (sig: string, ev: (a: bigint, b: bigint, c: bigint) => bigint): OpRow => ({ sig, effect: 'none', eval: ev })
 const effect = (sig: string, e: Effect): OpRow => ({ sig, effect: e })
 const CANONICAL_F32 = 0x7fc00000n
 const SIGN_F32 = 1n << 31n, SIGN_F64 = 1n << 63n
@@ -141,6 +141,14 @@ export const table = {
   'mulh.ss': pure('ll>l', (a, b) => ((s64(a) * s64(b)) >> 64n) & M64),
   'mulh.uu': pure('ll>l', (a, b) => (a * b) >> 64n),
   'mulh.su': pure('ll>l', (a, b) => ((s64(a) * b) >> 64n) & M64),
+  // The quotient of a 128-bit number, given as its high and low half, by one of 64 bits: unsigned. The lifter guards it: the
+  // divisor must be greater than the high half.
+  'divw.u': pure('lll>l', (hi, lo, d) => ((hi << 64n) | lo) / d),
+  // For carries and overflows: a ^ b ^ c; where a sum c of a and b, or a difference c = a - b, has left the signed numbers
+  // (bit 63; the other bits say the same of narrower ones).
+  'xor3': pure('lll>l', (a, b, c) => a ^ b ^ c),
+  'overflow.add': pure('lll>l', (a, b, c) => (a ^ c) & (b ^ c)),
+  'overflow.sub': pure('lll>l', (a, b, c) => (a ^ b) & (a ^ c)),
   // A single-precision value in a double-precision register: the upper half all ones, else it reads as the canonical NaN.
   'nanbox': pure('f>d', a => a | (M32 << 32n)),
   'nanunbox': pure('d>f', a => (a >> 32n === M32 ? a & M32 : CANONICAL_F32)),
@@ -173,7 +181,8 @@ export const table = {
   'store.i': effect('li>', 'memory'),
   'store.d': effect('ld>', 'memory'),
   'store.f': effect('lf>', 'memory'),
-  // Atomics, always naturally aligned: the old value comes back. lo = MemOp with the AmoKind in bits 8 and up.
+  // Atomics: the old value comes back. Where MemOp says ALIGNED a misaligned address faults; else the access is done in
+  // parts. lo = MemOp with the AmoKind in bits 8 and up.
   'amo': effect('ll>l', 'memory'),
   // Compare and swap: address, expected, new; the old value comes back.
   'cas': effect('lll>l', 'memory'),
@@ -210,9 +219,9 @@ export const effects: readonly Effect[] = rows.map(r => r.effect)
 export const isGet = Uint8Array.from(effects, (e, o) => (e === 'reg' && resultType[o] !== '' ? 1 : 0))
 export const isSet = Uint8Array.from(effects, (e, o) => (e === 'reg' && resultType[o] === '' ? 1 : 0))
 
-/** An access: log2 of its size in bits 0-1, SIGNED and ALIGNED (a misaligned address takes the slow path, where the ISA
- * decides) beside it. */
-export const MemOp = { SIZE: 3, SIGNED: 4, ALIGNED: 8 } as const
+/** An access: log2 of its size in bits 0-1. ALIGNED: a misaligned address faults. STACK: a hint for the fault, of ISAs that
+ * tell accesses to the stack from others. UPDATE: a load that must be allowed to write, for a store will follow. */
+export const MemOp = { SIZE: 3, SIGNED: 4, ALIGNED: 8, STACK: 16, UPDATE: 32 } as const
 export const AmoKind = { SWAP: 0, ADD: 1, XOR: 2, AND: 3, OR: 4, MIN: 5, MAX: 6, MINU: 7, MAXU: 8 } as const
 export const JumpKind = { PLAIN: 0, CALL: 1, RETURN: 2 } as const
 

@@ -14,7 +14,8 @@ const hex64 = (lo: number, hi: number) =>
 const nameIn = (table: Record<string, number>, value: number) =>
   (Object.keys(table).find(k => table[k] === value) ?? String(value)).toLowerCase()
 const memop = (lo: number) =>
-  `${8 << (lo & MemOp.SIZE)}${lo & MemOp.SIGNED ? ' signed' : ''}${lo & MemOp.ALIGNED ? ' aligned' : ''}`
+  `${8 << (lo & MemOp.SIZE)}${lo & MemOp.SIGNED ? ' signed' : ''}${lo & MemOp.ALIGNED ? ' aligned' : ''}${lo & MemOp.STACK ? ' stack' : ''}${
+    lo & MemOp.UPDATE ? ' update' : ''}`
 const rounding = ['rne', 'rtz', 'rdn', 'rup', 'rmm', '5', '6', 'dyn']
 
 export function print(b: Block, { register = i => `r${i}`, instruction }: PrintOptions = {}): string {

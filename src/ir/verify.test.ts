@@ -58,7 +58,8 @@ test('4: registers have their types, fields are aligned', () => {
 test('5: accesses fit', () => {
   assert.match(wrong(g => { g.load(3, g.get(0), 0, 'i') })!, /8 bytes of type 'i'/)
   assert.match(wrong(g => { g.load(2, g.get(0), 0, 'd') })!, /4 bytes of type 'd'/)
-  assert.match(wrong(g => { g.amo(0, 3, g.get(0), g.get(0)) })!, /not aligned/)
+  assert.match(wrong(g => { g.store(3 | MemOp.UPDATE, g.get(0), g.get(0)) })!, /a store that updates/)
+  assert.match(wrong(g => { g.amo(0, 3 | 64, g.get(0), g.get(0)) })!, /access 67/)
   assert.match(wrong(g => { g.amo(9, 3 | MemOp.ALIGNED, g.get(0), g.get(0)) })!, /kind 9/)
 })
 

@@ -6,7 +6,7 @@
 //   3. It begins with an instruction mark. Marks follow each other without gaps, and add up to the block's
 //      size and count.
 //   4. Registers exist, and are read and written with their own type. Fields are aligned.
-//   5. Accesses fit the type of their value. Atomics are marked as aligned and have a known kind.
+//   5. Accesses fit the type of their value. Atomics have a known kind.
 //   6. Precise faults: within an instruction no access to memory, and no way out in its middle, comes after a
 //      write of a register or a field, so that an instruction which does not complete has changed nothing but
 //      memory.
@@ -15,7 +15,7 @@ import type { Block } from './block.ts'
 import { arity, AmoKind, effects, MemOp, op, opNames, resultType, rows, type Type } from './ops.ts'
 
 const KNOWN_AMO = new Set<number>(Object.values(AmoKind))
-const ACCESS_BITS = MemOp.SIZE | MemOp.SIGNED | MemOp.ALIGNED
+const ACCESS_BITS = MemOp.SIZE | MemOp.SIGNED | MemOp.ALIGNED | MemOp.STACK | MemOp.UPDATE
 const MAX_SIZE: Record<Type, number> = { i: 2, l: 3, f: 2, d: 3 }
 
 /** The first thing that is wrong, or undefined. `registers` gives the type of each register, if known. */
@@ -73,11 +73,12 @@ function immediates(b: Block, i: number, registers?: readonly Type[]): string | 
       if ((lo & ~ACCESS_BITS) !== 0) return `access ${lo}`
       const size = lo & MemOp.SIZE, max = MAX_SIZE[suffix!]
       const exact = suffix === 'f' || suffix === 'd'
+      if (lo & MemOp.UPDATE && family === 'store') return 'a store that updates'
       return size > max || (exact && size < max) ? `${1 << size} bytes of type '${suffix}'` : undefined
     }
     case 'amo':
     case 'cas':
-      if (!(lo & MemOp.ALIGNED)) return 'not aligned'
+      if ((lo & 0xff & ~ACCESS_BITS) !== 0) return `access ${lo & 0xff}`
       if (family === 'cas' ? lo >> 8 !== 0 : !KNOWN_AMO.has(lo >> 8)) return `kind ${lo >> 8}`
       return undefined
     default:

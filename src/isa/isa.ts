@@ -133,8 +133,9 @@ export type Fault = (typeof Fault)[keyof typeof Fault]
 export type Cpu = {
   readonly isa: Isa
   /** Address translation of one access of `size` bytes that does not cross a page; null and the fault noted
-   * in the state if it is not allowed. A write also stands for the read of an atomic operation. */
-  translate(vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number): TranslateResult
+   * in the state if it is not allowed. A write also stands for the read of an atomic operation. `hint` is what
+   * the access says of itself for faults (MemOp.STACK). */
+  translate(vaLo: number, vaHi: number, access: Access, mmuMode: number, size: number, hint?: number): TranslateResult
   /** Physical address for a debugger, or -1: the current fetch mode's view, no permission asked, nothing
    * changed. */
   probe(vaLo: number, vaHi: number): number
@@ -193,6 +194,10 @@ export type Isa = {
   readonly name: string
   readonly state: Schema
   readonly registers: readonly RegisterSpec[]
+  /** log2 of what instructions are aligned to, in bytes. */
+  readonly codeAlign: number
+  /** A misaligned access of a device is done byte by byte; without this it faults. */
+  readonly misalignedDevices?: boolean
   /** The number of distinct data-access modes (privilege levels as the MMU sees them). */
   readonly mmuModes: number
   /** MMU modes in which nearly all pages are global, so that switching address spaces should keep them. */
@@ -201,8 +206,8 @@ export type Isa = {
   sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */
   lift(g: Builder, code: Code, mode: number, limits: LiftLimits): void
-  /** The instruction that `bytes` begin with, and its length in bytes, of which there may be fewer. */
-  disassemble(bytes: Uint8Array, pc: bigint): { text: string; length: number }
+  /** The instruction that `bytes` begin with in code of a mode word, and its length in bytes, of which there may be fewer. */
+  disassemble(bytes: Uint8Array, pc: bigint, mode: number): { text: string; length: number }
   /** What a person wants to know of a mode word: the privilege level. */
   modeName(mode: number): string
 }

@@ -27,7 +27,7 @@ export function codeAt(m: Machine, cpu: number): string {
   if (block.n === 0) return `${head}\nno memory is mapped there\n`
 
   const instruction = (offset: number, length: number) =>
-    isa.disassemble(bytes.subarray(offset, offset + length), pc + BigInt(offset)).text
+    isa.disassemble(bytes.subarray(offset, offset + length), pc + BigInt(offset), mode).text
   const text = () => print(block, { register: i => isa.registers[i]!.name, instruction })
   const parts = [['IR', text()]]
   optimise(block, passes)

@@ -283,8 +283,8 @@ export type DebugTarget = {
    * and then all
    * stand still. */
   run(actions: ReadonlyMap<number, RunAction>): Promise<void>
-  /** One instruction in the architecture's assembly, and its length in bytes. */
-  disassemble?(bytes: Uint8Array, pc: bigint): { text: string; length: number }
+  /** One instruction in the architecture's assembly, as the processor is now, and its length in bytes. */
+  disassemble?(bytes: Uint8Array, pc: bigint, cpu?: number): { text: string; length: number }
 }
 
 // ---- what can be asked for ----

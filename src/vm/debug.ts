@@ -1,9 +1,12 @@
 // The debugger's view of a machine that stands still: registers and memory through processors bound on this thread.
 import { type DebugEntry, type DebugHit, DebugKind, StopKind } from '../accel/jit/debug.ts'
+import { vcpuCore } from '../isa/isa.ts'
+import { layoutOf } from '../state/layout.ts'
 import type { BreakpointKind, DebugStop, DebugTarget } from './control.ts'
 import type { Machine } from './machine.ts'
 
 const PAGE = 4096
+const core = layoutOf(vcpuCore).offsets
 const halves = (va: bigint): [number, number] => [Number(BigInt.asUintN(32, va)), Number(BigInt.asIntN(32, va >> 32n))]
 
 const kinds: { readonly [K in BreakpointKind]: DebugKind } = {
@@ -70,7 +73,10 @@ export function debugTarget(m: Machine, changed: () => void): DebugTarget {
       const pa = translate(cpu, va)
       return pa < 0 ? undefined : BigInt(pa)
     },
-    disassemble: (bytes, pc) => m.bound.arch.isa.disassemble(bytes, pc),
+    disassemble(bytes, pc, cpu = 0) {
+      const { arch, views, cpus } = m.bound
+      return arch.isa.disassemble(bytes, pc, views.i32[(cpus[cpu]!.state + core.mode) >>> 2]!)
+    },
     setBreakpoint(kind, va, length) {
       if (!table.set(entry(kind, va, length))) return false
       changed()

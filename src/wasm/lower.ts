@@ -52,6 +52,20 @@ export function emitPure(f: Code, lib: Library, row: number): void {
     case 'mulh.su':
       f.call(lib.get('mulh.su', [I64, I64], [I64], g => mulhSigned(g, lib, false)))
       return
+    case 'divw.u':
+      f.call(lib.get('divw.u', [I64, I64, I64], [I64], divideWide))
+      return
+    case 'xor3':
+      f.op(W.I64_XOR).op(W.I64_XOR)
+      return
+    case 'overflow.add':
+    case 'overflow.sub': {
+      const a = f.temp(I64), b = f.temp(I64), c = f.temp(I64), second = name === 'overflow.add' ? c : b
+      f.set(c).set(b).tee(a).get(second).op(W.I64_XOR)
+      f.get(name === 'overflow.add' ? b : a).get(c).op(W.I64_XOR).op(W.I64_AND)
+      f.free(a).free(b).free(c)
+      return
+    }
     case 'nanbox':
       f.op(W.I32_REINTERPRET_F32).op(W.I64_EXTEND_I32_U).i64c(0, -1).op(W.I64_OR).op(W.F64_REINTERPRET_I64)
       return
@@ -87,4 +101,43 @@ function mulhSigned(f: Code, lib: Library, bothSigned: boolean): void {
   f.get(0).get(1).call(lib.get('mulh.uu', [I64, I64], [I64], mulhUnsigned))
   f.get(0).i64c(63, 0).op(W.I64_SHR_S).get(1).op(W.I64_AND).op(W.I64_SUB)
   if (bothSigned) f.get(1).i64c(63, 0).op(W.I64_SHR_S).get(0).op(W.I64_AND).op(W.I64_SUB)
+}
+
+/** A 128-bit number (parameters 0 and 1) by a greater one than its high half (parameter 2): long division in base 2^32, after
+ * Knuth, volume 2, 4.3.1, algorithm D. */
+function divideWide(f: Code): void {
+  const hi = 0, lo = 1, d = 2, shift = f.local(I64), d1 = f.local(I64), d0 = f.local(I64), q = f.local(I64), r = f.local(I64)
+  const result = f.local(I64)
+  const low = (from: number) => f.get(from).i64c(-1, 0).op(W.I64_AND)
+  const high = (from: number) => f.get(from).i64c(32, 0).op(W.I64_SHR_U)
+  f.get(hi).op(W.I64_EQZ).if()
+  f.get(lo).get(d).op(W.I64_DIV_U).return().end()
+  // Normalised: the divisor's top bit is set.
+  f.get(d).op(W.I64_CLZ).set(shift)
+  f.get(d).get(shift).op(W.I64_SHL).set(d)
+  f.get(hi).get(shift).op(W.I64_SHL)
+  f.get(lo).i64c(1, 0).op(W.I64_SHR_U).i64c(63, 0).get(shift).op(W.I64_SUB).op(W.I64_SHR_U).op(W.I64_OR).set(hi)
+  f.get(lo).get(shift).op(W.I64_SHL).set(lo)
+  high(d).set(d1)
+  low(d).set(d0)
+  digit(() => high(lo))
+  f.get(q).i64c(32, 0).op(W.I64_SHL).set(result)
+  digit(() => low(lo))
+  f.get(result).get(q).op(W.I64_OR)
+
+  /** The next digit of the quotient into q; hi becomes the remainder. */
+  function digit(next: () => Code): void {
+    f.get(hi).get(d1).op(W.I64_DIV_U).tee(q).get(d1).op(W.I64_MUL).set(r)
+    f.get(hi).get(r).op(W.I64_SUB).set(r)
+    // The estimate is at most two too large.
+    const exit = f.block(), again = f.loop()
+    f.get(q).i64c(32, 0).op(W.I64_SHR_U).i64c(0, 0).op(W.I64_NE)
+    f.get(q).get(d0).op(W.I64_MUL).get(r).i64c(32, 0).op(W.I64_SHL)
+    next().op(W.I64_OR).op(W.I64_GT_U).op(W.I32_OR).op(W.I32_EQZ).brIf(exit)
+    f.get(q).i64c(-1, -1).op(W.I64_ADD).set(q)
+    f.get(r).get(d1).op(W.I64_ADD).tee(r).i64c(32, 0).op(W.I64_SHR_U).op(W.I64_EQZ).brIf(again)
+    f.end().end()
+    f.get(hi).i64c(32, 0).op(W.I64_SHL)
+    next().op(W.I64_OR).get(q).get(d).op(W.I64_MUL).op(W.I64_SUB).set(hi)
+  }
 }

@@ -80,7 +80,7 @@ export function irRig(shared: boolean, passes: Passes): IrRig {
   const log: Log = []
   const find = (lo: number, hi: number) => program?.blocks.find(b => b.pcLo === lo >>> 0 && b.pcHi === (hi | 0))
   const isa: Isa = {
-    name: 'fuzz', state: schema, registers, mmuModes: 1,
+    name: 'fuzz', state: schema, registers, codeAlign: 1, mmuModes: 1,
     lift(g) {
       const { block } = g, from = find(block.pcLo, block.pcHi)
       if (!from) throw new Error(`no block at ${block.pcHi.toString(16)}:${block.pcLo.toString(16)}`)

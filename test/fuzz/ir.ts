@@ -87,7 +87,11 @@ class BlockMaker {
   private pure(): void {
     const { g, r } = this, name = r.pick(pureRows), sig = rows[op[name]]!.sig, k = arity[op[name]]!
     const v = Array.from({ length: k }, (_, i) => this.value(sig[i] as Type))
-    if (divisions.has(name)) {
+    if (name === 'divw.u') {
+      // A divisor greater than the high half.
+      v[2] = g.or(v[2]!, g.big(1n << 63n))
+      v[0] = g.shrU(v[0]!, g.imm(1))
+    } else if (divisions.has(name)) {
       const one = sig[0] === 'i' ? g.i32(1) : g.imm(1)
       v[0] = g.shrU(v[0]!, one)
       v[1] = g.or(v[1]!, one)
@@ -113,18 +117,18 @@ class BlockMaker {
 
   private memory(): void {
     const { g, r } = this, kind = r.below(10), disp = r.chance(0.5) ? 0 : r.below(64) - 32
-    const aligned = r.chance(0.2) ? MemOp.ALIGNED : 0
+    const aligned = (r.chance(0.2) ? MemOp.ALIGNED : 0) | (r.chance(0.1) ? MemOp.STACK : 0), update = r.chance(0.2) ? MemOp.UPDATE : 0
     if (kind < 4) {
       const t = r.pick<Type>(['l', 'l', 'i', 'd', 'f'])
       const size = t === 'd' ? 3 : t === 'f' ? 2 : r.below(t === 'i' ? 3 : 4)
       const signed = t === 'd' || t === 'f' || r.chance(0.5) ? 0 : MemOp.SIGNED
-      this.keep(g.load(size | signed | aligned, this.address(), disp, t))
+      this.keep(g.load(size | signed | aligned | update, this.address(), disp, t))
     } else if (kind < 8) {
       const t = r.pick<Type>(['l', 'l', 'i', 'd', 'f'])
       const size = t === 'd' ? 3 : t === 'f' ? 2 : r.below(t === 'i' ? 3 : 4)
       g.store(size | aligned, this.address(), this.value(t), disp)
     } else {
-      const size = r.pick([2, 2 | MemOp.SIGNED, 3]) | MemOp.ALIGNED
+      const size = r.below(4) | (r.chance(0.4) ? MemOp.SIGNED : 0) | (r.chance(0.6) ? MemOp.ALIGNED : 0)
       const at = r.chance(0.9) ? g.and(this.address(), g.imm(-8)) : this.address()
       if (r.chance(0.3)) {
         // Mostly it compares with what is there.

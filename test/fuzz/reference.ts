@@ -76,23 +76,27 @@ export class Reference {
     const { pc, cpu, physical, views } = this, [lo, hi] = halves(pc)
     let faulted = false
     this.builder.begin(lo, hi)
-    const u16 = (offset: number): number => {
+    const u8 = (offset: number): number => {
       const va = (pc + BigInt(offset)) & M64
       // Only the block's first instruction may lie in two pages.
       if (offset > 0 && va >> 12n !== pc >> 12n && this.builder.block.sizeBytes > 0 && offset >= this.builder.block.sizeBytes) return -1
-      const t = cpu.translate(...halves(va), Access.EXECUTE, this.modes().fetch, 2)
+      const t = cpu.translate(...halves(va), Access.EXECUTE, this.modes().fetch, 1)
       const host = t ? physical.readableAt(t.pa) : -1
       if (t && host < 0) cpu.fault(Fault.BUS, ...halves(va), Access.EXECUTE)
       if (host < 0) {
         faulted = true
         return -1
       }
-      return views.u8[host]! | (views.u8[host + 1]! << 8)
+      return views.u8[host]!
     }
-    if (u16(0) < 0) return undefined
+    const u16 = (offset: number): number => {
+      const low = u8(offset), high = low < 0 ? -1 : u8(offset + 1)
+      return high < 0 ? -1 : low | (high << 8)
+    }
+    if (u8(0) < 0) return undefined
     const mode = views.i32[(this.state + core.mode) >>> 2]!
     const endOffset = PAGE - (lo & (PAGE - 1))
-    this.isa.lift(this.builder, { u16, u8: o => (u16(o & ~1) >> (8 * (o & 1))) & 0xff }, mode, { maxInsns, endOffset })
+    this.isa.lift(this.builder, { u16, u8 }, mode, { maxInsns, endOffset })
     if (this.builder.block.n > 0) return this.builder.block
     if (!faulted) throw new Error(`no block at ${pc.toString(16)}`)
     return undefined
@@ -103,11 +107,11 @@ export class Reference {
     const wide = new Uint32Array(2)
     const crosses = (va: bigint, bytes: number) => (va & BigInt(PAGE - 1)) + BigInt(bytes) > PAGE
     /** Places of each byte of a misaligned access; undefined and a fault noted. */
-    const places = (va: bigint, bytes: number, access: Access): number[] | undefined => {
+    const places = (va: bigint, bytes: number, access: Access, memop: number): number[] | undefined => {
       const out: number[] = [], firstPart = crosses(va, bytes) ? PAGE - Number(va & BigInt(PAGE - 1)) : bytes
       for (let i = 0; i < bytes; i++) {
         if (i === 0 || i === firstPart) {
-          const at = (va + BigInt(i)) & M64, t = cpu.translate(...halves(at), access, self.modes().data, 1)
+          const at = (va + BigInt(i)) & M64, t = cpu.translate(...halves(at), access, self.modes().data, 1, memop & MemOp.STACK)
           if (!t) return undefined
           const host = access === Access.READ ? physical.readableAt(t.pa) : physical.ramAt(t.pa)
           if (host < 0) {
@@ -127,24 +131,33 @@ export class Reference {
     const get = (places: readonly number[]) => places.reduceRight((v, p) => (v << 8n) | BigInt(views.u8[p]!), 0n)
     const put = (places: readonly number[], v: bigint) =>
       places.forEach((p, i) => { views.u8[p] = Number((v >> BigInt(8 * i)) & 0xffn) })
+    /** Devices know no atomic operations: a read and a write. */
+    const changeDevice = (pa: number, bytes: number, next: (old: bigint) => bigint | undefined): bigint => {
+      if (bytes === 8) physical.readWide(pa, wide)
+      const old = bytes === 8 ? (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!) : BigInt(physical.read(pa, bytes)), v = next(old) ?? old
+      if (bytes === 8) physical.writeWide(pa, ...halves(v))
+      else physical.write(pa, bytes, Number(v))
+      return old
+    }
     const run = (host: number, bytes: number) => Array.from({ length: bytes }, (_, i) => host + i)
     return {
       registers: this.registers,
       fields: new DataView(views.buffer, this.state, layoutOf(this.isa.state).sizeBytes),
       load(va, bytes, memop) {
+        const access = memop & MemOp.UPDATE ? Access.WRITE : Access.READ
         if (!aligned(va, bytes)) {
           if (memop & MemOp.ALIGNED) {
-            cpu.fault(Fault.MISALIGNED, ...halves(va), Access.READ)
+            cpu.fault(Fault.MISALIGNED, ...halves(va), access)
             return undefined
           }
-          const at = places(va, bytes, Access.READ)
+          const at = places(va, bytes, access, memop)
           return at && get(at)
         }
-        const pa = cpu.translate(...halves(va), Access.READ, self.modes().data, bytes)?.pa
+        const pa = cpu.translate(...halves(va), access, self.modes().data, bytes, memop & MemOp.STACK)?.pa
         if (pa === undefined) return undefined
         const host = physical.readableAt(pa)
         if (host >= 0) return get(run(host, bytes))
-        if (!physical.mapped(pa, bytes, false)) return bus(va, Access.READ)
+        if (!physical.mapped(pa, bytes, access === Access.WRITE)) return bus(va, access)
         if (bytes < 8) return BigInt(physical.read(pa, bytes))
         physical.readWide(pa, wide)
         return (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!)
@@ -155,11 +168,11 @@ export class Reference {
             cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
             return false
           }
-          const at = places(va, bytes, Access.WRITE)
+          const at = places(va, bytes, Access.WRITE, memop)
           if (at) put(at, value)
           return at !== undefined
         }
-        const pa = cpu.translate(...halves(va), Access.WRITE, self.modes().data, bytes)?.pa
+        const pa = cpu.translate(...halves(va), Access.WRITE, self.modes().data, bytes, memop & MemOp.STACK)?.pa
         if (pa === undefined) return false
         const host = physical.ramAt(pa)
         if (host >= 0) put(run(host, bytes), value)
@@ -168,18 +181,26 @@ export class Reference {
         else physical.write(pa, bytes, Number(value))
         return true
       },
-      update(va, bytes, next) {
-        if (!aligned(va, bytes)) {
+      update(va, bytes, next, memop) {
+        if (!aligned(va, bytes) && memop & MemOp.ALIGNED) {
           cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
           return undefined
         }
-        const pa = cpu.translate(...halves(va), Access.WRITE, self.modes().data, bytes)?.pa
+        const change = (at: readonly number[]) => {
+          const old = get(at), v = next(old)
+          if (v !== undefined) put(at, v)
+          return old
+        }
+        if (!aligned(va, bytes)) {
+          const at = places(va, bytes, Access.WRITE, memop)
+          return at && change(at)
+        }
+        const pa = cpu.translate(...halves(va), Access.WRITE, self.modes().data, bytes, memop & MemOp.STACK)?.pa
         if (pa === undefined) return undefined
         const host = physical.ramAt(pa)
-        if (host < 0) return bus(va, Access.WRITE)
-        const old = get(run(host, bytes)), v = next(old)
-        if (v !== undefined) put(run(host, bytes), v)
-        return old
+        if (host >= 0) return change(run(host, bytes))
+        if (memop & MemOp.ALIGNED || !physical.mapped(pa, bytes, true)) return bus(va, Access.WRITE)
+        return changeDevice(pa, bytes, next)
       },
       call(helper, a, b) {
         const args = (self.state + core.args) >>> 3

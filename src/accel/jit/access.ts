@@ -59,54 +59,70 @@ export function emitStore(f: Code, type: Type, memop: number, offset = 0): void 
   f.store(stores[type][memop & MemOp.SIZE]!, offset, 0)
 }
 
-/** Leaves 1 if an access of as many bytes as local `bytes` (i32) says is direct wherever it begins in the page, whose entry is
- * in local `entry`. */
-export function emitNear(f: Code, kind: number, bytes: number, addr: number, entry: number): void {
-  f.get(entry).load(W.I64_LOAD, kind).get(addr).i64c(-(1 << PAGE_BITS), -1).op(W.I64_AND).op(W.I64_EQ)
-  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND)
-  f.i32c(1 << PAGE_BITS).get(bytes).op(W.I32_SUB).op(W.I32_LE_U).op(W.I32_AND)
+const swaps = [
+  [A.I64_ATOMIC_RMW8_XCHG_U, A.I64_ATOMIC_RMW8_ADD_U, A.I64_ATOMIC_RMW8_XOR_U, A.I64_ATOMIC_RMW8_AND_U, A.I64_ATOMIC_RMW8_OR_U],
+  [A.I64_ATOMIC_RMW16_XCHG_U, A.I64_ATOMIC_RMW16_ADD_U, A.I64_ATOMIC_RMW16_XOR_U, A.I64_ATOMIC_RMW16_AND_U, A.I64_ATOMIC_RMW16_OR_U],
+  [A.I64_ATOMIC_RMW32_XCHG_U, A.I64_ATOMIC_RMW32_ADD_U, A.I64_ATOMIC_RMW32_XOR_U, A.I64_ATOMIC_RMW32_AND_U, A.I64_ATOMIC_RMW32_OR_U],
+  [A.I64_ATOMIC_RMW_XCHG, A.I64_ATOMIC_RMW_ADD, A.I64_ATOMIC_RMW_XOR, A.I64_ATOMIC_RMW_AND, A.I64_ATOMIC_RMW_OR],
+] as const
+const atomicLoads = [A.I64_ATOMIC_LOAD8_U, A.I64_ATOMIC_LOAD16_U, A.I64_ATOMIC_LOAD32_U, A.I64_ATOMIC_LOAD] as const
+const compareSwaps = [A.I64_ATOMIC_RMW8_CMPXCHG_U, A.I64_ATOMIC_RMW16_CMPXCHG_U, A.I64_ATOMIC_RMW32_CMPXCHG_U, A.I64_ATOMIC_RMW_CMPXCHG] as const
+const extensions = [W.I64_EXTEND8_S, W.I64_EXTEND16_S, W.I64_EXTEND32_S] as const
+
+/** Sign-extends the value on the stack from the size of an access. */
+function extend(f: Code, memop: number): void {
+  const size = memop & MemOp.SIZE
+  if (size < 3) f.op(extensions[size]!)
 }
 
 /** Atomic read-modify-write of a hit on i64 operands: locals `host` (i32) and `value` (i64); the old value, zero- or
  * sign-extended as `memop` says, is left on the stack. Minimum and maximum are compare-and-swap loops. */
 export function emitAmo(f: Code, kind: number, memop: number, host: number, value: number, old: number, i64: number): void {
-  const wide = (memop & MemOp.SIZE) === 3
-  const direct = wide
-    ? [A.I64_ATOMIC_RMW_XCHG, A.I64_ATOMIC_RMW_ADD, A.I64_ATOMIC_RMW_XOR, A.I64_ATOMIC_RMW_AND, A.I64_ATOMIC_RMW_OR]
-    : [A.I64_ATOMIC_RMW32_XCHG_U, A.I64_ATOMIC_RMW32_ADD_U, A.I64_ATOMIC_RMW32_XOR_U, A.I64_ATOMIC_RMW32_AND_U, A.I64_ATOMIC_RMW32_OR_U]
-  if (kind < 5) {
-    f.get(host).get(value).mem(direct[kind]!)
+  const size = memop & MemOp.SIZE, direct = swaps[size]![kind]
+  if (direct !== undefined) {
+    f.get(host).get(value).mem(direct)
   } else {
-    const load = wide ? A.I64_ATOMIC_LOAD : A.I64_ATOMIC_LOAD32_U
-    const cas = wide ? A.I64_ATOMIC_RMW_CMPXCHG : A.I64_ATOMIC_RMW32_CMPXCHG_U
     const operand = (local: number) => {
       f.get(local)
-      if (!wide) f.op(W.I64_EXTEND32_S)
+      extend(f, memop)
     }
-    const compare = [W.I64_LE_S, W.I64_GE_S, W.I64_LE_U, W.I64_GE_U][kind - 5]!
-    f.get(host).load(load).set(old)
+    const compare = [W.I64_LE_S, W.I64_GE_S, W.I64_LE_U, W.I64_GE_U][kind - swaps[size]!.length]!
+    f.get(host).load(atomicLoads[size]!).set(old)
     const again = f.loop()
     f.get(host).get(old)
     f.get(old).get(value)
     operand(old)
     operand(value)
-    // Sign extension keeps the unsigned order of 32-bit values too.
+    // Sign extension keeps the unsigned order of narrower values too.
     f.op(compare).select()
-    f.mem(cas).tee(i64).get(old).op(W.I64_NE)
+    f.mem(compareSwaps[size]!).tee(i64).get(old).op(W.I64_NE)
     f.if()
     f.get(i64).set(old).br(again)
     f.end()
     f.end()
     f.get(old)
   }
-  if (!wide && memop & MemOp.SIGNED) f.op(W.I64_EXTEND32_S)
+  if (memop & MemOp.SIGNED) extend(f, memop)
 }
 
 /** Compare and swap of a hit: locals `host`, `expected`, `value`; the old value is left on the stack. */
 export function emitCas(f: Code, memop: number, host: number, expected: number, value: number): void {
-  const wide = (memop & MemOp.SIZE) === 3
+  const size = memop & MemOp.SIZE
   f.get(host).get(expected)
-  if (!wide) f.i64c(-1, 0).op(W.I64_AND)
-  f.get(value).mem(wide ? A.I64_ATOMIC_RMW_CMPXCHG : A.I64_ATOMIC_RMW32_CMPXCHG_U)
-  if (!wide && memop & MemOp.SIGNED) f.op(W.I64_EXTEND32_S)
+  if (size < 3) f.i64c(size === 2 ? -1 : size === 1 ? 0xffff : 0xff, 0).op(W.I64_AND)
+  f.get(value).mem(compareSwaps[size]!)
+  if (memop & MemOp.SIGNED) extend(f, memop)
 }
+
+/** Leaves 1 if an access of `bytes` (a number, or a local of one) is direct wherever it begins in the page, whose entry is in
+ * local `entry`. */
+export function emitNear(f: Code, kind: number, bytes: number | { readonly local: number }, addr: number, entry: number): void {
+  f.get(entry).load(W.I64_LOAD, kind).get(addr).i64c(-(1 << PAGE_BITS), -1).op(W.I64_AND).op(W.I64_EQ)
+  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND)
+  if (typeof bytes === 'number') f.i32c((1 << PAGE_BITS) - bytes)
+  else f.i32c(1 << PAGE_BITS).get(bytes.local).op(W.I32_SUB)
+  f.op(W.I32_LE_U).op(W.I32_AND)
+}
+
+/** The kind of TLB tag that a load needs. */
+export const loadTag = (memop: number): number => (memop & MemOp.UPDATE ? TlbEntry.WRITE : TlbEntry.READ)

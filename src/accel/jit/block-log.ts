@@ -18,7 +18,7 @@ export function logTranslated(
   if (logging.in_asm) {
     const lines = [RULE, `IN: ${where}`]
     for (let at = 0; at < bytes.length;) {
-      const pc = BigInt.asUintN(64, base + BigInt(at)), { text, length } = isa.disassemble(bytes.subarray(at), pc)
+      const pc = BigInt.asUintN(64, base + BigInt(at)), { text, length } = isa.disassemble(bytes.subarray(at), pc, mode)
       const code = Array.from(bytes.subarray(at, at + length), b => b.toString(16).padStart(2, '0')).reverse().join('')
       lines.push(`0x${pc.toString(16).padStart(16, '0')}:  ${code.padEnd(8)}  ${text}`)
       at += length
@@ -28,7 +28,7 @@ export function logTranslated(
   if (logging.op) {
     const text = print(block, {
       register: i => isa.registers[i]!.name,
-      instruction: (offset, length) => isa.disassemble(bytes.subarray(offset, offset + length), base + BigInt(offset)).text,
+      instruction: (offset, length) => isa.disassemble(bytes.subarray(offset, offset + length), base + BigInt(offset), mode).text,
     })
     log('op', `OP: ${where}\n${text.trimEnd()}`)
   }

@@ -147,7 +147,13 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
  * of a group that does not lie in one page. */
 function nearLoad(f: Code, offsets: CoreOffsets): void {
   const cpu = 0, addr = 1, desc = 2, entry = f.local(I32)
-  near(f, TlbEntry.READ, cpu, addr, desc, entry, offsets)
+  near(f, cpu, addr, desc, entry, offsets, bytes => {
+    f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
+    emitNear(f, TlbEntry.WRITE, bytes, addr, entry)
+    f.else()
+    emitNear(f, TlbEntry.READ, bytes, addr, entry)
+    f.end()
+  })
   f.if()
   const cases = [0, MemOp.SIGNED].flatMap(signed => [0, 1, 2, 3].map(size => size | signed))
   const labels = cases.map(() => f.block()).reverse()
@@ -164,7 +170,7 @@ function nearLoad(f: Code, offsets: CoreOffsets): void {
 /** The same for a store (state, address, value, description, pc). */
 function nearStore(f: Code, offsets: CoreOffsets): void {
   const cpu = 0, addr = 1, value = 2, desc = 3, entry = f.local(I32)
-  near(f, TlbEntry.WRITE, cpu, addr, desc, entry, offsets)
+  near(f, cpu, addr, desc, entry, offsets, bytes => emitNear(f, TlbEntry.WRITE, bytes, addr, entry))
   f.if()
   const labels = [0, 1, 2, 3].map(() => f.block()).reverse()
   f.get(desc).i32c(MemOp.SIZE).op(W.I32_AND).brTable(labels, labels[0]!)
@@ -178,12 +184,15 @@ function nearStore(f: Code, offsets: CoreOffsets): void {
   f.end()
 }
 
-function near(f: Code, kind: number, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets): void {
+/** Sets `entry`, and leaves 1 if the access may be misaligned and `hit` says 1. */
+function near(
+  f: Code, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets, hit: (bytes: { readonly local: number }) => void,
+): void {
   const bytes = f.local(I32)
   f.i32c(1).get(desc).i32c(MemOp.SIZE).op(W.I32_AND).op(W.I32_SHL).set(bytes)
   emitEntry(f, addr, () => f.get(cpu).load(W.I32_LOAD, offsets.tlb))
   f.set(entry)
-  emitNear(f, kind, bytes, addr, entry)
+  hit({ local: bytes })
   f.get(desc).i32c(MemOp.ALIGNED).op(W.I32_AND).op(W.I32_EQZ).op(W.I32_AND)
 }
 

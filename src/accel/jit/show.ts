@@ -33,6 +33,6 @@ export function recordsText(isa: Isa, blocks: readonly Block[]): string {
 export function regionText(context: Omit<CompileContext, 'offsets'>, region: Region): string {
   const bytes = compileRegions({ ...context, offsets: core }, [region], [TABLE])
   const lines = printModule(bytes).split('\n'), begin = lines.findIndex(l => /^ {2}\(func /.test(l))
-  const entries = region.entries.map(o => `+${o}`).join(' '), table = [...entryTable(region).bytes].join(' ')
+  const entries = region.entries.map(o => `+${o}`).join(' '), table = [...entryTable(region, context.isa.codeAlign).bytes].join(' ')
   return `entries ${entries}${table && `; table of returns ${table}`}\n${lines.slice(begin, -2).map(l => l.slice(2)).join('\n')}\n`
 }

@@ -78,9 +78,10 @@ export class SlowAccess {
   private plainAccess(desc: number): number {
     const { i32, args } = this
     const vaLo = i32[args]! >>> 0, vaHi = i32[args + 1]!, size = 1 << (desc & MemOp.SIZE), kind = desc & AccessKind.MASK
-    const access = kind === AccessKind.LOAD ? Access.READ : Access.WRITE
+    const access = kind === AccessKind.LOAD && !(desc & MemOp.UPDATE) ? Access.READ : Access.WRITE
+    this.hint = desc & MemOp.STACK
     if (vaLo & (size - 1)) {
-      if (desc & MemOp.ALIGNED || kind === AccessKind.AMO || kind === AccessKind.CAS) {
+      if (desc & MemOp.ALIGNED) {
         this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, access)
         return 1
       }
@@ -111,10 +112,12 @@ export class SlowAccess {
 
   private pa = 0
   private generation = 0
+  /** What the access says of itself to the translation (MemOp.STACK). */
+  private hint = 0
 
   /** Where an access goes: a byte offset in the memory, DEVICE (then `pa` holds the address), or FAULT. */
   private place(vaLo: number, vaHi: number, access: Access, size: number): number {
-    const t = this.cpu.translate(vaLo, vaHi, access, this.dataMode, size)
+    const t = this.cpu.translate(vaLo, vaHi, access, this.dataMode, size, this.hint)
     if (!t) return FAULT
     this.pa = t.pa
     const ram = this.physical.ramAt(t.pa), host = ram >= 0 ? ram : access === Access.READ ? this.physical.readableAt(t.pa) : -1
@@ -159,30 +162,33 @@ export class SlowAccess {
   }
 
   private atomicHost(host: number, desc: number, kind: number): void {
-    const { args, result } = this
-    const amo = (desc >> 8) & 0xff, wide = (desc & MemOp.SIZE) === 3, { u64 } = this.views
-    const bits = wide ? 64 : 32
-    const get = (at: number) => u64[at >>> 1]!
-    const a = BigInt.asIntN(bits, get(args + 2)), b = kind === AccessKind.CAS ? BigInt.asIntN(bits, get(args + 4)) : 0n
-    const load = () => (wide ? BigInt.asIntN(64, Atomics.load(u64, host >>> 3)) : BigInt(Atomics.load(this.i32, host >>> 2)))
+    const size = 1 << (desc & MemOp.SIZE), { u64 } = this.views, { cas, load } = atomicViews(this.views, size, host)
     for (;;) {
-      const old = load(), value = kind === AccessKind.CAS ? (old === a ? b : old) : amoValue(amo, old, a, bits)
-      const seen = wide
-        ? BigInt.asIntN(64, Atomics.compareExchange(u64, host >>> 3, BigInt.asUintN(64, old), BigInt.asUintN(64, value)))
-        : BigInt(Atomics.compareExchange(this.i32, host >>> 2, Number(old), Number(value)))
+      const old = load(), seen = cas(old, this.updated(desc, kind, old))
       if (seen !== old) continue
-      u64[result >>> 1] = wide || desc & MemOp.SIGNED ? BigInt.asUintN(64, old) : BigInt.asUintN(32, old)
+      u64[this.result >>> 1] = widened(desc, old)
       return
     }
   }
 
+  /** What an atomic operation makes of the old value; both zero-extended from the access's size. */
+  private updated(desc: number, kind: number, old: bigint): bigint {
+    const { u64 } = this.views, { args } = this, bits = 8 << (desc & MemOp.SIZE)
+    const operand = (word: number) => BigInt.asUintN(bits, u64[(args + word) >>> 1]!)
+    if (kind === AccessKind.CAS) return old === operand(2) ? operand(4) : old
+    return amoValue((desc >> 8) & 0xff, old, operand(2), bits)
+  }
+
   private device(desc: number, size: number, kind: number, vaLo: number, vaHi: number, access: Access): number {
     const { i32, pa, physical, args, result } = this
-    if ((kind !== AccessKind.LOAD && kind !== AccessKind.STORE) || !physical.mapped(pa, size, access === Access.WRITE)) {
+    const atomic = kind === AccessKind.AMO || kind === AccessKind.CAS
+    // A device knows no atomic operations: where the architecture allows them all the same, a read and a write.
+    if ((atomic && desc & MemOp.ALIGNED) || !physical.mapped(pa, size, access === Access.WRITE)) {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, access)
       return 1
     }
-    if (kind === AccessKind.STORE) {
+    if (atomic) this.atomicDevice(desc, size, kind)
+    else if (kind === AccessKind.STORE) {
       if (size === 8) physical.writeWide(pa, i32[args + 2]!, i32[args + 3]!)
       else physical.write(pa, size, size === 4 ? i32[args + 2]! >>> 0 : i32[args + 2]! & ((1 << (8 * size)) - 1))
       this.settleWindows()
@@ -202,28 +208,57 @@ export class SlowAccess {
     this.tlb.flush()
   }
 
-  /** Byte by byte; both pages are checked before the first byte is written. */
+  private atomicDevice(desc: number, size: number, kind: number): void {
+    const { pa, physical, wide } = this
+    if (size === 8) physical.readWide(pa, wide)
+    const old = size === 8 ? (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!) : BigInt(physical.read(pa, size))
+    const value = this.updated(desc, kind, old)
+    if (size === 8) physical.writeWide(pa, Number(value & 0xffffffffn), Number(value >> 32n))
+    else physical.write(pa, size, Number(value))
+    this.settleWindows()
+    this.views.u64[this.result >>> 1] = widened(desc, old)
+  }
+
+  /** Byte by byte; both pages are checked before the first byte is written. An atomic operation that is misaligned is one
+   * only towards its own processor: the others are not stopped meanwhile. */
   private misaligned(desc: number, vaLo: number, vaHi: number, size: number, access: Access): number {
-    const { i32, views, args, result } = this
-    const bytes = [i32[args + 2]!, i32[args + 3]!], places: number[] = []
+    const { i32, views, args, result, physical } = this, write = access === Access.WRITE
+    const bytes = [i32[args + 2]!, i32[args + 3]!], places: Byte[] = []
     for (let i = 0; i < size; i++) {
       const at = vaLo + i, lo = at >>> 0, hi = at > 0xffffffff ? vaHi + 1 : vaHi
-      const same = i > 0 && (lo & (PAGE - 1)) !== 0 && places[i - 1]! >= 0
-      const host = same ? places[i - 1]! + 1 : this.place(lo, hi, access, 1)
+      const before = i > 0 && (lo & (PAGE - 1)) !== 0 ? places[i - 1] : undefined
+      if (before && before.host >= 0) {
+        places.push({ host: before.host + 1, pa: before.pa + 1 })
+        continue
+      }
+      const host = this.place(lo, hi, access, 1)
       if (host === FAULT) return 1
-      if (host === DEVICE) {
+      if (host === DEVICE && !(this.cpu.isa.misalignedDevices && physical.mapped(this.pa, 1, write))) {
         this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, access)
         return 1
       }
-      places.push(host)
+      places.push({ host, pa: this.pa })
     }
-    if (access === Access.WRITE) {
-      places.forEach((host, i) => { views.u8[host] = bytes[i >> 2]! >>> (8 * (i & 3)) })
-      for (const host of [places[0]!, places[size - 1]!]) this.wrote(host, 1)
+    const get = (b: Byte) => (b.host >= 0 ? views.u8[b.host]! : physical.read(b.pa, 1))
+    const kind = desc & AccessKind.MASK
+    if (kind === AccessKind.AMO || kind === AccessKind.CAS) {
+      const old = places.reduce((v, b, i) => v | (BigInt(get(b)) << BigInt(8 * i)), 0n), value = this.updated(desc, kind, old)
+      bytes[0] = Number(BigInt.asIntN(32, value))
+      bytes[1] = Number(BigInt.asIntN(32, value >> 32n))
+      views.u64[result >>> 1] = widened(desc, old)
+    }
+    if (kind !== AccessKind.LOAD) {
+      places.forEach((b, i) => {
+        const byte = (bytes[i >> 2]! >>> (8 * (i & 3))) & 0xff
+        if (b.host >= 0) views.u8[b.host] = byte
+        else physical.write(b.pa, 1, byte)
+      })
+      for (const { host } of [places[0]!, places[size - 1]!]) if (host >= 0) this.wrote(host, 1)
+      this.settleWindows()
       return 0
     }
     bytes[0] = bytes[1] = 0
-    places.forEach((host, i) => { bytes[i >> 2]! |= views.u8[host]! << (8 * (i & 3)) })
+    places.forEach((b, i) => { bytes[i >> 2]! |= get(b) << (8 * (i & 3)) })
     if (size === 8) {
       i32[result] = bytes[0]!
       i32[result + 1] = bytes[1]!
@@ -244,18 +279,39 @@ export class SlowAccess {
 }
 
 const FAULT = -1, DEVICE = -2
+/** Where a byte of a misaligned access lies: a byte offset in the memory, or DEVICE and a physical address. */
+type Byte = { readonly host: number; readonly pa: number }
 
+/** The old value of an atomic operation as a register gets it. */
+const widened = (desc: number, old: bigint): bigint =>
+  desc & MemOp.SIGNED ? BigInt.asUintN(64, BigInt.asIntN(8 << (desc & MemOp.SIZE), old)) : old
+
+type AtomicPlace = { load(): bigint; cas(expected: bigint, value: bigint): bigint }
+/** Atomic accesses of an aligned place; values are zero-extended. */
+function atomicViews({ u8, u16, u32, u64 }: Views, size: number, host: number): AtomicPlace {
+  if (size === 8) return {
+    load: () => Atomics.load(u64, host >>> 3),
+    cas: (expected, value) => Atomics.compareExchange(u64, host >>> 3, expected, value),
+  }
+  const view = size === 4 ? u32 : size === 2 ? u16 : u8, i = host / size
+  return {
+    load: () => BigInt(Atomics.load(view, i)),
+    cas: (expected, value) => BigInt(Atomics.compareExchange(view, i, Number(expected), Number(value))),
+  }
+}
+
+/** Operands and result are unsigned. */
 function amoValue(kind: number, old: bigint, v: bigint, bits: number): bigint {
-  const u = (x: bigint) => BigInt.asUintN(bits, x)
+  const s = (x: bigint) => BigInt.asIntN(bits, x)
   const value =
     kind === AmoKind.SWAP ? v
     : kind === AmoKind.ADD ? old + v
     : kind === AmoKind.XOR ? old ^ v
     : kind === AmoKind.AND ? old & v
     : kind === AmoKind.OR ? old | v
-    : kind === AmoKind.MIN ? (old < v ? old : v)
-    : kind === AmoKind.MAX ? (old > v ? old : v)
-    : kind === AmoKind.MINU ? (u(old) < u(v) ? old : v)
-    : u(old) > u(v) ? old : v
-  return BigInt.asIntN(bits, value)
+    : kind === AmoKind.MIN ? (s(old) < s(v) ? old : v)
+    : kind === AmoKind.MAX ? (s(old) > s(v) ? old : v)
+    : kind === AmoKind.MINU ? (old < v ? old : v)
+    : old > v ? old : v
+  return BigInt.asUintN(bits, value)
 }

@@ -9,7 +9,7 @@ import { lift } from './lift.ts'
 const SUPERVISOR = 1
 
 export const riscv64: Isa = {
-  name: 'riscv64', state: hartState, registers, mmuModes: 4, globalModes: [Mmu.SUPERVISOR], lift,
+  name: 'riscv64', state: hartState, registers, codeAlign: 1, mmuModes: 4, globalModes: [Mmu.SUPERVISOR], lift,
   disassemble: disassembleBytes,
   modeName: mode => levelName(mode & Mode.PRIV),
   // A kernel runs in the floating-point state of whichever program it serves, and hardly ever uses it.

@@ -14,11 +14,11 @@ export const registerScope = (view: View): Scope => ({
 })
 
 export function disassembler({
-  machine,
+  machine, cpu,
 }: View): (bytes: Uint8Array, pc: bigint) => { text: string; length: number } {
   const { debug } = machine
   if (!debug.disassemble) throw new VmError('cli.usage', 'not implemented: disassembly for this architecture')
-  return (bytes, pc) => debug.disassemble!(bytes, pc)
+  return (bytes, pc) => debug.disassemble!(bytes, pc, cpu)
 }
 
 /** All registers in columns: pc first, then the general ones, four to a line, then the others. */

@@ -1,6 +1,6 @@
 // The interpreter's handlers: for each record operation the WebAssembly that executes it. A handler ends by setting `rec`
 // to the next record and branching to `next`.
-import { arity, op, resultType, rows, type Type } from '../../../ir/ops.ts'
+import { arity, MemOp, op, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
 import { type Code, F32, F64, type FuncIndex, I32, I64, type Label } from '../../../wasm/encode.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
@@ -8,7 +8,7 @@ import { emitFloat } from '../../../wasm/float.ts'
 import { conditionFirst, emitPure, type Library } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'
 import type { MemOp as WasmMemOp } from '../../../wasm/table.ts'
-import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitStore } from '../access.ts'
+import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitNear, emitStore, loadTag } from '../access.ts'
 import { emitPoll } from '../poll.ts'
 import type { CoreOffsets, MemoryShape } from '../runtime.ts'
 import { Record, type RecordOp } from './records.ts'
@@ -122,20 +122,28 @@ function memory(c: HandlerContext, row: number, memop: number): void {
   const t = (load ? resultType[row] : rows[row]!.sig[1]) as Type
   value(c, 0, 'l')
   f.get(c.rec).load(W.I64_LOAD32_S, Record.IMM).op(W.I64_ADD).set(addr)
-  emitHit(f, load ? TlbEntry.READ : TlbEntry.WRITE, accessBytes(memop), addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
-  f.if()
-  if (load) {
-    destination(c)
-    emitHost(f, addr, entry)
-    emitLoad(f, t, memop)
-    f.store(slotStore[t])
-  } else {
-    emitHost(f, addr, entry)
-    value(c, 1, t)
-    emitStore(f, t, memop)
+  const tag = load ? loadTag(memop) : TlbEntry.WRITE, bytes = accessBytes(memop)
+  const direct = () => {
+    f.if()
+    if (load) {
+      destination(c)
+      emitHost(f, addr, entry)
+      emitLoad(f, t, memop)
+      f.store(slotStore[t])
+    } else {
+      emitHost(f, addr, entry)
+      value(c, 1, t)
+      emitStore(f, t, memop)
+    }
+    advance(c)
+    f.end()
   }
-  advance(c)
-  f.end()
+  emitHit(f, tag, bytes, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
+  direct()
+  if (bytes > 1 && !(memop & MemOp.ALIGNED)) {
+    emitNear(f, tag, bytes, addr, entry)
+    direct()
+  }
   slowAndAdvance(c)
   f.free(addr).free(entry)
 }

@@ -62,28 +62,32 @@ rows.forEach((r, row) => {
   if (effects[row] === 'float') floatRecord[row] = add({ kind: 'float', row, env: 8 })
 })
 
-/** Record operations of memory rows by memop (SIZE and SIGNED bits). */
+/** Record operations of memory rows by memop (without hints for faults). */
 export const memoryRecord = new Map<number, number>()
 export const memoryKey = (row: number, memop: number, amo = 0): number => {
   // Sign extension means nothing where the access fills the value.
   const full = resultType[row] === 'l' ? 3 : 2
   const signed = memop & MemOp.SIGNED && (memop & MemOp.SIZE) < full && resultType[row] !== ''
-  return (row << 16) | (amo << 8) | (memop & MemOp.SIZE) | (signed ? MemOp.SIGNED : 0)
+  // Atomics take the slow path with every misaligned address.
+  const atomic = opNames[row] === 'amo' || opNames[row] === 'cas', kept = MemOp.SIZE | (atomic ? 0 : MemOp.ALIGNED | MemOp.UPDATE)
+  return (row << 16) | (amo << 8) | (memop & kept) | (signed ? MemOp.SIGNED : 0)
 }
 
-const memory = (name: OpName, memops: readonly number[]) => {
+const memory = (name: OpName, memops: readonly number[], hints: readonly number[]) => {
   const row = opNames.indexOf(name)
-  for (const memop of memops) memoryRecord.set(memoryKey(row, memop), add({ kind: 'memory', row, memop }))
+  for (const hint of hints)
+    for (const memop of memops) memoryRecord.set(memoryKey(row, memop | hint), add({ kind: 'memory', row, memop: memop | hint }))
 }
-memory('load.l', [0, 1, 2, 3, 4, 5, 6])
-memory('load.i', [0, 1, 2, 4, 5])
-memory('load.d', [3])
-memory('load.f', [2])
-memory('store.l', [0, 1, 2, 3])
-memory('store.i', [0, 1, 2])
-memory('store.d', [3])
-memory('store.f', [2])
-for (const memop of [2, 3, 6]) {
+const LOADS = [0, MemOp.ALIGNED, MemOp.UPDATE, MemOp.UPDATE | MemOp.ALIGNED], STORES = [0, MemOp.ALIGNED]
+memory('load.l', [0, 1, 2, 3, 4, 5, 6], LOADS)
+memory('load.i', [0, 1, 2, 4, 5], LOADS)
+memory('load.d', [3], LOADS)
+memory('load.f', [2], LOADS)
+memory('store.l', [0, 1, 2, 3], STORES)
+memory('store.i', [0, 1, 2], STORES)
+memory('store.d', [3], STORES)
+memory('store.f', [2], STORES)
+for (const memop of [0, 1, 2, 3, 4, 5, 6]) {
   for (const amo of Object.values(AmoKind)) {
     const row = opNames.indexOf('amo')
     memoryRecord.set(memoryKey(row, memop, amo), add({ kind: 'atomic', row, memop, amo }))

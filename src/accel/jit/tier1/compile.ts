@@ -46,13 +46,13 @@ export function compileRegions(c: CompileContext, regions: readonly Region[], ta
   return m.finish() as Uint8Array<ArrayBuffer>
 }
 
-/** From the first to the last entry of a region, for each half-word the number of the entry there plus one, or 0. Empty
- * for a region that contains no return. */
-export function entryTable(region: Region): { first: number; bytes: Uint8Array } {
+/** From the first to the last entry of a region, for each place where an instruction may begin (every 2^align bytes) the
+ * number of the entry there plus one, or 0. Empty for a region that contains no return. */
+export function entryTable(region: Region, align: number): { first: number; bytes: Uint8Array } {
   const first = Math.min(...region.entries), last = Math.max(...region.entries)
   if (!hasReturn(region)) return { first, bytes: new Uint8Array(0) }
-  const bytes = new Uint8Array((last - first) / 2 + 1)
-  region.entries.forEach((offset, i) => { bytes[(offset - first) >> 1] = i + 1 })
+  const bytes = new Uint8Array(((last - first) >> align) + 1)
+  region.entries.forEach((offset, i) => { bytes[(offset - first) >> align] = i + 1 })
   return { first, bytes }
 }
 
@@ -106,7 +106,7 @@ function emitRegion(
     if (!exitAt.has(key)) exitAt.set(key, exits.push({ lo, hi }) - 1 + region.blocks.length)
     return exitAt.get(key)!
   }
-  const { first, bytes: { length: tableBytes } } = entryTable(region)
+  const { first, bytes: { length: tableBytes } } = entryTable(region, isa.codeAlign)
   for (const r of region.blocks) {
     const b = r.block, last = b.n - 1, o = b.op[last]!, end = b.pcLo + b.sizeBytes
     if (o === op.branch)
@@ -141,9 +141,9 @@ function emitRegion(
       const d = f.temp(I64)
       const sum = request.pageLo + first
       f.get(pc).i64c(sum | 0, (request.pageHi + Math.floor(sum / 0x100000000)) | 0).op(W.I64_SUB).tee(d)
-      f.i64c(2 * tableBytes, 0).op(W.I64_LT_U)
+      f.i64c(tableBytes << isa.codeAlign, 0).op(W.I64_LT_U)
       f.if(I32)
-      f.get(d).op(W.I32_WRAP_I64).i32c(1).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt)
+      f.get(d).op(W.I32_WRAP_I64).i32c(isa.codeAlign).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt)
       f.else().i32c(0).end()
       f.free(d)
     },

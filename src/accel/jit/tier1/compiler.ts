@@ -23,8 +23,8 @@ const BATCH = 8
  * back. */
 const BUDGET_BYTES = 24 << 20
 export const MAX_REGIONS = (1 << 14) - 1
-/** The longest entry table: one for each half-word of a page. */
-const TABLE_BYTES = PAGE / 2
+/** The longest entry table: one for each byte of a page. */
+const TABLE_BYTES = PAGE
 
 export type CompilerOptions = {
   readonly isa: Isa
@@ -126,7 +126,7 @@ export class Compiler {
 
   /** Writes a region's entry table. */
   private place(region: Region): number {
-    const { tables, views } = this.o, { bytes } = entryTable(region)
+    const { tables, views } = this.o, { bytes } = entryTable(region, this.o.isa.codeAlign)
     const at = tables.at + this.tableEnd
     views.u8.set(bytes, at)
     this.tableEnd += bytes.length

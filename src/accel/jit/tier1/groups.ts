@@ -7,7 +7,8 @@ import { accessBytes } from '../access.ts'
 
 export type Group = {
   readonly register: number
-  readonly store: boolean
+  /** Its pages must be writable: stores, and loads that stores follow. */
+  readonly write: boolean
   /** Displacements from the register: of the first byte, and behind the last. */
   first: number
   end: number
@@ -37,10 +38,11 @@ export function findGroups(b: Block): (Group | undefined)[] {
     } else if (plain[o] && !(b.lo[i]! & MemOp.ALIGNED)) {
       const register = current.get(b.a[i]!)
       if (register === undefined) continue
-      const first = b.hi[i]!, end = first + accessBytes(b.lo[i]!), store = !resultType[o], key = 2 * register + Number(store)
+      const first = b.hi[i]!, end = first + accessBytes(b.lo[i]!)
+      const write = !resultType[o] || (b.lo[i]! & MemOp.UPDATE) !== 0, key = 2 * register + Number(write)
       let g = open.get(key)
       if (!g || Math.max(g.end, end) - Math.min(g.first, first) > MAX_SPAN)
-        open.set(key, (g = { register, store, first, end, members: 0, host: -1 }))
+        open.set(key, (g = { register, write, first, end, members: 0, host: -1 }))
       g.first = Math.min(g.first, first)
       g.end = Math.max(g.end, end)
       g.members++

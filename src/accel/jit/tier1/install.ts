@@ -41,8 +41,13 @@ export class Tier1 {
     v.code.onBlock = b => this.meet(b)
   }
 
+  /** Whether a block lies within its page, at an address that regions can have entries for. */
+  private mayCompile(b: CodeBlock): boolean {
+    return b.secondPage < 0 && (b.pcLo & ((1 << this.v.isa.codeAlign) - 1)) === 0
+  }
+
   private request(b: CodeBlock): void {
-    if (!this.v.code.compiles || !mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    if (!this.v.code.compiles || !this.mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
@@ -76,7 +81,7 @@ export class Tier1 {
       this.arrived.set(region.host, [...page.filter(a => a.region.version === region.version), one])
       region.entries.forEach((offset, i) => {
         const b = this.v.code.cache.find(region.host + offset, region.pageLo + offset, region.pageHi, region.mode)
-        if (b && mayCompile(b)) this.enter(b, one, i)
+        if (b && this.mayCompile(b)) this.enter(b, one, i)
       })
     }
   }
@@ -84,7 +89,7 @@ export class Tier1 {
   /** A block was translated: perhaps there is a region for it. */
   private meet(b: CodeBlock): void {
     const page = this.arrived.get(b.host & -PAGE)
-    if (!page || !mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    if (!page || !this.mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
     const place = placeOf(b), offset = b.pcLo & (PAGE - 1)
     for (let n = page.length - 1; n >= 0; n--) {
       const entry = samePlace(page[n]!.region, place) ? page[n]!.region.entries.indexOf(offset) : -1
@@ -159,8 +164,5 @@ export class Tier1 {
     this.steps.clear()
   }
 }
-
-/** Whether it lies within its page, at an address that regions can have entries for. */
-const mayCompile = (b: CodeBlock): boolean => b.secondPage < 0 && (b.pcLo & 1) === 0
 
 const placeOf = (b: CodeBlock) => ({ pageLo: b.pcLo & -PAGE, pageHi: b.pcHi, mode: b.mode, host: b.host & -PAGE })

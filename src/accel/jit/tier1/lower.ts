@@ -9,7 +9,7 @@ import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/l
 import * as W from '../../../wasm/opcodes.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import type { Callee, ValType } from '../../../wasm/encode.ts'
-import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitSpan, emitStore } from '../access.ts'
+import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitSpan, emitStore, loadTag } from '../access.ts'
 import { AccessKind } from '../code.ts'
 import type { CoreOffsets } from '../runtime.ts'
 import { findGroups, type Group } from './groups.ts'
@@ -254,7 +254,7 @@ export class BlockLowering {
     const tlb = () => void f.get(c.tlb)
     if (resultType[o]) {
       const t = resultType[o] as Type
-      emitHit(f, TlbEntry.READ, bytes, addr, entry, tlb)
+      emitHit(f, loadTag(memop), bytes, addr, entry, tlb)
       f.if(valType[t])
       emitHost(f, addr, entry)
       emitLoad(f, t, memop)
@@ -296,11 +296,11 @@ export class BlockLowering {
       g.host = f.temp(I32)
       address(g.first)
       f.set(addr)
-      emitSpan(f, g.store ? TlbEntry.WRITE : TlbEntry.READ, g.end - g.first, addr, entry, () => void f.get(c.tlb))
+      emitSpan(f, g.write ? TlbEntry.WRITE : TlbEntry.READ, g.end - g.first, addr, entry, () => void f.get(c.tlb))
       f.set(g.host).free(addr).free(entry)
     }
     const offset = b.hi[i]! - g.first, last = --g.members === 0
-    if (!g.store) {
+    if (resultType[o]) {
       const t = resultType[o] as Type
       f.get(g.host).if(valType[t])
       f.get(g.host)

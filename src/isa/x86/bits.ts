@@ -1,0 +1,53 @@
+// Runtime helpers: instructions on bits that the intermediate representation has no operation for. On halves of 32 bits.
+import { vcpuCore } from '../isa.ts'
+import { layoutOf } from '../../state/layout.ts'
+import { Call } from './cpu.ts'
+
+const core = layoutOf(vcpuCore).offsets
+const ARGS = core.args >> 2, RESULT = core.result >> 2
+
+/** Runs helper `helper` of a processor whose state begins at word `w`. */
+export function callBits(i32: Int32Array, w: number, helper: number): void {
+  const a = w + ARGS, r = w + RESULT
+  if (helper === Call.PDEP) deposit(i32, a, r)
+  else if (helper === Call.PEXT) extract(i32, a, r)
+  else {
+    let crc = i32[a]!
+    for (let n = 0; n < 1 << (helper - Call.CRC32_8); n++) crc = crcByte(crc, (i32[a + 2 + (n >> 2)]! >>> (8 * (n & 3))) & 0xff)
+    i32[r] = crc
+    i32[r + 1] = 0
+  }
+}
+
+/** Bits of the first argument, from the lowest, go where the second has ones. */
+function deposit(i32: Int32Array, a: number, r: number): void {
+  let from = 0
+  for (let half = 0; half < 2; half++) {
+    let out = 0
+    for (let mask = i32[a + 2 + half]!; mask !== 0; mask &= mask - 1) {
+      if ((i32[a + (from >> 5)]! >>> (from & 31)) & 1) out |= mask & -mask
+      from++
+    }
+    i32[r + half] = out
+  }
+}
+/** The other way round. */
+function extract(i32: Int32Array, a: number, r: number): void {
+  let to = 0
+  const out = [0, 0]
+  for (let half = 0; half < 2; half++)
+    for (let mask = i32[a + 2 + half]!; mask !== 0; mask &= mask - 1) {
+      if (i32[a + half]! & mask & -mask) out[to >> 5]! |= 1 << (to & 31)
+      to++
+    }
+  i32[r] = out[0]!
+  i32[r + 1] = out[1]!
+}
+
+const POLYNOMIAL = 0x82f63b78 // CRC-32C, reflected
+const crcTable = Int32Array.from({ length: 256 }, (_, n) => {
+  let c = n
+  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ POLYNOMIAL : c >>> 1
+  return c
+})
+const crcByte = (crc: number, byte: number): number => crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8)

@@ -1,0 +1,181 @@
+// The state of an x86 processor, and the word of what a translation depends on. After Intel's Software Developer's
+// Manual (volume 1 chapter 3, volume 3 chapters 2 and 3) and AMD64 volume 2.
+//
+// `pc` holds the linear address of the next instruction: RIP plus the base of CS. Flags are kept lazily, always in the
+// same form: ZF is set if zr is 0; SF is bit 63 of sp and PF the even parity of its low byte; CF is cf; OF is bit 63 of
+// of; AF is bit 4 of af. An operation of any size leaves there its result and what follows from it, sign-extended to 64
+// bits. The other flags are in `eflags`, whose arithmetic bits mean nothing.
+import { layoutOf } from '../../state/layout.ts'
+import { array, structs, transient, u16, u32, u64, u8, type StateOf } from '../../state/schema.ts'
+import { type RegisterSpec, vcpuCore } from '../isa.ts'
+
+/** A segment register with its hidden part. Attributes as in a descriptor's second word, bits 8-23. */
+export const segmentState = {
+  base: u64(),
+  /** What an access may touch, derived from limit and attributes (segment.ts): offsets from `first` up to `readEnd` or
+   * `writeEnd`, exclusive; nothing where the end is 0. */
+  first: transient(u64()),
+  readEnd: transient(u64()),
+  writeEnd: transient(u64()),
+  selector: u32(),
+  limit: u32(),
+  attributes: u32(),
+}
+
+/** Segment registers as instructions number them, then the two that have none. */
+export const Seg = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDTR: 6, TR: 7 } as const
+
+export const cpuState = {
+  ...vcpuCore,
+  /** rax rcx rdx rbx rsp rbp rsi rdi r8-r15. */
+  gpr: array(u64(), 16),
+  zr: u64(),
+  sp: u64(),
+  of: u64(),
+  af: u64(),
+  cf: u32(),
+  /** A 32-bit register of generated code has a slot of 64 bits; the upper half means nothing. */
+  cfUpper: transient(u32()),
+  /** Flags that are not arithmetic ones; bit 1 reads as 1. */
+  eflags: u32(2),
+
+  /** Why interrupts are held off for one instruction: 1 after STI, 2 after MOV SS or POP SS. */
+  shadow: u8(),
+  seg: structs(segmentState, 8),
+  gdtBase: u64(),
+  idtBase: u64(),
+  gdtLimit: u32(0xffff),
+  idtLimit: u32(0xffff),
+  cr0: u64(0x60000010n),
+  cr2: u64(),
+  cr3: u64(),
+  cr4: u64(),
+  cr8: u64(),
+  xcr0: u64(1n),
+  dr: array(u64(), 8),
+
+  efer: u64(),
+  star: u64(),
+  lstar: u64(),
+  cstar: u64(),
+  fmask: u64(),
+  kernelGsBase: u64(),
+  tscAux: u64(),
+  tscOffset: u64(),
+  sysenterCs: u64(),
+  sysenterEsp: u64(),
+  sysenterEip: u64(),
+  apicBase: u64(0xfee00900n),
+  pat: u64(0x0007040600070406n),
+  mtrrDefType: u64(),
+  mtrrFixed: array(u64(), 11),
+  /** Base and mask, in turn. */
+  mtrrVariable: array(u64(), 16),
+  miscEnable: u64(1n),
+
+  /** x87: mantissas and sign-and-exponent words of the eight physical registers. */
+  fpMantissa: array(u64(), 8),
+  fpExponent: array(u16(), 8),
+  fcw: u16(0x0040),
+  /** Status word without TOP, which is `ftop`. */
+  fsw: u16(),
+  ftop: u32(),
+  /** Tag word in the short form: bit n is set if physical register n holds something. */
+  ftw: u8(),
+  fop: u16(),
+  fip: u64(),
+  fdp: u64(),
+  fcs: u16(),
+  fds: u16(),
+  mxcsr: u32(0x1f80),
+  /** xmm0-15: low and high halves in turn. Wider registers keep their upper parts elsewhere. */
+  xmm: array(u64(), 32),
+  ymmHigh: array(u64(), 32),
+
+  /** A fault noted by `translate` or an instruction, for `deliver`. */
+  faultVector: transient(u32()),
+  faultError: transient(u32()),
+  faultAddress: transient(u64()),
+}
+
+export const cpuLayout = layoutOf(cpuState)
+export const segmentLayout = layoutOf(segmentState)
+export type CpuState = StateOf<typeof cpuState>
+
+/** Byte offset in the state of a segment register's field. */
+export const segmentField = (segment: number, field: keyof typeof segmentState): number =>
+  cpuLayout.offsets.seg + segment * segmentLayout.sizeBytes + segmentLayout.offsets[field]
+
+/** Indices into the register file: rax..r15 are 0-15 in the encoding's order, then the lazy flags. */
+export const Reg = { AX: 0, CX: 1, DX: 2, BX: 3, SP: 4, BP: 5, SI: 6, DI: 7, ZR: 16, PS: 17, OF: 18, AF: 19, CF: 20 } as const
+
+export const registerNames64 = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi',
+  'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15']
+export const registers: readonly RegisterSpec[] = [
+  ...registerNames64.map((name, i) => ({ name, type: 'l' as const, offset: cpuLayout.offsets.gpr + 8 * i })),
+  ...(['zr', 'sp', 'of', 'af'] as const).map(name => ({ name, type: 'l' as const, offset: cpuLayout.offsets[name] })),
+  { name: 'cf', type: 'i', offset: cpuLayout.offsets.cf },
+]
+
+/** Bits of EFLAGS. ARITHMETIC are those that are kept lazily. */
+export const Flag = {
+  CF: 1, PF: 4, AF: 0x10, ZF: 0x40, SF: 0x80, TF: 0x100, IF: 0x200, DF: 0x400, OF: 0x800, IOPL: 0x3000, NT: 0x4000,
+  RF: 0x10000, VM: 0x20000, AC: 0x40000, VIF: 0x80000, VIP: 0x100000, ID: 0x200000, ARITHMETIC: 0x8d5,
+} as const
+
+/** The mode word: what a translation depends on besides the bytes. */
+export const Mode = {
+  /** Code size: 16, 32 or 64 bits. */
+  CODE: 3, CODE16: 0, CODE32: 1, CODE64: 2,
+  /** SS.B: the stack pointer has 32 bits (outside 64-bit mode). */
+  STACK32: 1 << 2,
+  CPL_SHIFT: 3, CPL: 3 << 3,
+  VM86: 1 << 5, PROTECTED: 1 << 6,
+  /** These segments have base 0 and all of 4 GiB, readable and writable. Meaningless in 64-bit mode. */
+  FLAT_ES: 1 << 7, FLAT_SS: 1 << 8, FLAT_DS: 1 << 9,
+  /** CS has base 0 and all of 4 GiB. */
+  FLAT_CS: 1 << 10,
+  /** CPL <= IOPL, or real mode: CLI and the like are allowed. */
+  IO_ALLOWED: 1 << 11,
+  /** CR0.EM, TS, MP, NE; CR4.OSFXSR, OSXSAVE. */
+  EM: 1 << 12, TS: 1 << 13, MP: 1 << 14, NE: 1 << 15, OSFXSR: 1 << 16, OSXSAVE: 1 << 17,
+  /** TF is set, RF, or breakpoints are in DR7: blocks of one instruction each. */
+  STEP: 1 << 18,
+} as const
+
+/** Exception vectors. */
+export const Vector = { DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14,
+  MF: 16, AC: 17, MC: 18, XM: 19 } as const
+
+/** System helpers: what is left to the processor code. `arg` is as SystemArg says, but for the few with a word of their own:
+ * FAULT (the vector; the error code is 0 where there is one), SEGMENT (the segment register: an access beyond its limit or
+ * not of its type), BRANCH16 and BRANCH32 (a jump by this many bytes, of that operand size: it wraps or is beyond the limit
+ * of CS), SKIP (the length: the instruction does nothing), INTO (the length), RETRY (the instruction is run again). */
+const systemNames = [
+  'FAULT', 'SEGMENT', 'BRANCH16', 'BRANCH32', 'SKIP', 'RETRY', 'CMPXCHG16B',
+  'INT', 'INT1', 'INT3', 'INTO', 'IRET', 'HLT', 'WBINVD', 'INVD', 'CLI', 'STI', 'PUSHF', 'POPF', 'CLTS', 'CPUID', 'RDTSC', 'RDTSCP', 'RDPMC',
+  'RDMSR', 'WRMSR', 'IN', 'OUT', 'INS', 'OUTS', 'MOV_TO_SEG', 'POP_SEG', 'LOAD_FAR', 'JMP_FAR', 'CALL_FAR', 'RET_FAR', 'SYSCALL',
+  'SYSRET', 'SYSENTER', 'SYSEXIT', 'LGDT', 'LIDT', 'SGDT', 'SIDT', 'LLDT', 'LTR', 'SLDT', 'STR', 'LMSW', 'SMSW', 'INVLPG', 'INVPCID',
+  'SWAPGS', 'LAR', 'LSL', 'VERR', 'VERW', 'ARPL', 'MOV_FROM_CR', 'MOV_TO_CR', 'MOV_FROM_DR', 'MOV_TO_DR', 'XGETBV', 'XSETBV',
+  'RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'MONITOR', 'MWAIT', 'CLAC', 'STAC', 'RDPID', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR',
+  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED',
+] as const
+export type SystemName = (typeof systemNames)[number]
+export const System = Object.fromEntries(systemNames.map((n, i) => [n, i])) as { readonly [N in SystemName]: number }
+export const systemName = (helper: number): SystemName => systemNames[helper]!
+
+/** Fields of a system helper's argument. A memory operand's linear address is in args[0] and its offset in the segment in
+ * args[1]; an immediate (a far pointer: selector above its offset) is in args[2]. */
+export const SystemArg = {
+  /** Bytes of the instruction; log2 of operand and address size in bytes. */
+  LENGTH: 0x0f, OPERAND_SHIFT: 4, ADDRESS_SHIFT: 6,
+  /** ModRM's register field, extended; the register operand, or with MEMORY nothing. */
+  REG_SHIFT: 8, RM_SHIFT: 12, MEMORY: 1 << 16, SEGMENT_SHIFT: 17,
+  /** 0 none, 1 F2, 2 F3; bits of the operand's size where the row has a byte and a wider form. */
+  REP_SHIFT: 20, BYTE: 1 << 22,
+  /** The last byte of the opcode. */
+  OPCODE_SHIFT: 23,
+} as const
+
+/** Runtime helpers (see `call` in isa.ts): pure functions of their arguments (bits.ts). */
+export const Call = { PDEP: 0, PEXT: 1, CRC32_8: 2, CRC32_16: 3, CRC32_32: 4, CRC32_64: 5 } as const

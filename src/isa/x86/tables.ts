@@ -1,0 +1,14 @@
+// All of x86's tables and the decoder made from them.
+import { arith } from './arith.insn.ts'
+import { bits } from './bit.insn.ts'
+import { control } from './control.insn.ts'
+import { data } from './data.insn.ts'
+import { Decoder } from './decode.ts'
+import { logicRows } from './logic.insn.ts'
+import { shifts } from './shift.insn.ts'
+import { strings } from './string.insn.ts'
+import { system } from './system.insn.ts'
+import type { Row } from './row.ts'
+
+export const rows: readonly Row[] = [...data, ...arith, ...logicRows, ...shifts, ...strings, ...control, ...bits, ...system]
+export const decoder = new Decoder(rows)

@@ -1,0 +1,20 @@
+// The x86 architecture as the rest knows it.
+import type { Isa } from '../isa.ts'
+import { cpuState, Mode, registers } from './cpu.ts'
+import { disassemble } from './disassemble.ts'
+import { codeBits, lift } from './lift.ts'
+
+/** MMU modes of data accesses: by privilege, and for a supervisor by whether user pages are open to it (SMAP, AC). */
+export const Mmu = { SUPERVISOR: 0, USER: 1, SUPERVISOR_SMAP: 2 } as const
+
+const levelName = (mode: number): string =>
+  !(mode & Mode.PROTECTED) ? 'real mode' : mode & Mode.VM86 ? 'virtual-8086 mode' : `CPL ${(mode & Mode.CPL) >> Mode.CPL_SHIFT}`
+
+export const x86: Isa = {
+  name: 'x86', state: cpuState, registers, codeAlign: 0, misalignedDevices: true, mmuModes: 3, lift,
+  disassemble(bytes, pc, mode) {
+    const insn = disassemble(bytes, pc, codeBits(mode))
+    return insn ?? { text: `.byte 0x${(bytes[0] ?? 0).toString(16)}`, length: 1 }
+  },
+  modeName: mode => `${codeBits(mode)}-bit, ${levelName(mode)}`,
+}

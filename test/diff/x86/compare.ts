@@ -1,0 +1,81 @@
+// Cases in an engine and on the processor underneath, and what differs as text.
+import { Builder } from '../../../src/ir/build.ts'
+import { print } from '../../../src/ir/print.ts'
+import { Mode, registers } from '../../../src/isa/x86/cpu.ts'
+import { lift } from '../../../src/isa/x86/lift.ts'
+import type { Row } from '../../../src/isa/x86/row.ts'
+import { cases, rows } from './generate.ts'
+import { type Case, differences, type Engine, reference, type Result, runner, START } from './machine.ts'
+
+const BATCH = 2048
+
+const canonical = (va: bigint) => BigInt.asUintN(64, BigInt.asIntN(48, va)) === va
+const SS = 12, GP = 13, PF = 14
+/** Where we are known to do otherwise than processors (see the README of src/isa/x86), the reason. */
+function known(c: Case, expected: Result, actual: Result): string | undefined {
+  if (c.bits === 64 && /^(jmp|call|ret)/.test(c.row.syntax) && expected.vector === GP && !canonical(actual.ip))
+    return 'a jump to an address that is not canonical faults at the target'
+  if (c.bits === 32 && (expected.vector === GP || expected.vector === SS) && actual.vector === PF && actual.address >= 0xfffffff0n)
+    return 'an access across the end of 4 GiB in a flat segment is no limit violation'
+  return undefined
+}
+
+export type Summary = {
+  cases: number
+  seconds: number
+  explained: Map<string, number>
+  differences: Map<string, { count: number; case: Case; expected: Result; actual: Result | Error }>
+}
+
+/** Runs `count` cases, the reference and the engine at the same time. */
+export async function compare(e: Engine, count: number, seed: number, only: readonly Row[] = rows, make = cases): Promise<Summary> {
+  const binary = runner(), found: Summary['differences'] = new Map(), explained: Summary['explained'] = new Map(), source = make(seed, only), began = performance.now()
+  const take = (n: number) => Array.from({ length: n }, () => source.next().value)
+  let batch = take(Math.min(BATCH, count)), results = reference(binary, batch), done = 0
+  while (batch.length > 0) {
+    const current = batch, actual = current.map(c => attempt(e, c)), expected = await results
+    done += current.length
+    batch = take(Math.min(BATCH, count - done))
+    if (batch.length > 0) results = reference(binary, batch)
+    for (const [i, c] of current.entries()) {
+      const a = actual[i]!
+      if (!(a instanceof Error) && differences(c, expected[i]!, a).length === 0) continue
+      const reason = a instanceof Error ? undefined : known(c, expected[i]!, a)
+      if (reason !== undefined) {
+        explained.set(reason, (explained.get(reason) ?? 0) + 1)
+        continue
+      }
+      const key = `${c.row.pattern}: ${c.row.syntax}`, first = found.get(key)
+      if (first) first.count++
+      else found.set(key, { count: 1, case: c, expected: expected[i]!, actual: a })
+    }
+  }
+  return { cases: done, explained, differences: found, seconds: (performance.now() - began) / 1000 }
+}
+
+/** A wrong block, or an engine that gives up, is a difference too. */
+function attempt(e: Engine, c: Case): Result | Error {
+  try {
+    return e.run(c)
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+export function describe(c: Case, expected: Result, actual: Result | Error): string {
+  const hex = (v: bigint | number) => `0x${v.toString(16)}`
+  const lines = [`${c.bits}-bit ${Buffer.from(c.code).toString('hex')}`]
+  lines.push(`  ${[...c.registers].slice(0, c.bits === 64 ? 16 : 8).map((v, i) => `${registers[i]!.name}=${hex(v)}`).join(' ')}`)
+  lines.push(`  flags ${hex(c.flags)} memory ${Buffer.from(c.memory).toString('hex')}`)
+  lines.push(...(actual instanceof Error ? [`  ! ${actual.stack}`] : differences(c, expected, actual).map(d => `  ! ${d}`)))
+  const g = new Builder(), mode = (c.bits === 64 ? Mode.CODE64 : c.bits === 32 ? Mode.CODE32 : Mode.CODE16)
+    | Mode.PROTECTED | (c.bits === 32 ? Mode.STACK32 | Mode.FLAT_CS | Mode.FLAT_DS | Mode.FLAT_ES | Mode.FLAT_SS : 0)
+  g.begin(START, 0)
+  try {
+    lift(g, { u8: at => c.code[at] ?? 0xcc, u16: () => -1 }, mode, { maxInsns: 8 })
+    lines.push(print(g.block, { register: i => registers[i]!.name }))
+  } catch (error) {
+    lines.push(String(error))
+  }
+  return lines.join('\n')
+}
