@@ -93,6 +93,12 @@ export type CpuServices = {
    * expected value. Does what any store of the guest does besides: dirty bits, translated code in that page.
    * */
   casWord(pa: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean
+  /** The same for an aligned 32-bit word. */
+  casHalf(pa: number, expected: number, value: number): boolean
+  /** Physical memory as the processor's own accesses reach it, devices included: 1, 2 or 4 bytes, unsigned. Writes do what any
+   * store of the guest does besides. */
+  read(pa: number, size: number): number
+  write(pa: number, size: number, value: number): void
   /** Guest time. */
   nowNs(): number
   /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead
@@ -124,6 +130,13 @@ export type TranslateResult = Translation | null
 export const Fault = { BUS: 0, MISALIGNED: 1 } as const
 export type Fault = (typeof Fault)[keyof typeof Fault]
 
+/** One page of physical address space that belongs to a processor: where it is now (-1: nowhere), and accesses of 1, 2 or 4 bytes. */
+export type LocalPage = {
+  page(): number
+  read(offset: number, size: number): number
+  write(offset: number, size: number, value: number): void
+}
+
 /** A processor bound to its state and services. A thread runs it like this:
  *
  *   if halted: sleep on `wake` until wakes(), then halted = 0
@@ -132,6 +145,8 @@ export type Fault = (typeof Fault)[keyof typeof Fault]
  */
 export type Cpu = {
   readonly isa: Isa
+  /** Registers in the physical address space that no other processor sees (a local APIC). */
+  readonly local?: LocalPage
   /** Address translation of one access of `size` bytes that does not cross a page; null and the fault noted
    * in the state if it is not allowed. A write also stands for the read of an atomic operation. `hint` is what
    * the access says of itself for faults (MemOp.STACK). */
@@ -185,7 +200,7 @@ export type DebugTarget = {
 export type DebugRegister = {
   readonly number: number
   readonly name: string
-  readonly bits: 32 | 64
+  readonly bits: 32 | 64 | 80 | 128
   /** In the packet that sends all registers at once. */
   readonly general: boolean
 }

@@ -108,6 +108,9 @@ class Machine implements MachineControl {
       hart,
       ramAt: pa => bound.system.memory.ramAt(pa),
       casWord: () => false, // a debugger's look changes nothing
+      casHalf: () => false,
+      read: (pa, size) => bound.system.memory.read(pa, size),
+      write() {},
       nowNs: () => bound.clock.nowNs(),
       flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {},
       armTimer: ns => bound.setDeadline(hart, ns),

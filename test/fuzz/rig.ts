@@ -97,6 +97,14 @@ export class Rig {
         i32[at + 1] = hi
         return true
       },
+      casHalf: (pa, expected, value) => {
+        const at = this.physical.ramAt(pa) >> 2
+        if (at < 0 || views.i32[at] !== (expected | 0)) return false
+        views.i32[at] = value
+        return true
+      },
+      read: (pa, size) => this.physical.read(pa, size),
+      write: (pa, size, value) => this.physical.write(pa, size, value),
       flushTlb() {}, flushPage() {}, flushCode() {},
       selectTlb: (_space, data, _fetchSpace, fetch) => { modes = { data, fetch } },
     })

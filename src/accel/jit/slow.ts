@@ -5,6 +5,7 @@ import { Access, type Cpu, Fault } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { PAGE, type Tlb } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
+import { type Bus, busOf } from './bus.ts'
 import { AccessKind } from './code.ts'
 import type { CoreState } from './core.ts'
 import type { VcpuDebug } from './debug.ts'
@@ -35,6 +36,8 @@ export class SlowAccess {
   private readonly cpu: Cpu
   private readonly tlb: Tlb
   private readonly physical: PhysicalMemory
+  /** The physical memory as this processor's accesses to devices reach it. */
+  readonly bus: Bus
   private readonly codePages: CodePages
   private readonly debug: VcpuDebug
   private readonly dropCode: (page: number) => void
@@ -50,6 +53,7 @@ export class SlowAccess {
     this.cpu = o.cpu
     this.tlb = o.tlb
     this.physical = o.physical
+    this.bus = busOf(o.physical, o.cpu.local)
     this.codePages = o.codePages
     this.debug = o.debug
     this.dropCode = page => o.dropCode(page)
@@ -180,23 +184,23 @@ export class SlowAccess {
   }
 
   private device(desc: number, size: number, kind: number, vaLo: number, vaHi: number, access: Access): number {
-    const { i32, pa, physical, args, result } = this
+    const { i32, pa, bus, args, result } = this
     const atomic = kind === AccessKind.AMO || kind === AccessKind.CAS
     // A device knows no atomic operations: where the architecture allows them all the same, a read and a write.
-    if ((atomic && desc & MemOp.ALIGNED) || !physical.mapped(pa, size, access === Access.WRITE)) {
+    if ((atomic && desc & MemOp.ALIGNED) || !bus.mapped(pa, size, access === Access.WRITE)) {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, access)
       return 1
     }
     if (atomic) this.atomicDevice(desc, size, kind)
     else if (kind === AccessKind.STORE) {
-      if (size === 8) physical.writeWide(pa, i32[args + 2]!, i32[args + 3]!)
-      else physical.write(pa, size, size === 4 ? i32[args + 2]! >>> 0 : i32[args + 2]! & ((1 << (8 * size)) - 1))
+      if (size === 8) bus.writeWide(pa, i32[args + 2]!, i32[args + 3]!)
+      else bus.write(pa, size, size === 4 ? i32[args + 2]! >>> 0 : i32[args + 2]! & ((1 << (8 * size)) - 1))
       this.settleWindows()
     } else if (size === 8) {
-      physical.readWide(pa, this.wide)
+      bus.readWide(pa, this.wide)
       i32[result] = this.wide[0]!
       i32[result + 1] = this.wide[1]!
-    } else this.extend(physical.read(pa, size), size, desc)
+    } else this.extend(bus.read(pa, size), size, desc)
     return 0
   }
 
@@ -209,12 +213,12 @@ export class SlowAccess {
   }
 
   private atomicDevice(desc: number, size: number, kind: number): void {
-    const { pa, physical, wide } = this
-    if (size === 8) physical.readWide(pa, wide)
-    const old = size === 8 ? (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!) : BigInt(physical.read(pa, size))
+    const { pa, bus, wide } = this
+    if (size === 8) bus.readWide(pa, wide)
+    const old = size === 8 ? (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!) : BigInt(bus.read(pa, size))
     const value = this.updated(desc, kind, old)
-    if (size === 8) physical.writeWide(pa, Number(value & 0xffffffffn), Number(value >> 32n))
-    else physical.write(pa, size, Number(value))
+    if (size === 8) bus.writeWide(pa, Number(value & 0xffffffffn), Number(value >> 32n))
+    else bus.write(pa, size, Number(value))
     this.settleWindows()
     this.views.u64[this.result >>> 1] = widened(desc, old)
   }
@@ -222,7 +226,7 @@ export class SlowAccess {
   /** Byte by byte; both pages are checked before the first byte is written. An atomic operation that is misaligned is one
    * only towards its own processor: the others are not stopped meanwhile. */
   private misaligned(desc: number, vaLo: number, vaHi: number, size: number, access: Access): number {
-    const { i32, views, args, result, physical } = this, write = access === Access.WRITE
+    const { i32, views, args, result, bus } = this, write = access === Access.WRITE
     const bytes = [i32[args + 2]!, i32[args + 3]!], places: Byte[] = []
     for (let i = 0; i < size; i++) {
       const at = vaLo + i, lo = at >>> 0, hi = at > 0xffffffff ? vaHi + 1 : vaHi
@@ -233,13 +237,13 @@ export class SlowAccess {
       }
       const host = this.place(lo, hi, access, 1)
       if (host === FAULT) return 1
-      if (host === DEVICE && !(this.cpu.isa.misalignedDevices && physical.mapped(this.pa, 1, write))) {
+      if (host === DEVICE && !(this.cpu.isa.misalignedDevices && bus.mapped(this.pa, 1, write))) {
         this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, access)
         return 1
       }
       places.push({ host, pa: this.pa })
     }
-    const get = (b: Byte) => (b.host >= 0 ? views.u8[b.host]! : physical.read(b.pa, 1))
+    const get = (b: Byte) => (b.host >= 0 ? views.u8[b.host]! : bus.read(b.pa, 1))
     const kind = desc & AccessKind.MASK
     if (kind === AccessKind.AMO || kind === AccessKind.CAS) {
       const old = places.reduce((v, b, i) => v | (BigInt(get(b)) << BigInt(8 * i)), 0n), value = this.updated(desc, kind, old)
@@ -251,7 +255,7 @@ export class SlowAccess {
       places.forEach((b, i) => {
         const byte = (bytes[i >> 2]! >>> (8 * (i & 3))) & 0xff
         if (b.host >= 0) views.u8[b.host] = byte
-        else physical.write(b.pa, 1, byte)
+        else bus.write(b.pa, 1, byte)
       })
       for (const { host } of [places[0]!, places[size - 1]!]) if (host >= 0) this.wrote(host, 1)
       this.settleWindows()
@@ -275,6 +279,19 @@ export class SlowAccess {
     const ok = Atomics.compareExchange(this.views.u64, host >>> 3, expected, big(lo, hi)) === expected
     if (ok && this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
     return ok
+  }
+  casHalf(pa: number, expected: number, value: number): boolean {
+    const host = this.physical.ramAt(pa)
+    if (host < 0) return false
+    const ok = Atomics.compareExchange(this.i32, host >>> 2, expected | 0, value | 0) === (expected | 0)
+    if (ok && this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
+    return ok
+  }
+  /** 1, 2 or 4 bytes of physical memory for processor code (see CpuServices). */
+  write(pa: number, size: number, value: number): void {
+    this.bus.write(pa, size, value)
+    const host = this.physical.ramAt(pa)
+    if (host >= 0 && this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
   }
 }
 

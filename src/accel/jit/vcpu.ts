@@ -123,6 +123,9 @@ export class Vcpu {
       ...given,
       ramAt: pa => this.physical.ramAt(pa),
       casWord: (pa, expectedLo, expectedHi, lo, hi) => this.slow.casWord(pa, expectedLo, expectedHi, lo, hi),
+      casHalf: (pa, expected, value) => this.slow.casHalf(pa, expected, value),
+      read: (pa, size) => this.slow.bus.read(pa, size),
+      write: (pa, size, value) => this.slow.write(pa, size, value),
       flushTlb: space => {
         this.stats.flushes++
         this.flush(space ?? -1)

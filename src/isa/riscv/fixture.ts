@@ -32,6 +32,8 @@ export type Fixture = {
 
 const isa = (): Isa => ({ ...riscv64, lift() { throw new Error('the fixture runs no code') } })
 
+const unused = (): never => { throw new Error('a service that harts have no use for') }
+
 /** `count` harts over one memory. */
 export function fixtures(
   count: number, platform?: (views: Views, harts: readonly number[]) => SbiPlatform,
@@ -55,6 +57,7 @@ export function fixtures(
         views.i32[i + 1] = hi
         return true
       },
+      casHalf: unused, read: unused, write: unused,
       nowNs: () => f.now,
       flushTlb(space) { log.push(space === undefined ? 'flush' : `flush asid ${space}`) },
       flushPage(lo, hi, space) {

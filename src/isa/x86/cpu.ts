@@ -6,7 +6,7 @@
 // of; AF is bit 4 of af. An operation of any size leaves there its result and what follows from it, sign-extended to 64
 // bits. The other flags are in `eflags`, whose arithmetic bits mean nothing.
 import { layoutOf } from '../../state/layout.ts'
-import { array, structs, transient, u16, u32, u64, u8, type StateOf } from '../../state/schema.ts'
+import { array, f64, structs, transient, u16, u32, u64, u8, type StateOf } from '../../state/schema.ts'
 import { type RegisterSpec, vcpuCore } from '../isa.ts'
 
 /** A segment register with its hidden part. Attributes as in a descriptor's second word, bits 8-23. */
@@ -39,8 +39,21 @@ export const cpuState = {
   /** Flags that are not arithmetic ones; bit 1 reads as 1. */
   eflags: u32(2),
 
-  /** Why interrupts are held off for one instruction: 1 after STI, 2 after MOV SS or POP SS. */
+  /** Why interrupts are held off while pc is `shadowPc` (a Shadow): after STI, MOV SS, POP SS. */
   shadow: u8(),
+  shadowPc: u64(),
+  /** Under Mode.STEP: whether what comes before an instruction (System.STEP) has been seen to. */
+  stepChecked: u32(),
+  /** The instruction that was let pass last began with TF, or hit these breakpoints (as in DR6). */
+  stepTrap: u32(),
+  nmiBlocked: u8(),
+  /** After INIT: nothing but a start-up message ends the wait. */
+  waitsForSipi: u8(),
+  /** Inputs (Line), and the vector of a start-up message, set with Atomics by any thread. */
+  lines: u32(),
+  sipiVector: u32(),
+  /** Bit 20 of addresses as the last look at the A20 line found it. */
+  a20: u8(1),
   seg: structs(segmentState, 8),
   gdtBase: u64(),
   idtBase: u64(),
@@ -50,7 +63,8 @@ export const cpuState = {
   cr2: u64(),
   cr3: u64(),
   cr4: u64(),
-  cr8: u64(),
+  /** The directory pointers of PAE paging, as they were when CR3 was loaded. */
+  pdpte: array(u64(), 4),
   xcr0: u64(1n),
   dr: array(u64(), 8),
 
@@ -72,6 +86,28 @@ export const cpuState = {
   /** Base and mask, in turn. */
   mtrrVariable: array(u64(), 16),
   miscEnable: u64(1n),
+
+  /** The local APIC (apic.ts). IRR and TMR are set with Atomics by any thread. */
+  apicId: u32(),
+  apicTpr: u32(),
+  apicLdr: u32(),
+  apicDfr: u32(0xffffffff),
+  apicSvr: u32(0xff),
+  apicIsr: array(u32(), 8),
+  apicTmr: array(u32(), 8),
+  apicIrr: array(u32(), 8),
+  apicEsr: u32(),
+  /** Errors since ESR was last written. */
+  apicErrors: u32(),
+  apicIcr: u64(),
+  /** Timer, thermal sensor, performance counters, LINT0, LINT1, error. */
+  apicLvt: array(u32(0x10000), 6),
+  apicInitial: u32(),
+  apicDivide: u32(),
+  /** When the timer was last started, and when it next expires (ns; 0: it does not run). */
+  apicStarted: f64(),
+  apicExpires: f64(),
+  tscDeadline: u64(),
 
   /** x87: mantissas and sign-and-exponent words of the eight physical registers. */
   fpMantissa: array(u64(), 8),
@@ -143,6 +179,14 @@ export const Mode = {
   STEP: 1 << 18,
 } as const
 
+/** Bits of `shadow`: held off by STI, by a load of SS (which holds off debug traps and NMIs too); with an interrupt waiting the
+ * next instruction is run by itself: about to (STEPPING), under way (STEPPED). */
+export const Shadow = { STI: 1, SS: 2, STEPPING: 4, STEPPED: 8 } as const
+
+/** Bits of `lines`. INTR, NMI and A20M are levels of pins (A20M is set while bit 20 is masked); the others are messages, which
+ * the processor clears as it takes them. NMI is taken on the rising edge. */
+export const Line = { INTR: 1, NMI: 2, A20M: 4, INIT: 8, SIPI: 16 } as const
+
 /** Exception vectors. */
 export const Vector = { DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14,
   MF: 16, AC: 17, MC: 18, XM: 19 } as const
@@ -150,7 +194,8 @@ export const Vector = { DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7,
 /** System helpers: what is left to the processor code. `arg` is as SystemArg says, but for the few with a word of their own:
  * FAULT (the vector; the error code is 0 where there is one), SEGMENT (the segment register: an access beyond its limit or
  * not of its type), BRANCH16 and BRANCH32 (a jump by this many bytes, of that operand size: it wraps or is beyond the limit
- * of CS), SKIP (the length: the instruction does nothing), INTO (the length), RETRY (the instruction is run again). */
+ * of CS), SKIP (the length: the instruction does nothing), INTO (the length), RETRY (the instruction is run again), STEP (under
+ * Mode.STEP, before each instruction). */
 const systemNames = [
   'FAULT', 'SEGMENT', 'BRANCH16', 'BRANCH32', 'SKIP', 'RETRY', 'CMPXCHG16B',
   'INT', 'INT1', 'INT3', 'INTO', 'IRET', 'HLT', 'WBINVD', 'INVD', 'CLI', 'STI', 'PUSHF', 'POPF', 'CLTS', 'CPUID', 'RDTSC', 'RDTSCP', 'RDPMC',
@@ -158,7 +203,7 @@ const systemNames = [
   'SYSRET', 'SYSENTER', 'SYSEXIT', 'LGDT', 'LIDT', 'SGDT', 'SIDT', 'LLDT', 'LTR', 'SLDT', 'STR', 'LMSW', 'SMSW', 'INVLPG', 'INVPCID',
   'SWAPGS', 'LAR', 'LSL', 'VERR', 'VERW', 'ARPL', 'MOV_FROM_CR', 'MOV_TO_CR', 'MOV_FROM_DR', 'MOV_TO_DR', 'XGETBV', 'XSETBV',
   'RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'MONITOR', 'MWAIT', 'CLAC', 'STAC', 'RDPID', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR',
-  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED',
+  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP',
 ] as const
 export type SystemName = (typeof systemNames)[number]
 export const System = Object.fromEntries(systemNames.map((n, i) => [n, i])) as { readonly [N in SystemName]: number }

@@ -48,6 +48,12 @@ export class Emit extends FlagEmit {
 
   // Faults and what is left to the processor code.
 
+  /** Under Mode.STEP the processor code is asked before each instruction. */
+  beforeStep(): void {
+    const at = cpuLayout.offsets.stepChecked
+    this.leaveIf(this.eqz(this.extendU(this.field(at, 'i'))), System.STEP)
+    this.setField(at, this.i32(0), 'i')
+  }
   fault(vector: number): void { this.system(System.FAULT, vector) }
   undefined(): void { this.fault(Vector.UD) }
   faultIf(condition: Value, vector: number): void { this.leaveIf(condition, System.FAULT, vector) }

@@ -33,6 +33,7 @@ export function lift(g: Builder, code: Code, mode: number, limits: LiftLimits): 
     // Flags show in an access and in a way out: jumps have one where CS must be checked.
     if (insn.memory || row?.observes || (row?.jumps && bits !== 64 && !(mode & Mode.FLAT_CS))) e.syncFlags()
     e.startInsn(insn)
+    if (mode & Mode.STEP) e.beforeStep()
     if (decoded === Decoded.OK) row!.lift(e)
     else e.fault(decoded === Decoded.TOO_LONG ? Vector.GP : Vector.UD)
   }

@@ -4,9 +4,6 @@ import { cpuState, Mode, registers } from './cpu.ts'
 import { disassemble } from './disassemble.ts'
 import { codeBits, lift } from './lift.ts'
 
-/** MMU modes of data accesses: by privilege, and for a supervisor by whether user pages are open to it (SMAP, AC). */
-export const Mmu = { SUPERVISOR: 0, USER: 1, SUPERVISOR_SMAP: 2 } as const
-
 const levelName = (mode: number): string =>
   !(mode & Mode.PROTECTED) ? 'real mode' : mode & Mode.VM86 ? 'virtual-8086 mode' : `CPL ${(mode & Mode.CPL) >> Mode.CPL_SHIFT}`
 

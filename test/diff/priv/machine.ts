@@ -34,6 +34,8 @@ function loadElf(path: string, put: (pa: number, bytes: Uint8Array) => void): bi
 
 export type RunResult = { output: string; instructions: number; finished: boolean }
 
+const unused = (): never => { throw new Error('a service that harts have no use for') }
+
 /** Runs a program until it finishes, or for so many instructions. */
 export function runProgram(elf: string, maxInstructions = 20_000_000, ramBytes = 32 << 20): RunResult {
   const views = viewsOf(new SharedArrayBuffer(HOST + ramBytes)), { data, i32 } = views
@@ -54,6 +56,7 @@ export function runProgram(elf: string, maxInstructions = 20_000_000, ramBytes =
       i32[i + 1] = hi
       return true
     },
+    casHalf: unused, read: unused, write: unused,
     nowNs: () => now,
     flushTlb() {},
     flushPage() {},

@@ -1,0 +1,251 @@
+// A processor as the functions of the system architecture see it: 64-bit registers as two 32-bit halves, for a BigInt is an
+// allocation and traps, page walks and segment loads run a million times a second. Also what derives from the state what
+// recompiled code depends on: the mode word, and the current TLB.
+//
+// Functions that may fault return false (or Done.FAULT) with the fault noted; until then they have changed nothing.
+import { bind } from '../../state/bind.ts'
+import type { Views } from '../../state/views.ts'
+import { type CpuServices, ExitRequest, type Translation } from '../isa.ts'
+import { cpuLayout, type CpuState, Flag, Mode, Seg, segmentField, segmentLayout, Shadow, Vector } from './cpu.ts'
+import type { Model } from './models.ts'
+import { Attribute } from './segment.ts'
+
+export const Cr0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x10000, AM: 0x40000, NW: 0x20000000, CD: 0x40000000,
+  PG: 0x80000000 | 0 } as const
+export const Cr4 = { VME: 1, PVI: 2, TSD: 4, DE: 8, PSE: 0x10, PAE: 0x20, MCE: 0x40, PGE: 0x80, PCE: 0x100, OSFXSR: 0x200,
+  OSXMMEXCPT: 0x400, UMIP: 0x800, LA57: 0x1000, FSGSBASE: 0x10000, PCIDE: 0x20000, OSXSAVE: 0x40000, SMEP: 0x100000,
+  SMAP: 0x200000 } as const
+export const Efer = { SCE: 1, LME: 0x100, LMA: 0x400, NXE: 0x800 } as const
+
+/** MMU modes: by privilege, and for a supervisor by whether user pages are closed to it (CR4.SMAP without AC). */
+export const Mmu = { SUPERVISOR: 0, USER: 1, SUPERVISOR_SMAP: 2 } as const
+/** The address space while paging is off; the others are PCIDs. */
+export const BARE_SPACE = 0x1000
+
+/** How an instruction that is left to the processor code ended: with a noted fault, at the next one, or with pc set. */
+export const Done = { FAULT: 0, NEXT: 1, MOVED: 2 } as const
+export type Done = (typeof Done)[keyof typeof Done]
+
+/** What processor code needs of the machine beyond CpuServices. */
+export type X86Platform = {
+  /** Byte addresses of all processors' states, by number. */
+  readonly states: readonly number[]
+  /** Makes a processor look at its interrupts, awake or not. */
+  kick(cpu: number): void
+  /** A shutdown after a triple fault. */
+  reset(): void
+  /** The interrupt controller that drives the INTR pin gives its vector. */
+  acknowledge(): number
+  /** End of a level-triggered interrupt. */
+  eoi(vector: number): void
+  readonly io: {
+    /** 1, 2 or 4 bytes of the port space. */
+    read(port: number, size: number): number
+    write(port: number, size: number, value: number): void
+  }
+}
+
+/** 32-bit words from the state's start to a field; 64-bit fields have their high half in the next word. */
+export const W = Object.fromEntries(
+  Object.entries(cpuLayout.offsets).map(([name, offset]) => [name, offset >> 2]),
+) as { readonly [N in keyof typeof cpuLayout.offsets]: number }
+/** The same from a segment register's start; `segWord` is where that is. */
+export const SEG = Object.fromEntries(
+  Object.entries(segmentLayout.offsets).map(([name, offset]) => [name, offset >> 2]),
+) as { readonly [N in keyof typeof segmentLayout.offsets]: number }
+export const segWord = (segment: number): number => segmentField(segment, 'base') >> 2
+
+export type Core = {
+  readonly s: CpuState
+  readonly views: Views
+  /** The memory as signed words, and the index of the state's first one. */
+  readonly i32: Int32Array
+  readonly u8: Uint8Array
+  readonly w: number
+  /** Byte offset of the state. */
+  readonly at: number
+  readonly services: CpuServices
+  readonly platform: X86Platform
+  readonly model: Model
+  /** Result of `translate`. */
+  readonly translation: Translation
+  /** What was read last (memory.ts), 64 bits; a descriptor. */
+  lo: number
+  hi: number
+  /** What selectTlb chose last; dropped by `forget`. */
+  space: number
+  mmuMode: number
+  fetchMode: number
+}
+
+export function makeCore(views: Views, at: number, services: CpuServices, platform: X86Platform, model: Model): Core {
+  return {
+    s: bind(cpuLayout, views, at), views, i32: views.i32, u8: views.u8, w: at >> 2, at, services, platform, model,
+    translation: { pa: 0, read: false, write: false, execute: false, global: false, whole: true, pageBits: 12 },
+    lo: 0, hi: 0, space: -1, mmuMode: Mmu.SUPERVISOR, fetchMode: -1,
+  }
+}
+
+/** Notes an exception for `deliver`. */
+export function note(c: Core, vector: number, error = 0): false {
+  c.i32[c.w + W.faultVector] = vector
+  c.i32[c.w + W.faultError] = error
+  return false
+}
+/** The same as an instruction's end. */
+export function fault(c: Core, vector: number, error = 0): typeof Done.FAULT {
+  note(c, vector, error)
+  return Done.FAULT
+}
+
+// Registers.
+
+export const get = (c: Core, field: keyof typeof W): number => c.i32[c.w + W[field]]!
+export const getHi = (c: Core, field: keyof typeof W): number => c.i32[c.w + W[field] + 1]!
+export function setPair(c: Core, field: keyof typeof W, lo: number, hi: number): void {
+  c.i32[c.w + W[field]] = lo
+  c.i32[c.w + W[field] + 1] = hi
+}
+export const gpr = (c: Core, n: number): number => c.i32[c.w + W.gpr + 2 * n]!
+export const gprHi = (c: Core, n: number): number => c.i32[c.w + W.gpr + 2 * n + 1]!
+/** Sets the low `size` bytes of a register; of 4, the upper half becomes 0. */
+export function setGpr(c: Core, n: number, size: number, lo: number, hi = 0): void {
+  const at = c.w + W.gpr + 2 * n
+  if (size === 8) c.i32[at + 1] = hi
+  else if (size === 4) c.i32[at + 1] = 0
+  c.i32[at] = size === 2 ? (c.i32[at]! & ~0xffff) | (lo & 0xffff) : size === 1 ? (c.i32[at]! & ~0xff) | (lo & 0xff) : lo
+}
+export const segment = (c: Core, seg: number, field: keyof typeof SEG): number => c.i32[c.w + segWord(seg) + SEG[field]]!
+export const segmentHi = (c: Core, seg: number, field: keyof typeof SEG): number => c.i32[c.w + segWord(seg) + SEG[field] + 1]!
+export const selectorOf = (c: Core, seg: number): number => segment(c, seg, 'selector')
+
+// What mode the processor is in.
+
+export const isProtected = (c: Core): boolean => (get(c, 'cr0') & Cr0.PE) !== 0
+export const isVm86 = (c: Core): boolean => (get(c, 'eflags') & Flag.VM) !== 0
+/** Real or virtual-8086 mode: segments are shifted selectors. */
+export const isReal = (c: Core): boolean => !isProtected(c) || isVm86(c)
+export const isLong = (c: Core): boolean => (get(c, 'efer') & Efer.LMA) !== 0
+export const isCode64 = (c: Core): boolean => isLong(c) && (segment(c, Seg.CS, 'attributes') & Attribute.L) !== 0
+/** The current privilege level is always that of SS. */
+export const cplOf = (c: Core): number => (segment(c, Seg.SS, 'attributes') >> 5) & 3
+export const iopl = (c: Core): number => (get(c, 'eflags') >> 12) & 3
+
+// The instruction pointer. `pc` is a linear address.
+
+export function advance(c: Core, bytes: number): void {
+  const at = c.w + W.pc, lo = c.i32[at]!
+  c.i32[at] = lo + bytes
+  if (lo >>> 0 >= 0x100000000 - bytes && isCode64(c)) c.i32[at + 1] = c.i32[at + 1]! + 1
+}
+/** The offset in CS of pc plus `bytes`, in c.lo and c.hi. */
+export function readIp(c: Core, bytes: number): void {
+  const pc = c.i32[c.w + W.pc]! >>> 0, base = segment(c, Seg.CS, 'base') >>> 0, sum = pc + bytes - base
+  c.lo = sum | 0
+  c.hi = isCode64(c) ? (getHi(c, 'pc') + Math.floor(sum / 0x100000000)) | 0 : 0
+}
+/** pc from an offset in the current CS. */
+export function setIp(c: Core, lo: number, hi: number): void {
+  if (isCode64(c)) setPair(c, 'pc', lo, hi)
+  else setPair(c, 'pc', (lo + segment(c, Seg.CS, 'base')) | 0, 0)
+}
+
+// Flags.
+
+/** EFLAGS with the lazy ones. */
+export function flags(c: Core): number {
+  const { i32, w } = c
+  let p = i32[w + W.sp]! & 0xff
+  p ^= p >> 4
+  const parity = (0x9669 >> (p & 15)) & 1
+  return (get(c, 'eflags') & ~Flag.ARITHMETIC) | 2 | (i32[w + W.cf]! & 1) | (parity ? Flag.PF : 0) | (i32[w + W.af]! & Flag.AF)
+    | (i32[w + W.zr]! === 0 && i32[w + W.zr + 1]! === 0 ? Flag.ZF : 0) | (i32[w + W.sp + 1]! < 0 ? Flag.SF : 0)
+    | (i32[w + W.of + 1]! < 0 ? Flag.OF : 0)
+}
+/** Sets those flags that `mask` names, and what follows from them. */
+export function setFlags(c: Core, value: number, mask: number): void {
+  const { i32, w } = c, old = flags(c), next = (old & ~mask) | (value & mask)
+  if (mask & Flag.ARITHMETIC) {
+    i32[w + W.cf] = next & 1
+    setPair(c, 'zr', next & Flag.ZF ? 0 : 1, 0)
+    setPair(c, 'sp', next & Flag.PF ? 0 : 1, next & Flag.SF ? 1 << 31 : 0)
+    setPair(c, 'of', 0, next & Flag.OF ? 1 << 31 : 0)
+    setPair(c, 'af', next & Flag.AF, 0)
+  }
+  i32[w + W.eflags] = (next & ~Flag.ARITHMETIC) | 2
+  const changed = old ^ next
+  if (changed & (Flag.VM | Flag.TF | Flag.IOPL | Flag.RF)) updateMode(c)
+  if (changed & Flag.AC) selectTlb(c)
+  if (changed & next & Flag.IF) requestInterrupt(c)
+}
+
+// What recompiled code depends on.
+
+/** The mode word from its sources. */
+export function updateMode(c: Core): void {
+  const cr0 = get(c, 'cr0'), cr4 = get(c, 'cr4'), eflags = get(c, 'eflags'), cs = segment(c, Seg.CS, 'attributes')
+  const cpl = cplOf(c), pe = (cr0 & Cr0.PE) !== 0
+  let mode = cpl << Mode.CPL_SHIFT
+  if (isCode64(c)) mode |= Mode.CODE64
+  else {
+    mode |= cs & Attribute.DB ? Mode.CODE32 : Mode.CODE16
+    if (segment(c, Seg.SS, 'attributes') & Attribute.DB) mode |= Mode.STACK32
+    if (flat(c, Seg.ES)) mode |= Mode.FLAT_ES
+    if (flat(c, Seg.SS)) mode |= Mode.FLAT_SS
+    if (flat(c, Seg.DS)) mode |= Mode.FLAT_DS
+    if (segment(c, Seg.CS, 'base') === 0 && segment(c, Seg.CS, 'limit') === -1) mode |= Mode.FLAT_CS
+  }
+  if (pe) mode |= Mode.PROTECTED
+  if (pe && eflags & Flag.VM) mode |= Mode.VM86
+  if (!pe || cpl <= ((eflags >> 12) & 3)) mode |= Mode.IO_ALLOWED
+  if (cr0 & Cr0.EM) mode |= Mode.EM
+  if (cr0 & Cr0.TS) mode |= Mode.TS
+  if (cr0 & Cr0.MP) mode |= Mode.MP
+  if (cr0 & Cr0.NE) mode |= Mode.NE
+  if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR
+  if (cr4 & Cr4.OSXSAVE) mode |= Mode.OSXSAVE
+  if (eflags & Flag.TF || get(c, 'stepTrap') || watchesCode(c) || c.s.shadow & (Shadow.STEPPING | Shadow.STEPPED)) mode |= Mode.STEP
+  c.i32[c.w + W.mode] = mode
+}
+/** See isFlat in segment.ts. */
+function flat(c: Core, seg: number): boolean {
+  const { i32 } = c, at = c.w + segWord(seg)
+  return i32[at]! === 0 && i32[at + SEG.first]! === 0 && i32[at + SEG.first + 1]! === 0 && i32[at + SEG.readEnd + 1]! === 1
+    && i32[at + SEG.writeEnd + 1]! === 1
+}
+/** An instruction breakpoint is enabled in DR7. */
+export function watchesCode(c: Core): boolean {
+  const dr7 = c.i32[c.w + W.dr + 14]!
+  if (!(dr7 & 0xff)) return false
+  for (let n = 0; n < 4; n++) if (dr7 >> (2 * n) & 3 && !(dr7 >> (16 + 4 * n) & 3)) return true
+  return false
+}
+
+/** Chooses the TLB by privilege, AC and CR3. */
+export function selectTlb(c: Core): void {
+  const paged = (get(c, 'cr0') & Cr0.PG) !== 0, cr4 = get(c, 'cr4'), user = cplOf(c) === 3
+  const space = !paged ? BARE_SPACE : cr4 & Cr4.PCIDE ? get(c, 'cr3') & 0xfff : 0
+  const mmuMode = user ? Mmu.USER : cr4 & Cr4.SMAP && !(get(c, 'eflags') & Flag.AC) ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR
+  const fetchMode = user ? Mmu.USER : Mmu.SUPERVISOR
+  if (space === c.space && mmuMode === c.mmuMode && fetchMode === c.fetchMode) return
+  c.space = space
+  c.mmuMode = mmuMode
+  c.fetchMode = fetchMode
+  c.services.selectTlb(space, mmuMode, space, fetchMode)
+}
+/** Forgets host-side caches of the state, which was changed from outside. */
+export function forget(c: Core): void { c.space = c.fetchMode = -1 }
+
+/** Makes generated code come back to look at interrupts. `interrupt` finds out whether there is one. */
+export function requestInterrupt(c: Core): void {
+  const { i32, w } = c
+  let any = Atomics.load(i32, w + W.lines)
+  for (let n = 0; n < 8; n++) any |= Atomics.load(i32, w + W.apicIrr + n)
+  if (any) Atomics.or(i32, w + W.exitRequest, ExitRequest.INTERRUPT)
+}
+
+/** Whether all of a 64-bit address's bits above those that are translated are equal. */
+export const canonical = (c: Core, hi: number): boolean =>
+  get(c, 'cr4') & Cr4.LA57 ? hi >> 24 === hi >> 31 : hi >> 15 === hi >> 31
+/** The fault of a stack access, or of another. */
+export const limitFault = (seg: number): number => (seg === Seg.SS ? Vector.SS : Vector.GP)
