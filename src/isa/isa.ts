@@ -213,6 +213,8 @@ export type Isa = {
   readonly codeAlign: number
   /** A misaligned access of a device is done byte by byte; without this it faults. */
   readonly misalignedDevices?: boolean
+  /** Physical addresses that nothing answers read as the bus floats, and writes there are lost; without this they fault. */
+  readonly openBus?: boolean
   /** The number of distinct data-access modes (privilege levels as the MMU sees them). */
   readonly mmuModes: number
   /** MMU modes in which nearly all pages are global, so that switching address spaces should keep them. */

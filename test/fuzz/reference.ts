@@ -139,6 +139,7 @@ export class Reference {
       else physical.write(pa, bytes, Number(v))
       return old
     }
+    const mapped = (pa: number, bytes: number, write: boolean) => self.isa.openBus === true || physical.mapped(pa, bytes, write)
     const run = (host: number, bytes: number) => Array.from({ length: bytes }, (_, i) => host + i)
     return {
       registers: this.registers,
@@ -157,7 +158,7 @@ export class Reference {
         if (pa === undefined) return undefined
         const host = physical.readableAt(pa)
         if (host >= 0) return get(run(host, bytes))
-        if (!physical.mapped(pa, bytes, access === Access.WRITE)) return bus(va, access)
+        if (!mapped(pa, bytes, access === Access.WRITE)) return bus(va, access)
         if (bytes < 8) return BigInt(physical.read(pa, bytes))
         physical.readWide(pa, wide)
         return (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!)
@@ -176,7 +177,7 @@ export class Reference {
         if (pa === undefined) return false
         const host = physical.ramAt(pa)
         if (host >= 0) put(run(host, bytes), value)
-        else if (!physical.mapped(pa, bytes, true)) return bus(va, Access.WRITE) === null
+        else if (!mapped(pa, bytes, true)) return bus(va, Access.WRITE) === null
         else if (bytes === 8) physical.writeWide(pa, ...halves(value))
         else physical.write(pa, bytes, Number(value))
         return true
@@ -199,7 +200,7 @@ export class Reference {
         if (pa === undefined) return undefined
         const host = physical.ramAt(pa)
         if (host >= 0) return change(run(host, bytes))
-        if (memop & MemOp.ALIGNED || !physical.mapped(pa, bytes, true)) return bus(va, Access.WRITE)
+        if (memop & MemOp.ALIGNED || !mapped(pa, bytes, true)) return bus(va, Access.WRITE)
         return changeDevice(pa, bytes, next)
       },
       call(helper, a, b) {

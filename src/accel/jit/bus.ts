@@ -5,11 +5,12 @@ import { PAGE } from '../../mem/tlb.ts'
 
 export type Bus = Pick<PhysicalMemory, 'mapped' | 'read' | 'write' | 'readWide' | 'writeWide'>
 
-export function busOf(physical: PhysicalMemory, local: LocalPage | undefined): Bus {
+/** `open`: see Isa.openBus. */
+export function busOf(physical: PhysicalMemory, local: LocalPage | undefined, open: boolean): Bus {
   if (!local) return physical
   const isOwn = (pa: number): boolean => pa - (pa % PAGE) === local.page()
   return {
-    mapped: (pa, size, write) => isOwn(pa) || physical.mapped(pa, size, write),
+    mapped: (pa, size, write) => open || isOwn(pa) || physical.mapped(pa, size, write),
     read: (pa, size) => (isOwn(pa) ? local.read(pa % PAGE, size) : physical.read(pa, size)),
     write(pa, size, value) {
       if (isOwn(pa)) local.write(pa % PAGE, size, value)

@@ -53,7 +53,7 @@ export class SlowAccess {
     this.cpu = o.cpu
     this.tlb = o.tlb
     this.physical = o.physical
-    this.bus = busOf(o.physical, o.cpu.local)
+    this.bus = busOf(o.physical, o.cpu.local, o.cpu.isa.openBus === true)
     this.codePages = o.codePages
     this.debug = o.debug
     this.dropCode = page => o.dropCode(page)

@@ -1,10 +1,10 @@
 // An x86 processor bound to its state: the `Cpu` of isa.ts. Everything it remembers is in the state, or can be derived from it.
 import type { Views } from '../../state/views.ts'
-import { type Cpu, type CpuServices, Fault, type Isa } from '../isa.ts'
+import { Access, type Cpu, type CpuServices, type Isa } from '../isa.ts'
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
 import * as control from './control.ts'
-import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, readIp, segment, selectTlb, setIp, updateMode, type X86Platform } from './core.ts'
+import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, segment, selectTlb, setIp, updateMode, type X86Platform } from './core.ts'
 import { cpuid } from './cpuid.ts'
 import { Seg, Shadow, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
 import { debugTarget } from './gdb.ts'
@@ -85,9 +85,11 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     isa,
     translate: (vaLo, vaHi, access, mmuMode, _size, hint) => translate(c, vaLo, vaHi, access, mmuMode, hint),
     probe: (vaLo, vaHi) => probe(c, vaLo, vaHi),
-    fault(kind) {
-      // The bus answers everywhere, and misaligned accesses are none of its business.
-      throw new Error(kind === Fault.BUS ? 'an access that nothing answers is no fault here' : 'a misaligned access is no fault here')
+    fault(_kind, _vaLo, _vaHi, access) {
+      // Data accesses know neither misalignment nor the end of memory (x86.ts). Where there is no code, the bytes that the bus gives
+      // are none (FF FF).
+      if (access !== Access.EXECUTE) throw new Error('a data access that faults only on the bus')
+      note(c, Vector.UD)
     },
     deliver: () => deliver(c),
     system(helper, arg) {

@@ -8,7 +8,7 @@ const levelName = (mode: number): string =>
   !(mode & Mode.PROTECTED) ? 'real mode' : mode & Mode.VM86 ? 'virtual-8086 mode' : `CPL ${(mode & Mode.CPL) >> Mode.CPL_SHIFT}`
 
 export const x86: Isa = {
-  name: 'x86', state: cpuState, registers, codeAlign: 0, misalignedDevices: true, mmuModes: 3, lift,
+  name: 'x86', state: cpuState, registers, codeAlign: 0, misalignedDevices: true, openBus: true, mmuModes: 3, lift,
   disassemble(bytes, pc, mode) {
     const insn = disassemble(bytes, pc, codeBits(mode))
     return insn ?? { text: `.byte 0x${(bytes[0] ?? 0).toString(16)}`, length: 1 }
