@@ -271,7 +271,8 @@ export function writeRegister(c: Core, reg: number, value: number, hi = 0): void
       return armTimer(c)
     }
     case Reg.SELF_IPI: return sendIcr(c, (value & 0xff) | (1 << 18), 0)
-    default: return error(c, Error.REGISTER)
+    case Reg.VERSION: case Reg.APR: case Reg.PPR: case Reg.CURRENT: return // read-only
+    default: if (reg < Reg.ISR || reg >= Reg.ESR) error(c, Error.REGISTER)
   }
 }
 function writeLvt(c: Core, n: number, value: number): void {
@@ -320,8 +321,7 @@ export function writeApicBase(c: Core, lo: number, hi: number): boolean {
   return true
 }
 
-/** Reset values of all but number and base; INIT keeps those. The pin of the first processor passes the interrupt controller's on, as
- * firmware would set it: before that, nothing would reach it. */
+/** Reset values of all but number and base; INIT keeps those. */
 export function resetApic(c: Core): void {
   const { i32, w } = c
   for (const field of ['apicTpr', 'apicLdr', 'apicEsr', 'apicErrors', 'apicInitial', 'apicDivide'] as const) i32[w + W[field]] = 0
@@ -332,6 +332,5 @@ export function resetApic(c: Core): void {
   setPair(c, 'apicIcr', 0, 0)
   setPair(c, 'tscDeadline', 0, 0)
   c.s.apicExpires = 0
-  if (get(c, 'apicBase') & Base.BSP) i32[w + W.apicLvt + Lvt.LINT0] = Lvt.EXTINT
   armTimer(c)
 }

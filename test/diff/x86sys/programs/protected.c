@@ -48,10 +48,10 @@ static void setup(void) {
   gdt[7] = segment((u32)tss2, 0x7f, 0x0089); gdt[8] = segment((u32)tss16, 0x3f, 0x0081);
   gdt[9] = segment(0, 0xfffff, 0xc09f); gdt[10] = segment(0, 0xfffff, 0x809b); // conforming; 16-bit code
   table.limit = sizeof gdt - 1; table.base = (u32)gdt;
-  asm volatile("lgdt table; ljmp $8, $1f; 1:");
+  asm volatile("lgdt table; ljmp $8, $1f; 1:" ::: "memory");
   for (int n = 0; n < 64; n++) idt[n] = gate((u32)first_stub + 16 * n, 8, n == 3 || n == 4 || n == 0x30 ? 0xee00 >> 8 : 0x8e);
   table.limit = sizeof idt - 1; table.base = (u32)idt;
-  asm volatile("lidt table");
+  asm volatile("lidt table" ::: "memory");
   tss[1] = 0x70000; tss[2] = 16; tss[25] = 0x68 << 16;
   asm volatile("ltr %w0" :: "r"(5 * 8));
   asm volatile("lldt %w0" :: "r"(6 * 8));
@@ -111,7 +111,7 @@ static void exceptions(void) {
     r = probe(to_user);
     kv("r", r); line();
     table.limit = sizeof idt - 1; table.base = (u32)idt;
-    asm volatile("lidt table");
+    asm volatile("lidt table" ::: "memory");
     table.limit = sizeof gdt - 1; table.base = (u32)gdt;
     (void)&&setup_again;
   }
