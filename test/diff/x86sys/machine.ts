@@ -15,7 +15,7 @@ export type Engine = 'evaluator' | 'interpreter'
 export type Run = { readonly output: string; readonly finished: boolean; /** Where it stood, if it did not finish. */ readonly at: string }
 
 export function runImage(image: Uint8Array, engine: Engine, model: string, maxBlocks = 20_000_000): Run {
-  let output = '', finished = false, resets = 0, now = 0
+  let output = '', finished = false, resets = 0, now = 0, armed = Infinity
   const platform: X86Platform = {
     states: [0],
     kick() {},
@@ -36,8 +36,14 @@ export function runImage(image: Uint8Array, engine: Engine, model: string, maxBl
       },
     },
   }
+  /** Time goes on by being asked for. */
+  const tick = (): number => {
+    now += 100
+    if (now >= armed) Atomics.or(rig.views.i32, rig.state >>> 2, ExitRequest.INTERRUPT)
+    return now
+  }
   const rig: Rig = new Rig({
-    isa: x86, ramPa: 0, ramBytes: RAM_BYTES, nowNs: () => (now += 100),
+    isa: x86, ramPa: 0, ramBytes: RAM_BYTES, nowNs: tick, armTimer: ns => { armed = ns },
     makeCpu: (views, at, services) => makeCpu(x86, views, at, services, { ...platform, states: [at] }, modelOf(model)),
   })
   rig.cpu.reset()

@@ -123,7 +123,7 @@ static void p_write_u(void) { asm volatile("movl $1, (%0); int $0x30" :: "r"(pag
 static void p_fetch_u(void) { asm volatile("call *%0; int $0x30" :: "r"(page)); }
 static void one(const char *what, u32 a) {
   static const test f[] = {p_read, p_write, p_fetch, p_read_u, p_write_u, p_fetch_u};
-  *(u8 *)0x300000 = 0xc3;
+  *(u8 *)0x300000 = *(u8 *)0x400000 = 0xc3;
   asm volatile("mov %%cr3, %%rax; mov %%rax, %%cr3" ::: "rax", "memory");
   put(what); kv("pd", dir[0]); kv("pt", pages[0]); kv("a", a); line();
   user_f = f[a];
@@ -131,20 +131,17 @@ static void one(const char *what, u32 a) {
   kv("r", r); kv("pdpte", pdpt[5] & 0xfff); kv("pde", dir[0] & 0xfff); kv("pte", pages[0] & 0xfff); line();
 }
 static void paging(void) {
-  u64 cr4, extra[] = {0};
-  asm volatile("mov %%cr4, %0" : "=r"(cr4));
-  for (u32 e = 0; e < sizeof extra / sizeof *extra; e++) for (u32 wp = 0; wp < 2; wp++) {
+  for (u32 wp = 0; wp < 2; wp++) {
     u64 cr0; asm volatile("mov %%cr0, %0" : "=r"(cr0));
     asm volatile("mov %0, %%cr0" :: "r"((cr0 & ~0x10000ull) | wp << 16));
-    put("cr4"); kv("extra", extra[e]); line();
+    put("wp"); kv("v", wp); line();
     for (u32 d = 0; d < 8; d++) for (u32 p = 0; p < 16; p++) for (u32 a = 0; a < 6; a++) {
       pdpt[5] = (u64)dir | 7; dir[0] = (u64)pages | d; pages[0] = 0x300000 | (p & 7) | (u64)(p >> 3) << 63;
-      // The identity map is a user's: a supervisor under SMEP or SMAP needs its own.
       one("page", a);
     }
-    (void)cr4;
   }
-  for (u32 a = 0; a < 6; a++) { dir[0] = 0x200087 | 1ull << 63; one("large nx", a); dir[0] = 0x202087; one("large bit 13", a); dir[0] = 0x200087 | 1ull << 45; one("beyond", a); dir[0] = 0x200087 | 1ull << 52; one("ignored", a); }
+  for (u32 a = 0; a < 6; a++) { dir[0] = 0x400087 | 1ull << 63; one("large nx", a); dir[0] = 0x402087; one("large bit 13", a);
+    dir[0] = 0x400087 | 1ull << 45; one("beyond", a); dir[0] = 0x400087 | 1ull << 52; one("ignored", a); }
 }
 
 // The local APIC: what registers keep, and interrupts to itself.

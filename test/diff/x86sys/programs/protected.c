@@ -63,7 +63,6 @@ static void e_int3(void) { asm volatile("int3"); }
 static void e_into(void) { asm volatile("mov $0x7f, %%al; add $1, %%al; into" ::: "eax"); }
 static void e_bound(void) { static int b[2] = {1, 2}; asm volatile("mov $5, %%eax; bound %%eax, %0" :: "m"(b) : "eax"); }
 static void e_ud(void) { asm volatile("ud2"); }
-static void e_int1(void) { asm volatile(".byte 0xf1"); }
 static void e_int(void) { asm volatile("int $0x30"); }
 static void e_intgp(void) { asm volatile("int $0x90"); }
 static void e_int_low(void) { asm volatile("int $0x20"); }
@@ -87,7 +86,7 @@ static void e_ltr(void) { asm volatile("mov $0x28, %%ax; ltr %%ax" ::: "eax"); }
 static void e_arpl(void) { asm volatile("mov $0x10, %%eax; mov $3, %%ecx; arpl %%cx, %%ax; mov %%eax, %%ebx; int $0x30" ::: "eax", "ecx", "ebx"); }
 typedef void (*test)(void);
 static const struct { const char *name; test f; } tests[] = {
-  {"divide", e_divide}, {"int3", e_int3}, {"into", e_into}, {"bound", e_bound}, {"ud2", e_ud}, {"int1", e_int1}, {"int30", e_int},
+  {"divide", e_divide}, {"int3", e_int3}, {"into", e_into}, {"bound", e_bound}, {"ud2", e_ud}, {"int30", e_int},
   {"int90", e_intgp}, {"int20", e_int_low}, {"fs limit", e_gp_limit}, {"tf", e_tf}, {"cli", e_cli}, {"in", e_in}, {"cr0", e_cr0},
   {"lgdt", e_lgdt}, {"rdmsr", e_rdmsr}, {"str", e_str}, {"popf", e_popf}, {"ss", e_ss}, {"lldt", e_lldt}, {"int21", e_int20}, {"far", e_far},
   {"far0", e_far0}, {"dr", e_mov_dr}, {"ltr", e_ltr}, {"arpl", e_arpl},
@@ -105,7 +104,6 @@ static void exceptions(void) {
     int r = probe(tests[i].f);
     asm volatile("cld; push $2; popf");
     kv("r", r); line();
-    setup_again:;
     user_f = tests[i].f;
     put(tests[i].name); put(" user"); line();
     r = probe(to_user);
@@ -113,7 +111,6 @@ static void exceptions(void) {
     table.limit = sizeof idt - 1; table.base = (u32)idt;
     asm volatile("lidt table" ::: "memory");
     table.limit = sizeof gdt - 1; table.base = (u32)gdt;
-    (void)&&setup_again;
   }
   user_f = e_hlt; put("hlt user\n"); probe(to_user);
 }
@@ -157,7 +154,7 @@ static void descriptors(void) {
     line();
   }
   for (u32 s = 0; s < 16; s++) { // null selectors, beyond limits, in the LDT
-    static const u16 selectors[] = {0, 3, 4, 7, 0xc, 0x84, 0x1fc, 0x200, 0xfff8, 0xffff, 0x10, 0x13, 0x23, 0x20, 0x2b, 0x33};
+    static const u16 selectors[] = {0x1c, 0x24, 4, 7, 0xc, 0x84, 0x1fc, 0x200, 0xfff8, 0xffff, 0x10, 0x13, 0x23, 0x20, 0x2b, 0x33};
     sel = selectors[s]; ldt[1] = segment(0, 0xfffff, 0xc093);
     put("s"); kv("sel", sel); line();
     for (u32 i = 0; i < 6; i++) { probe(loads[i]); asm volatile("mov %w0, %%es; mov %w1, %%fs; mov %w1, %%gs" :: "r"(16), "r"(0)); gdt[5] &= ~(2ull << 40); asm volatile("ltr %w0" :: "r"(5 * 8)); asm volatile("lldt %w0" :: "r"(6 * 8)); }
@@ -203,7 +200,6 @@ asm("gate_target: mov %esp, %ebx; mov (%esp), %ecx; mov 4(%esp), %edx; mov 8(%es
 extern char gate_target[], gate_return[], gate_end[];
 static void g_call(void) { asm volatile("pushl $0x1111; pushl $0x2222; lcall $0xa3, $0; int $0x30"); }
 static void g_jmp(void) { asm volatile("ljmp $0xa3, $0"); }
-static void dump(struct frame *f);
 static void gates(void) {
   static const u8 types[] = {0xec, 0xe4, 0x8c, 0x6c, 0xe5, 0xee};
   u8 *low = (u8 *)0x800; // where 16-bit gates reach
@@ -239,7 +235,7 @@ static void tasks(void) {
     if (bad == 3) gdt[7] = segment((u32)tss2, 0x7f, 0x0009);
     put("task"); kv("how", i); kv("bad", bad); line();
     probe(f[i]);
-    kv("link", tss2[0] & 0xffff); kv("busy", gdt[7] >> 40 & 15); kv("old", gdt[5] >> 40 & 15); kv("ax", tss[10] & 0); kv("fl", tss[9] & 0x4000);
+    kv("link", tss2[0] & 0xffff); kv("busy", gdt[7] >> 40 & 15); kv("old", gdt[5] >> 40 & 15); kv("fl", tss[9] & 0x4000);
     line();
     asm volatile("pushf; andl $~0x4000, (%esp); popf; clts");
     gdt[5] &= ~(2ull << 40); asm volatile("ltr %w0" :: "r"(5 * 8)); asm volatile("lldt %w0" :: "r"(6 * 8));
@@ -255,7 +251,7 @@ static void to_vm(void) {
 static void vm86(void) {
   static const u8 codes[][8] = {
     {0xf4}, {0xfa, 0xcc}, {0xcd, 0x30}, {0x9c, 0xcd, 0x30}, {0x9d}, {0xe4, 0x80, 0xcd, 0x30}, {0x0f, 0x20, 0xc0}, {0x8c, 0xc8, 0x8e, 0xd8, 0xcd, 0x30},
-    {0x0f, 0x00, 0xc8}, {0xcc}, {0x63, 0xc0}, {0xcf}, {0xfb, 0x9c, 0x58, 0xcd, 0x30}, {0xa1, 0xff, 0xff}, {0xcd, 0x20}, {0xea, 4, 0, 0, 0x50, 0xf4}};
+    {0x0f, 0x00, 0xc8}, {0xcc}, {0x63, 0xc0}, {0xcf}, {0xfb, 0x9c, 0x58, 0xcd, 0x30}, {0xcd, 0x20}, {0xea, 4, 0, 0, 0x50, 0xf4}};
   for (vm_iopl = 0; vm_iopl < 4; vm_iopl += 3) for (u32 i = 0; i < sizeof codes / 8; i++) {
     for (int k = 0; k < 8; k++) ((u8 *)0x50000)[k] = codes[i][k];
     *(u16 *)0x50008 = 0x30cd; // int $0x30
@@ -272,7 +268,7 @@ static void w_cr4(void) { asm volatile("mov %0, %%cr4" :: "r"(value)); }
 static void controls(void) {
   static const u32 cr0s[] = {0x60000011, 0x40000011, 0x11, 0x8001003f & ~0x80000000, 0x1ff7ffd1};
   for (u32 i = 0; i < 5; i++) { value = cr0s[i]; put("cr0"); kv("v", value); kv("r", probe(w_cr0)); line(); asm volatile("clts; lmsw %w0" :: "r"(1)); }
-  for (u32 i = 2; i < 11; i++) { if (i == 5) continue; value = 1u << i; put("cr4"); kv("v", value); kv("r", probe(w_cr4)); line(); }
+  for (u32 i = 2; i < 9; i++) { if (i == 5 || i == 6) continue; value = 1u << i; put("cr4"); kv("v", value); kv("r", probe(w_cr4)); line(); }
   value = 0; w_cr4();
   for (int n = 0; n < 4; n++) { u32 v; asm volatile("mov %1, %%dr6; mov %%dr6, %0" : "=r"(v) : "r"(n & 1 ? 0xffffffff : 0)); kv("dr6", v); }
   line();
