@@ -9,8 +9,9 @@ import { suite as priv } from './priv/suite.ts'
 import { suite as qtest } from './qtest/suite.ts'
 import type { DiffOptions, Suite } from './suite.ts'
 import { suite as x86 } from './x86/suite.ts'
+import { suite as x86sys } from './x86sys/suite.ts'
 
-export const SUITES: readonly Suite[] = [insn, x86, float, qtest, priv]
+export const SUITES: readonly Suite[] = [insn, x86, float, qtest, priv, x86sys]
 export type Part = { readonly suite: Suite; readonly part: string; readonly name: string }
 
 export const partsOf = (suite: Suite): Part[] => suite.parts.map(part => ({ suite, part, name: `${suite.name}/${part}` }))

@@ -167,7 +167,7 @@ static void apic(void) {
   APIC(0x80) = 0x30; APIC(0x300) = 0x40000 | 0x35; put("masked by TPR\n"); kv("r", probe(wait_for_interrupt)); kv("irr", APIC(0x210)); line();
   APIC(0x80) = 0; put("unmasked\n"); kv("r", probe(wait_for_interrupt)); APIC(0xb0) = 0; line();
   APIC(0x3e0) = 0xb; APIC(0x320) = 0x24; APIC(0x380) = 1000; // once
-  while (APIC(0x390)) ;
+  while (!(APIC(0x210) & 0x10)) (void)APIC(0x390);
   put("timer\n"); kv("r", probe(wait_for_interrupt)); kv("cur", APIC(0x390)); APIC(0xb0) = 0; line();
 }
 
