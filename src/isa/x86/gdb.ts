@@ -115,14 +115,15 @@ ${types}${list.filter(r => r.feature === name).map(r => `  <reg name="${r.name}"
 
 const targets = [false, true].map(wide => {
   const list = entries(wide)
-  return { list, xml: xmlOf(list, wide), pc: list.findIndex(r => r.name === (wide ? 'rip' : 'eip')) }
+  const indexOf = (name: string) => list.findIndex(r => r.name === name)
+  return { list, xml: xmlOf(list, wide), pc: indexOf(wide ? 'rip' : 'eip'), plain: indexOf('gs') + 1 }
 })
 
 /** Segment registers are shown, not changed: a debugger does not give what loading one needs. */
 export function debugTarget(c: Core): DebugTarget {
-  const { list, xml, pc } = targets[c.model.has('lm') ? 1 : 0]!
+  const { list, xml, pc, plain } = targets[c.model.has('lm') ? 1 : 0]!
   return {
-    xml, registers: list, pc,
+    xml, registers: list, pc, plain,
     read: number => list[number]?.get(c),
     write(number, value) {
       const r = list[number]
