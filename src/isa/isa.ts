@@ -193,6 +193,8 @@ export type DebugTarget = {
   readonly pc: number
   /** Registers below this number are those that programs compute with. */
   readonly plain: number
+  /** Of the others, those that say what the processor is doing: a line each where registers are printed. */
+  readonly control: readonly DebugRegister[]
   /** undefined and false: no such register here, or not now. */
   read(number: number): bigint | undefined
   write(number: number, value: bigint): boolean

@@ -138,7 +138,7 @@ export function irRig(shared: boolean, passes: Passes): IrRig {
         wakes: () => true,
         reset() {},
         refresh: () => services.selectTlb(0, 0, 0, 0),
-        debug: { xml: {}, registers: [], pc: 0, plain: 0, read: () => undefined, write: () => false },
+        debug: { xml: {}, registers: [], pc: 0, plain: 0, control: [], read: () => undefined, write: () => false },
         float: {
           policy: 'canonical' satisfies FloatPolicyName,
           rounding: () => views.i32[w('frm')]!,

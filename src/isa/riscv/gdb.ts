@@ -22,6 +22,9 @@ const registers: readonly DebugRegister[] = [
   { number: PRIV, name: 'priv', bits: 64, general: false },
 ]
 
+const CONTROL = ['mhartid', 'mstatus', 'mip', 'mie', 'mideleg', 'medeleg', 'mtvec', 'stvec', 'mepc', 'sepc', 'mcause', 'scause',
+  'mtval', 'stval', 'mscratch', 'sscratch', 'satp'].map(name => registers.find(r => r.name === name)!)
+
 const feature = (name: string, body: string) =>
   `<?xml version="1.0"?>
 <!DOCTYPE feature SYSTEM "gdb-target.dtd">
@@ -72,6 +75,7 @@ export function debugTarget(c: Core): DebugTarget {
     registers,
     pc: PC,
     plain: CSR,
+    control: CONTROL,
     read(number) {
       if (number < PC) return c.s.x.get(number)
       if (number === PC) return c.s.pc

@@ -123,7 +123,7 @@ const targets = [false, true].map(wide => {
 export function debugTarget(c: Core): DebugTarget {
   const { list, xml, pc, plain } = targets[c.model.has('lm') ? 1 : 0]!
   return {
-    xml, registers: list, pc, plain,
+    xml, registers: list, pc, plain, control: [],
     read: number => list[number]?.get(c),
     write(number, value) {
       const r = list[number]

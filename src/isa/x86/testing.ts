@@ -78,7 +78,7 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
     wakes: () => true,
     reset() {},
     refresh: () => services.selectTlb(0, 0, 0, 0),
-    debug: { xml: {}, registers: [], pc: 0, plain: 0, read: () => undefined, write: () => false },
+    debug: { xml: {}, registers: [], pc: 0, plain: 0, control: [], read: () => undefined, write: () => false },
     float: { policy: 'x86', rounding: () => 0, raise() {} },
   }
 }
