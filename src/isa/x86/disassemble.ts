@@ -94,8 +94,10 @@ export function disassemble(bytes: Uint8Array, pc: bigint, codeBits: number): { 
   const i = decoder.insn, r = i.row!
   const prefixes = [...(i.lock ? ['lock'] : []), ...repeatPrefix(i)]
   let immediates = 0
-  const operands = r.operands.map(o => operandText(i, o, pc, o.kind === 'I' && immediates++ > 0))
-  const text = `${[...prefixes, mnemonic(i)].join(' ')}${operands.length > 0 ? ` ${operands.join(',')}` : ''}`
+  // An exchange with itself, but for XCHG AX, AX.
+  const idle = i.opcode === 0x90 && r.map === 0 && i.opcodeRegister === 0 && (i.rep === 2 || !i.data16 || i.codeBits === 16)
+  const operands = idle ? [] : r.operands.map(o => operandText(i, o, pc, o.kind === 'I' && immediates++ > 0))
+  const text = `${[...prefixes, mnemonic(i, idle)].join(' ')}${operands.length > 0 ? ` ${operands.join(',')}` : ''}`
   return { text, length: i.length }
 }
 
@@ -104,9 +106,9 @@ function repeatPrefix(i: Insn): string[] {
   const compares = /^(cmps|scas)/.test(i.row!.syntax)
   return [i.rep === 2 ? (compares ? 'repz' : 'rep') : 'repnz']
 }
-function mnemonic(i: Insn): string {
+function mnemonic(i: Insn, idle: boolean): string {
   const r = i.row!, name = nameOf(r, r.names[0] === 'jcxz' ? i.addressSize : i.operandSize)
-  if (i.opcode === 0x90 && r.map === 0 && i.opcodeRegister === 0) return i.rep === 2 ? 'pause' : 'nop'
+  if (idle) return i.rep === 2 ? 'pause' : 'nop'
   // Eight bytes of immediate or offset.
   const absolute = name === 'mov' && r.operands.some(o => (o.kind === 'O' && i.addressSize === 8) || (o.kind === 'I' && o.size === 'v' && i.wide))
   return absolute ? 'movabs' : name

@@ -8,12 +8,15 @@ import { cpuLayout, type CpuState, Flag, Mode, Seg, System, SystemArg, systemNam
 import { isFlat, isFlatCode } from './segment.ts'
 
 /** How a run ended. */
-export type Ending = { vector: number; address: bigint; write: boolean; /** A helper that only a whole processor has. */ helper: SystemName | undefined }
+export type Ending = { /** Where pc was. */ pc: bigint; vector: number; address: bigint; write: boolean; /** A helper that only a whole processor has. */ helper: SystemName | undefined }
 
 /** Where a page lies in RAM, by its linear address; undefined where there is none. */
 export type PageOf = (page: bigint) => { readonly pa: number; readonly write: boolean; readonly execute: boolean } | undefined
 
 export type UserCpu = Cpu & { readonly s: CpuState; readonly ending: Ending }
+
+/** An address where no test has code. */
+const NOWHERE = 0n
 
 /** The mode word of user code. */
 export function userMode(s: CpuState, bits: number): number {
@@ -27,7 +30,12 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
   const s = bind(cpuLayout, views, at), w = at >> 2
   const translation: Translation = { pa: 0, read: true, write: true, execute: true, global: false, whole: true, pageBits: 12 }
   const note = (vector: number, address = 0n, write = false) => Object.assign(ending, { vector, address, write, helper: undefined })
-  const stop = () => void Atomics.or(views.i32, w, ExitRequest.STOP)
+  // Compiled code sees the request at its back edges only: nothing may lead into it again.
+  const stop = () => {
+    ending.pc = s.pc
+    s.pc = NOWHERE
+    Atomics.or(views.i32, w, ExitRequest.STOP)
+  }
   const raise = (vector: number) => {
     note(vector)
     stop()

@@ -24,13 +24,13 @@ const SELECTORS: { readonly [B in Bits]: readonly number[] } = {
 const DATA = Attribute.PRESENT | Attribute.S | Attribute.WRITABLE | 0x60, TEXT = Attribute.PRESENT | Attribute.S | Attribute.CODE | Attribute.READABLE | 0x60
 
 export function engine(name: EngineName): Engine {
-  const ending: Ending = { vector: 0, address: 0n, write: false, helper: undefined }
+  const ending: Ending = { pc: 0n, vector: 0, address: 0n, write: false, helper: undefined }
   const rig = new Rig({
     isa: x86, ramPa: RAM, ramBytes: PAGES * PAGE,
     makeCpu: (views, at, services) => makeUserCpu(x86, views, at, services, page => {
       const p = Number(page)
-      if (p === (START & -PAGE)) return { pa: RAM + CODE_PAGE * PAGE, write: true, execute: true }
-      if (p >= CODE && p < CODE + CODE_BYTES) return { pa: RAM + FILL * PAGE, write: true, execute: true }
+      if (p === (START & -PAGE)) return { pa: RAM + CODE_PAGE * PAGE, write: false, execute: true }
+      if (p >= CODE && p < CODE + CODE_BYTES) return { pa: RAM + FILL * PAGE, write: false, execute: true }
       if (p === PAGE_AT || p === PAGE_AT + PAGE) return { pa: RAM + DATA_PAGE * PAGE + p - PAGE_AT, write: p === PAGE_AT, execute: false }
       return undefined
     }, ending),
@@ -87,7 +87,7 @@ export function engine(name: EngineName): Engine {
       if (ending.helper !== undefined) throw new Error(`${c.row.syntax}: left to the processor code (${ending.helper})`)
       const base = s.seg[Seg.CS]!.base
       return {
-        registers: BigUint64Array.from({ length: 16 }, (_, i) => s.gpr.get(i)), ip: s.pc - base, flags: flagsOf(s),
+        registers: BigUint64Array.from({ length: 16 }, (_, i) => s.gpr.get(i)), ip: ending.pc - base, flags: flagsOf(s),
         vector: ending.vector, address: ending.address, write: ending.write,
         memory: views.u8.slice(at(DATA_PAGE) + WINDOW - PAGE_AT, at(DATA_PAGE) + WINDOW - PAGE_AT + WINDOW_BYTES),
       }

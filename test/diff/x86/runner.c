@@ -16,9 +16,10 @@ typedef unsigned long u64;
 typedef unsigned char u8;
 
 // The same in machine.ts.
-#define CODE 0x40000000ul /* 4 MiB of INT3, the instruction in the middle */
+#define CODE 0x40000000ul /* 4 MiB of INT3, the instruction in the middle; cases cannot write there */
 #define CODE_BYTES 0x400000ul
 #define START (CODE + CODE_BYTES / 2)
+#define CODE_ALIAS 0x3100000000ul /* the same memory, for us to write: far from what cases reach */
 #define PAGE_AT 0x50000000ul /* a page to read and write, then one to read; the window is at the end of the first */
 #define WINDOW_BYTES 256
 #define WINDOW (PAGE_AT + 4096 - WINDOW_BYTES)
@@ -107,7 +108,7 @@ static void handler(int signal, siginfo_t *info, struct ucontext *uc) {
   running = 1;
   struct in *c = &in[next];
   if (c->bits != bits) select(c->bits);
-  for (int i = 0; i < CODE_MAX; i++) ((volatile u8 *)START)[i] = c->code[i];
+  for (int i = 0; i < CODE_MAX; i++) ((volatile u8 *)(CODE_ALIAS + START - CODE))[i] = c->code[i];
   for (int i = 0; i < 16; i++) *places[i] = c->r[i];
   for (volatile u64 *p = (u64 *)PAGE_AT; p < window; p++) *p = 0;
   for (int i = 0; i < WINDOW_BYTES / 8; i++) window[i] = c->mem[i];
@@ -118,14 +119,18 @@ static void handler(int signal, siginfo_t *info, struct ucontext *uc) {
   uc->uc_flags |= 4; /* UC_STRICT_RESTORE_SS */
 }
 
+static void map(u64 at, u64 bytes, int protection, int flags, long file) {
+  if (syscall6(__NR_mmap, at, bytes, protection, flags | MAP_FIXED, file, 0) != (long)at) leave(4);
+}
+
 static void start(void) {
-  u64 at[] = { CODE, PAGE_AT }, size[] = { CODE_BYTES, 8192 };
-  for (int k = 0; k < 2; k++)
-    if (syscall6(__NR_mmap, at[k], size[k], PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
-        != (long)at[k]) leave(4);
-  if (syscall6(__NR_mprotect, PAGE_AT, 4096, PROT_READ | PROT_WRITE, 0, 0, 0) != 0) leave(4);
+  long code = syscall6(__NR_memfd_create, (long)"code", 0, 0, 0, 0, 0);
+  if (code < 0 || syscall6(__NR_ftruncate, code, CODE_BYTES, 0, 0, 0, 0) != 0) leave(4);
+  map(CODE, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, code);
+  map(CODE_ALIAS, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, code);
+  map(PAGE_AT, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   if (syscall6(__NR_mprotect, PAGE_AT + 4096, 4096, PROT_READ, 0, 0, 0) != 0) leave(4);
-  for (u8 *p = (u8 *)CODE; p < (u8 *)(CODE + CODE_BYTES); p++) *(volatile u8 *)p = 0xcc;
+  for (u8 *p = (u8 *)CODE_ALIAS; p < (u8 *)(CODE_ALIAS + CODE_BYTES); p++) *(volatile u8 *)p = 0xcc;
   segment(LDT_CODE16, CODE16_BASE, 0xffff, 2, 0);
   segment(LDT_DATA16, DATA16_BASE, 0xffff, 0, 0);
   segment(LDT_STACK16, DATA16_BASE, 0xffff, 0, 0);
