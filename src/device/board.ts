@@ -92,10 +92,10 @@ export type Board = {
   readonly memory: readonly BoardMemory[]
   readonly devices: readonly BoardDevice[]
   /**
-   * Where message-signalled interrupts find a controller: the device's `message` is called. Elsewhere they
-   * are writes to RAM.
+   * Where message-signalled interrupts find a controller: the device's `message` is called, or the processors themselves take
+   * them. Elsewhere they are writes to RAM.
    */
-  readonly messages?: readonly { readonly at: number; readonly sizeBytes: number; readonly to: string }[]
+  readonly messages?: readonly { readonly at: number; readonly sizeBytes: number; readonly to?: string }[]
 }
 
 /** What the machine's surroundings supply to each thread. */
@@ -107,6 +107,8 @@ export type HostServices = DeviceHost & {
   doorbell(): void
   /** The same for output of character devices, which may wait a little. */
   charDoorbell?(): void
+  /** A message-signalled interrupt for the processors, at `offset` from where the board has them. */
+  interruptMessage?(offset: number, data: number): void
   /** Memory is somewhere else now, or gone: translations to it must be dropped. */
   remapped?(): void
 }
@@ -165,7 +167,7 @@ export function instantiate(
     const props = propertiesOf(entry.device, entry.properties ?? {}, entry.id)
     plans.set(entry.id, { plan: planDevice(entry.id, entry.device, props), entry })
   }
-  const order = topological([...plans.values()], new Set(board.messages?.map(m => m.to)))
+  const order = topological([...plans.values()], new Set(board.messages?.flatMap(m => m.to ?? [])))
 
   // Addresses first, in board order, from configuration alone.
   const timerSlots: { id: string; slot: Slot }[] = []
@@ -226,7 +228,7 @@ export function instantiate(
       dma: dmaOf(memory, plan.id),
       host: services,
       clock: services.clock,
-      message: messenger(board, plan.id, instances, dmaOf(memory, plan.id)),
+      message: messenger(board, plan.id, instances, dmaOf(memory, plan.id), services),
       timers: timerSlots.flatMap((t, i) => (t.id === plan.id ? [timers.timer(i)] : [])),
       windows: Object.fromEntries(movableRegions.map(r => [r, window(r)])),
       rams: Object.fromEntries(ramSlots.filter(r => r.id === plan.id).map(r => [r.region, r])),
@@ -386,11 +388,13 @@ function messenger(
   from: string,
   instances: Map<string, Instance>,
   dma: Dma,
+  services: HostServices,
 ): (pa: number, data: number) => void {
   return (pa, data) => {
     if (deviceTraces.irq_message.enabled) emitTrace(deviceTraces.irq_message, from, pa, data)
     const target = board.messages?.find(m => pa >= m.at && pa < m.at + m.sizeBytes)
     if (!target) return dma.store(pa, 4, data)
+    if (target.to === undefined) return services.interruptMessage?.(pa - target.at, data)
     const to = instances.get(target.to)!
     to.call((s, io) => to.device.message?.(s, io, pa - target.at, data))
   }

@@ -10,6 +10,8 @@ export type Bench = {
   readonly system: System
   readonly clock: ReturnType<typeof manualClock>
   readonly requests: HostRequest[]
+  /** Interrupt messages for processors. */
+  readonly messages: { readonly offset: number; readonly data: number }[]
   /** Levels by `hart.line`. */
   readonly lines: { [line: string]: boolean }
   /** Moves guest time and runs what is due. */
@@ -31,19 +33,20 @@ export function bench(board: Board, options: BenchOptions = {}): Bench {
   const buffer = options.buffer ?? new SharedArrayBuffer(size)
   const views = viewsOf(buffer)
   const clock = options.clock ?? manualClock()
-  const requests: HostRequest[] = []
+  const requests: HostRequest[] = [], messages: Bench['messages'] = []
   const lines: { [line: string]: boolean } = {}
   const services: HostServices = {
     clock,
     cpuLine: (hart, line) => ({ set: level => { lines[`${hart}.${line}`] = level } }),
     doorbell: options.doorbell ?? (() => {}),
     request: r => void requests.push(r),
+    interruptMessage: (offset, data) => void messages.push({ offset, data }),
     wallClockMs: () => 1_700_000_000_000,
   }
   const system = instantiate(board, views, bumpAllocator(size / 2, size), services)
   if (options.reset !== false) system.reset()
   return {
-    system, clock, requests, lines,
+    system, clock, requests, messages, lines,
     advance(ns) {
       clock.advance(ns)
       system.runTimers()

@@ -3,7 +3,7 @@
 //
 // The processors' wires: `intr` (the 8259s ask: take a vector with `acknowledgeInterrupt`), `smi` (a pulse),
 // `a20` (high: address line 20 is open), `smram` (high: system management mode sees RAM at A0000h). Messages to
-// FEE00000h and up go to the device `apic`, if the processors bring one.
+// FEE00000h and up go to the processors.
 // Not modelled: the event timer (HPET), USB, hot plugging of PCI slots, processors and memory.
 import { VmError } from '../base/errors.ts'
 import type { Board, BoardDevice, BoardMemory, Placement } from '../device/board.ts'
@@ -56,8 +56,6 @@ export type PcOptions = {
   readonly pci?: readonly PciPlugged[]
   /** Devices on ports (display, floppy, debug ports): whole entries, placed with `port`, wired with `isaIrq`. */
   readonly isa?: readonly BoardDevice[]
-  /** The device that takes interrupt messages, for all processors. */
-  readonly apic?: BoardDevice
   readonly fwCfgFiles?: { readonly [name: string]: Uint8Array }
   readonly fwCfgItems?: { readonly [key: number]: Uint8Array }
 }
@@ -77,13 +75,12 @@ export const ramSplit = (ramBytes: number): { readonly below4G: number; readonly
 /** The board list of a configuration. Every thread makes its own from the same options. */
 export function pcBoard(o: PcOptions): Board {
   check(o)
-  const { apic } = o
   return {
     name: 'pc',
     floating: 0xff,
     memory: memoryOf(o),
-    devices: [...systemDevices(o), ...ports(o), ...pciDevices(o), ...(o.isa ?? []), ...(apic ? [apic] : [])],
-    ...(apic && { messages: [{ at: PC.LOCAL_APIC, sizeBytes: 0x10_0000, to: apic.id }] }),
+    devices: [...systemDevices(o), ...ports(o), ...pciDevices(o), ...(o.isa ?? [])],
+    messages: [{ at: PC.LOCAL_APIC, sizeBytes: 0x10_0000 }],
   }
 }
 
@@ -157,7 +154,7 @@ function pciDevices(o: PcOptions): BoardDevice[] {
       wires: { isa: Array.from({ length: 16 }, (_, n) => (n < 3 ? undefined : isaIrq(n))) },
     },
     {
-      device: piix4Pm, id: 'pm', properties: { addr: '01.3' },
+      device: piix4Pm, id: 'pm', properties: { addr: '01.3', 'smm-enabled': false },
       at: { pm: { space: IO_SPACE, movable: true }, gpe: port(PC.GPE_IO), apm: port(0xb2) },
       wires: { sci: isaIrq(IRQ.SCI), smi: cpuWire(0, 'smi') },
     },

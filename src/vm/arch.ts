@@ -1,16 +1,13 @@
 // What the assembly must know of each architecture beyond its Isa: how its processors are wired, started, and served.
-import { layoutOf } from '../state/layout.ts'
-import { bind } from '../state/bind.ts'
-import type { Views } from '../state/views.ts'
+import type { System } from '../device/board.ts'
 import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
-import { hartLayout } from '../isa/riscv/cpu.ts'
-import { describeInterrupts, describeMemory, describeTranslations } from '../isa/riscv/describe.ts'
-import { makeCpu } from '../isa/riscv/processor.ts'
-import { sbiBoot } from '../isa/riscv/sbi/hsm.ts'
 import type { RemoteFence } from '../isa/riscv/sbi/platform.ts'
+import { layoutOf } from '../state/layout.ts'
+import type { Views } from '../state/views.ts'
+import { riscv } from './arch-riscv.ts'
+import { i386, x86_64 } from './arch-x86.ts'
 import type { Arch } from './config.ts'
-import { isas } from './isas.ts'
-import type { Boot } from './plan/plan.ts'
+import type { BoardSpec, Boot } from './plan/plan.ts'
 
 /** What a bound machine offers to a processor's surroundings. */
 export type Surroundings = {
@@ -22,14 +19,19 @@ export type Surroundings = {
   /** Does to processor `cpu` what the fence says, before it runs another instruction. */
   remoteFence(cpu: number, fence: RemoteFence): void
   request(kind: 'shutdown' | 'reset', exitCode: number): void
-  readonly console: { put(byte: number): boolean; get(): number }
+  readonly system: System
 }
+
+/** What of a machine's plan concerns its processors. */
+export type CpuConfig = { readonly spec: BoardSpec; readonly boot: Boot }
 
 export type ArchSupport = {
   readonly isa: Isa
-  makeCpu(at: number, services: CpuServices, around: Surroundings, boot: Boot): Cpu
+  makeCpu(at: number, services: CpuServices, around: Surroundings, config: CpuConfig): Cpu
   /** Sets an interrupt input by the name that boards use. Any thread. */
   setLine(views: Views, at: number, line: string, level: boolean): void
+  /** A message-signalled interrupt for the processors, at `offset` from where the board has them. Any thread. */
+  message?(around: Pick<Surroundings, 'views' | 'states' | 'kick'>, offset: number, data: number): void
   /** The current address space of the processor at `at`, and its interrupts, as text. */
   describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
   describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string
@@ -38,38 +40,7 @@ export type ArchSupport = {
   start(views: Views, at: number, cpu: Cpu, index: number, boot: Boot): void
 }
 
-const LINES: { readonly [line: string]: number } = { msip: 3, mtip: 7, seip: 9, meip: 11 }
-
-const riscv: ArchSupport = {
-  isa: isas.riscv64,
-  makeCpu: (at, services, around, boot) => makeCpu(isas.riscv64, around.views, at, services, boot.kind === 'sbi' ? {
-    views: around.views,
-    harts: around.states,
-    kick: around.kick,
-    remoteFence: around.remoteFence,
-    reset: (kind, failure) => around.request(kind === 'shutdown' ? 'shutdown' : 'reset', failure ? 1 : 0),
-    console: around.console,
-  } : undefined),
-  setLine(views, at, line, level) {
-    const word = (at + hartLayout.offsets.lines) >>> 2, bit = 1 << LINES[line]!
-    if (level) Atomics.or(views.i32, word, bit)
-    else Atomics.and(views.i32, word, ~bit)
-  },
-  describeMemory,
-  describeTranslations,
-  describeInterrupts,
-  start(views, at, cpu, index, boot) {
-    const s = bind(hartLayout, views, at)
-    if (boot.kind === 'reset') s.pc = BigInt(boot.entry)
-    else if (index > 0) sbiBoot(s)
-    else {
-      sbiBoot(s, { address: BigInt(boot.entry), opaque: BigInt(boot.deviceTree) })
-      cpu.interrupt() // starts it here, not on its thread: whoever looks before it runs sees it as the kernel will
-    }
-  },
-}
-
-const supported: { readonly [A in Arch]: ArchSupport } = { riscv64: riscv }
+const supported: { readonly [A in Arch]: ArchSupport } = { riscv64: riscv, x86_64, i386 }
 export const archSupport = (arch: Arch): ArchSupport => supported[arch]
 
 const core = layoutOf(vcpuCore).offsets

@@ -139,6 +139,7 @@ export function bindMachine(
     remapped: () => { for (const box of mailboxes) box.post(Mail.FLUSH_TLB, -1) },
     wallClockMs: () => Date.now() + m.wallClockOffsetMs,
     request: r => request(r.kind, r.exitCode ?? 0),
+    interruptMessage: (offset, data) => arch.message?.({ views, states: cpus.map(c => c.state), kick }, offset, data),
     cpuLine: (cpu, line) => ({
       set(level) {
         arch.setLine(views, cpus[cpu]!.state, line, level)
@@ -163,13 +164,7 @@ export function bindMachine(
       }
     },
     request,
-    console: {
-      put(byte) {
-        system.memory.write(CONSOLE, 1, byte)
-        return true
-      },
-      get: () => (system.memory.read(CONSOLE + 5, 1) & 1 ? system.memory.read(CONSOLE, 1) : -1),
-    },
+    system,
   }
   return {
     arch, views, clock, system, cpus, controls, mailboxes, codePages, compilerPlaces, surroundings, bell, ring, breakpoints, waker,
@@ -224,7 +219,5 @@ const number = new BigUint64Array(1), asFloat = new Float64Array(number.buffer)
 /** Infinity's bits. */
 const NEVER = 0x7ff0000000000000n
 
-/** The UART that the debug console of the built-in SBI writes to. */
-const CONSOLE = 0x10000000
 /** More pages than this in one fence: everything goes. */
 const MAX_PAGE_LETTERS = 16

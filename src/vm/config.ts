@@ -3,7 +3,8 @@
 // against a catalogue yet; the assembly does that and throws VmError.
 
 /** Architectures that a machine can have. */
-export type Arch = 'riscv64'
+export const ARCHES = ['riscv64', 'x86_64', 'i386'] as const
+export type Arch = (typeof ARCHES)[number]
 
 /** Property values as the user gave them: text from a command line, any JSON value from the library or QMP. */
 export type PropertyBag = { readonly [name: string]: PropertyValue }
@@ -55,6 +56,10 @@ export type MachineConfig = {
   /** `-serial` in order: ids of character devices; null is a port without anything behind it (`none`
    * removes none). */
   readonly serials?: readonly (string | null)[]
+  /** `-parallel` in order, in the same way. */
+  readonly parallels?: readonly (string | null)[]
+  /** `-vga`: the display card. Left out: the machine's default. */
+  readonly vga?: 'std' | 'none'
   readonly objects?: readonly ObjectConfig[]
   /** `-global driver.property=value`. */
   readonly globals?: readonly { readonly driver: string; readonly property: string; readonly value: string }[]

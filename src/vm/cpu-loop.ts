@@ -64,7 +64,7 @@ export class CpuLoop {
           if (this.fuel >= 0) this.leaveBefore(ns)
         },
       },
-      makeCpu: services => bound.arch.makeCpu(this.state, services, bound.surroundings, o.shape.boot),
+      makeCpu: services => bound.arch.makeCpu(this.state, services, bound.surroundings, o.shape),
     })
     this.tier1 = new Tier1(this.vcpu, o.compiler)
     if (o.compiledSteps) this.vcpu.code.stepCode = b => this.tier1.stepCode(b)

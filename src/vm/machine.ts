@@ -114,7 +114,7 @@ class Machine implements MachineControl {
       nowNs: () => bound.clock.nowNs(),
       flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {},
       armTimer: ns => bound.setDeadline(hart, ns),
-    }, bound.surroundings, shape.boot))
+    }, bound.surroundings, shape))
     bound.system.memory.onWritten = (pa, sizeBytes) => this.written(pa, sizeBytes)
     this.info = {
       ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),

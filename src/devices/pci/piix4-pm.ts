@@ -3,7 +3,7 @@
 // and B3h. General-purpose events lie where QEMU's machine has them, at their own port.
 // Not modelled: the SMBus host (its registers are there; no bus), throttling, sleep states but "soft off",
 // suspend to RAM and to disk, which all end the machine's run or do nothing.
-import { array, defineDevice, f64, inputs, output, timer, u16, u8, type Io, type StateOf }
+import { array, defineDevice, f64, flagProperty, inputs, output, timer, u16, u8, type Io, type StateOf }
   from '../../device/define.ts'
 import { pciFunction } from '../../device/pci.ts'
 import { nsOfTicks, ticksIn } from '../../base/rate.ts'
@@ -55,7 +55,7 @@ export const piix4Pm = defineDevice({
   name: 'PIIX4_PM',
   version: 1,
   description: 'ACPI power management',
-  properties: pci.properties,
+  properties: { ...pci.properties, 'smm-enabled': flagProperty(true, 'processors have system management mode') },
   state,
   pins,
   timers,
@@ -91,6 +91,8 @@ export const piix4Pm = defineDevice({
   facets: { pci: pci.facet },
   reset(s, io) {
     pci.reset(s, io as any)
+    // Firmware that finds this set does not wait for system management mode.
+    if (!io.props['smm-enabled']) s.config[SMI_GLOBAL] = SMI_ON_COMMAND
     place(s, io as any)
     s.halves = halvesAt(io.clock.nowNs())
   },

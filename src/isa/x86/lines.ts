@@ -13,6 +13,7 @@ export function setLine(views: Views, at: number, line: string, level: boolean):
     case 'a20': return set(Line.A20M, !level)
     case 'nmi': return level ? set(Line.NMI, true) : undefined
     case 'init': return level ? set(Line.INIT, true) : undefined
+    case 'smram': return // not seen without system management mode
     case 'smi': return level ? unimplemented('cpu', () => 'SMI: there is no system management mode') : undefined
     default: throw new Error(`a processor has no line '${line}'`)
   }

@@ -1,7 +1,7 @@
 // The command-line options: one row each. From a row come parsing, checking, -help and docs/options.md. Names
 // and meaning are QEMU's. `apply` receives the option's argument ('' for a switch) and puts it into the
 // builder.
-import type { PropertyBag } from '../../vm/config.ts'
+import { ARCHES, type PropertyBag } from '../../vm/config.ts'
 import type { HelpTopic } from '../invocation.ts'
 import { type Builder, legacyDrive } from './build.ts'
 import { backends, parseChardev } from './chardevs.ts'
@@ -102,8 +102,9 @@ export const options: readonly Option[] = [
     arg: 'NAME',
     help: 'architecture, where the program name does not say it',
     apply(b, v) {
-      if (v !== 'riscv64') throw usage(`not implemented: architecture '${v}'`, 'riscv64')
-      b.set('arch', v)
+      const arch = ARCHES.find(a => a === v)
+      if (!arch) throw usage(`not implemented: architecture '${v}'`, ARCHES.join(', '))
+      b.set('arch', arch)
     },
   },
   {

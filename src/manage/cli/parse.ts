@@ -1,6 +1,6 @@
 // From the program's arguments to an Invocation.
 import { placeOf, VmError } from '../../base/errors.ts'
-import type { Arch } from '../../vm/config.ts'
+import { type Arch, ARCHES } from '../../vm/config.ts'
 import type { Invocation } from '../invocation.ts'
 import { builder } from './build.ts'
 import { suggest } from '../../base/nearest.ts'
@@ -54,7 +54,7 @@ export function parseArguments(argv: readonly string[], program: string, interac
 /** The architecture in a program name such as `typevisor-system-riscv64`. */
 export function archOfProgram(program: string): Arch | undefined {
   const name = /-system-([a-z0-9_]+)/.exec(program)?.[1]
-  return name === 'riscv64' ? name : undefined
+  return ARCHES.find(arch => arch === name)
 }
 
 /** The one line about a bug of ours: what, where, on which processor, and how to make a report of it. */

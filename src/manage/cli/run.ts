@@ -2,7 +2,7 @@
 // tests can run it with a machine of their own.
 import { blaming, VmError } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
-import type { Arch, MachineConfig } from '../../vm/config.ts'
+import { type Arch, ARCHES, type MachineConfig } from '../../vm/config.ts'
 import type { Assembly, MachineControl, ShutdownCause } from '../../vm/control.ts'
 import { detectImage, HEADER_BYTES } from '../../vm/detect.ts'
 import { loadSnapshot } from '../commands/snapshot.ts'
@@ -131,7 +131,7 @@ async function start(machine: MachineControl, session: Session, end: Promise<num
 export async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
   if (arch !== undefined) return arch
   if (kernel === undefined)
-    throw usage('which architecture?', '-arch riscv64, or the program typevisor-system-riscv64')
+    throw usage('which architecture?', `-arch NAME (${ARCHES.join(', ')}), or a program such as typevisor-system-riscv64`)
   const header =
     typeof kernel === 'string'
       ? await blaming('kernel', () => host.files.readStart(kernel, HEADER_BYTES))
@@ -143,7 +143,7 @@ export async function architecture({ arch, kernel }: MachineConfig, host: Host):
     kind ? `a kernel for ${kind.machine}` : 'does not say which architecture it is for',
     {
       where: 'kernel',
-      hint: kind ? 'not implemented: that architecture' : '-arch riscv64',
+      hint: kind ? 'not implemented: that architecture' : `-arch ${ARCHES.join(', -arch ')}`,
     },
   )
 }

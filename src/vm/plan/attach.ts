@@ -1,17 +1,22 @@
 // Devices with what is behind them: which drive, network or source of entropy belongs to which device; where they are.
 import { hostEntropy } from '../../backends/entropy.ts'
-import { blaming } from '../../base/errors.ts'
+import type { BlockNode } from '../../backends/block/open.ts'
+import { blaming, VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import { propertiesOf } from '../../device/properties.ts'
 import type { Backend } from '../../device/work.ts'
+import type { DriveSpec, IdeBackend } from '../../devices/block/ata.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag, PropertyValue } from '../config.ts'
 import type { BlockInfo, NetInfo } from '../control.ts'
 import type { DeviceSpec } from './board.ts'
-import { type Drives, openDrives } from './disks.ts'
-import { driverOf } from './drivers.ts'
+import { findFirmware } from './boot.ts'
+import { type Drive, type Drives, openDrives } from './disks.ts'
+import { type Driver, driverOf } from './drivers.ts'
+import type { MachineType } from './machine-type.ts'
 import { hardwareAddresses, type Nets, planNets } from './nets.ts'
-import { bootPath, checkFunctions, pciAddress, virtioSlot } from './places.ts'
+import { IDE_ID } from './pc-board.ts'
+import { bootPath, checkFunctions, ideBootPath, ideSlot, pciAddress, virtioSlot } from './places.ts'
 import { noProperty, slotSettings, type Wanted, wantedDevices } from './wanted.ts'
 import { mistake } from './text.ts'
 
@@ -33,6 +38,8 @@ export type DevicesPlan = {
   /** All drives, also those that no device uses. */
   readonly blocks: readonly BlockInfo[]
   readonly nets: readonly NetInfo[]
+  /** Drives of the IDE controller, by number. */
+  readonly ide: readonly (DriveSpec | undefined)[]
   /** Settings of slots without a device. */
   readonly emptySlots: PropertyBag
   /** Contents of the file `bootorder` for firmware. */
@@ -41,24 +48,23 @@ export type DevicesPlan = {
   dispose(): Promise<void>
 }
 
-/** `reserved`: ids of what the board has anyway. */
-export async function planDevices(
-  config: MachineConfig, host: Host, reserved: ReadonlySet<string>,
-): Promise<DevicesPlan> {
-  const emptySlots = slotSettings(config), nets = planNets(config, host), wanted = wantedDevices(config)
+export async function planDevices(config: MachineConfig, host: Host, type: MachineType): Promise<DevicesPlan> {
+  const emptySlots = slotSettings(config), nets = planNets(config, host), wanted = wantedDevices(config, type)
   const drives = await openDrives(config, host)
   try {
     const p: Progress = {
-      config, drives, nets, wanted, ids: new Set(reserved),
-      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(),
+      config, host, type, drives, nets, wanted, ids: new Set(type.soldered),
+      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(), ide: [], ideDrives: [],
       nextMac: hardwareAddresses(wanted.map(w => w.properties['mac'])),
     }
-    for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p) : addConsole(w, p)))
+    for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p)
+      : w.driver.bus === 'IDE' ? addIdeDrive(w, p) : addConsole(w, p)))
+    if (p.ideDrives.length) p.attachments.push({ device: IDE_ID, open: async () => ideBackend(p.ideDrives.map(d => d && drives.handOver(d))) })
     await blaming('devices', () => checkFunctions(p.devices))
     for (const open of nets.rest()) p.attachments.push({ open })
-    const paths = [...p.order].sort(([a], [b]) => a - b).map(([, d]) => bootPath(d))
+    const paths = [...p.order].sort(([a], [b]) => a - b).map(([, { path }]) => path)
     return {
-      devices: p.devices, attachments: p.attachments, emptySlots,
+      devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide,
       serials: [...p.consoles].map(([device, chardev]) => ({ device, ...(chardev && { chardev }) })),
       blocks: drives.all.map(d => d.info), nets: p.cards,
       bootOrder: paths.length ? new TextEncoder().encode(`${paths.join('\n')}\0`) : new Uint8Array(0),
@@ -72,6 +78,8 @@ export async function planDevices(
 
 type Progress = {
   readonly config: MachineConfig
+  readonly host: Host
+  readonly type: MachineType
   readonly drives: Drives
   readonly nets: Nets
   readonly wanted: readonly Wanted[]
@@ -83,25 +91,63 @@ type Progress = {
   /** By virtio-serial device: its console's character device; undefined: no console yet; '': nothing behind it. */
   readonly consoles: Map<string, string | undefined>
   /** By boot index. */
-  readonly order: Map<number, DeviceSpec>
+  readonly order: Map<number, { readonly id: string; readonly path: string }>
+  readonly ide: (DriveSpec | undefined)[]
+  readonly ideDrives: (Drive | undefined)[]
 }
 
-function addDevice(w: Wanted, p: Progress): void {
+async function addDevice(w: Wanted, p: Progress): Promise<void> {
   const { driver } = w
   const { bus, bootindex, romfile, rombar, ...own } = w.properties
-  if (romfile !== undefined && romfile !== '') throw mistake('device.badProperty', 'not implemented: romfile')
-  if (rombar !== undefined && Number(rombar) !== 0) throw mistake('device.badProperty', 'not implemented: rombar')
   const odd = Object.keys(own).find(name => !driver.properties.some(known => known.name === name))
   if (odd !== undefined) throw noProperty(driver, odd)
   const id = boardId(w, p)
   const slot = driver.bus === 'PCI' ? undefined : virtioSlot(bus, p.devices)
-  const placed = slot === undefined ? { addr: pciAddress(bus, own['addr'], id, p.devices) } : {}
-  const properties = { ...own, ...placed, ...connect(w, id, p) }
+  const placed = slot === undefined ? { addr: pciAddress(p.type.pci, bus, own['addr'], id, p.devices) } : {}
+  const properties = { ...own, ...placed, ...await expansionRom(driver, romfile, rombar, p), ...connect(w, id, p) }
   propertiesOf(driver.device!, properties, id) // types, and whether they go together
   const spec = { driver: driver.name, id, properties, ...(slot !== undefined && { slot }) }
   p.devices.push(spec)
-  if (bootindex !== undefined) setBootIndex(bootindex, spec, w, p)
+  if (bootindex !== undefined) setBootIndex(bootindex, id, bootPath(spec, p.type.pci), w, p)
 }
+
+/** The contents of the expansion ROM; without the installed file the card has none. */
+async function expansionRom(
+  { romFile, name }: Driver, file: PropertyValue | undefined, bar: PropertyValue | undefined, { config, host }: Progress,
+): Promise<DeviceSpec['properties']> {
+  if (romFile === undefined) {
+    if (file !== undefined && file !== '') throw mistake('device.badProperty', `not implemented: romfile of '${name}'`)
+    if (bar !== undefined && Number(bar) !== 0) throw mistake('device.badProperty', `not implemented: rombar of '${name}'`)
+    return {}
+  }
+  if (file === '' || (bar !== undefined && Number(bar) === 0)) return {}
+  if (file !== undefined) return { rom: await findFirmware(host, String(file), config) }
+  try {
+    return { rom: await findFirmware(host, romFile, config, true) }
+  } catch (error) {
+    if (error instanceof VmError && error.code === 'file.notFound') return {}
+    throw error
+  }
+}
+
+function addIdeDrive(w: Wanted, p: Progress): void {
+  const { bus, unit, bootindex, drive: name, serial, model, ...rest } = w.properties
+  const odd = Object.keys(rest)[0]
+  if (odd !== undefined) throw noProperty(w.driver, odd)
+  const id = boardId(w, p), slot = ideSlot(bus, unit, p.ide), drive = p.drives.take(name, id)
+  const number = serial ?? drive.serial
+  p.ide[slot] = {
+    kind: w.driver.name === 'ide-cd' ? 'cdrom' : 'disk', media: drive.node.media,
+    ...(number !== undefined && { serial: String(number) }), ...(model !== undefined && { model: String(model) }),
+  }
+  p.ideDrives[slot] = drive
+  if (bootindex !== undefined) setBootIndex(bootindex, id, ideBootPath(slot), w, p)
+}
+
+const ideBackend = (units: readonly (BlockNode | undefined)[]): OpenBackend & IdeBackend => ({
+  units: [...units],
+  close() { for (const unit of units) unit?.close() },
+})
 
 /** Puts the back end in place; what the device has to know of it. */
 function connect({ driver, properties: given }: Wanted, device: string, p: Progress): DeviceSpec['properties'] {
@@ -143,14 +189,14 @@ function boardId(w: Wanted, { ids, wanted }: Progress): string {
   return id
 }
 
-function setBootIndex(value: PropertyValue, spec: DeviceSpec, { driver }: Wanted, { order }: Progress): void {
+function setBootIndex(value: PropertyValue, id: string, path: string, { driver }: Wanted, { order }: Progress): void {
   const index = Number(value)
   if (driver.backend !== 'block' && driver.backend !== 'net') throw noProperty(driver, 'bootindex')
   if (!Number.isInteger(index) || index < 0)
     throw mistake('device.badProperty', `bootindex=${String(value)} is not a whole number`)
   const other = order.get(index)
   if (other) throw mistake('device.badProperty', `bootindex=${index} is taken by '${other.id}'`)
-  order.set(index, spec)
+  order.set(index, { id, path })
 }
 
 function checkEntropy(config: MachineConfig, id: unknown): void {

@@ -1,9 +1,11 @@
 // What a machine consists of, as plain data that other threads can have, and the board that each of them makes of it.
 import type { Board, BoardDevice, BoardMemory } from '../../device/board.ts'
-import { VIRTIO_SLOTS, virtBoard } from '../../machines/virt-riscv.ts'
+import type { DriveSpec } from '../../devices/block/ata.ts'
 import type { Arch } from '../config.ts'
-import { driverOf, emptySlot } from './drivers.ts'
+import { driverOf } from './drivers.ts'
+import { pcBoardOf } from './pc-board.ts'
 import { mistake } from './text.ts'
+import { virtBoardOf } from './virt-board.ts'
 
 export type DeviceSpec = {
   /** QEMU's name. */
@@ -19,21 +21,35 @@ export type DeviceSpec = {
 /** Memory that the guest cannot write. */
 export type RomSpec = { readonly name: string; readonly at: number; readonly sizeBytes: number }
 
-/** Plain data; every thread makes the same board of it. */
-export type BoardSpec = {
-  readonly machine: 'virt'
+/** What all machines have. Plain data; every thread makes the same board of it. */
+export type SpecCore = {
   readonly arch: Arch
+  /** The processor model with its features. */
+  readonly cpu: string
   readonly harts: number
   readonly ramBytes: number
   /** Where guest memory begins in the one memory: RAM, then ROMs (see guestBytesOf). */
   readonly ramHostOffset: number
   readonly roms: readonly RomSpec[]
   readonly devices: readonly DeviceSpec[]
-  /** force-legacy of the slots without a device, from `-global`. */
-  readonly emptySlots: { readonly [name: string]: unknown }
   readonly fwCfgFiles: { readonly [name: string]: Uint8Array }
   readonly fwCfgItems: { readonly [key: number]: Uint8Array }
 }
+export type VirtSpec = SpecCore & {
+  readonly machine: 'virt'
+  /** force-legacy of the slots without a device, from `-global`. */
+  readonly emptySlots: { readonly [name: string]: unknown }
+}
+export type PcSpec = SpecCore & {
+  readonly machine: 'pc'
+  readonly serials: number
+  readonly parallels: number
+  /** Letters of `-boot order=`. */
+  readonly bootOrder: string
+  /** Master and slave of the first IDE channel, then of the second. */
+  readonly ide: readonly (DriveSpec | undefined)[]
+}
+export type BoardSpec = VirtSpec | PcSpec
 
 const PAGE = 4096
 const pages = (bytes: number): number => Math.ceil(bytes / PAGE) * PAGE
@@ -43,29 +59,16 @@ export const guestBytesOf = (spec: BoardSpec): number =>
   spec.roms.reduce((n, rom) => n + pages(rom.sizeBytes), pages(spec.ramBytes))
 
 /** The same board from the same data, whichever thread asks. */
-export function boardOf(spec: BoardSpec): Board {
-  const at = (n: number): DeviceSpec | undefined => spec.devices.find(d => d.slot === n)
-  const board = virtBoard({
-    harts: spec.harts, ramBytes: spec.ramBytes, ramHostOffset: spec.ramHostOffset,
-    virtio: Array.from({ length: VIRTIO_SLOTS }, (_, i) => {
-      const n = VIRTIO_SLOTS - 1 - i, d = at(n)
-      return d ? deviceOf(d) : { device: emptySlot, id: slotId(n), properties: spec.emptySlots }
-    }),
-    pci: spec.devices.filter(d => d.slot === undefined).map(deviceOf),
-    fwCfgFiles: spec.fwCfgFiles, fwCfgItems: spec.fwCfgItems,
-  })
-  return { ...board, memory: [...board.memory, ...romsOf(spec)] }
-}
+export const boardOf = (spec: BoardSpec): Board => (spec.machine === 'pc' ? pcBoardOf(spec) : virtBoardOf(spec))
 
-export const slotId = (n: number): string => `virtio-mmio-bus.${n}`
-
-function deviceOf({ driver, id, properties }: DeviceSpec): Pick<BoardDevice, 'device' | 'id' | 'properties'> {
+export function deviceOf({ driver, id, properties }: DeviceSpec): Pick<BoardDevice, 'device' | 'id' | 'properties'> {
   const device = driverOf(driver)?.device
   if (!device) throw mistake('board.unknownDevice', `no device '${driver}'`)
   return { device, id, properties }
 }
 
-function romsOf(spec: BoardSpec): BoardMemory[] {
+/** Where each ROM is in the one memory. */
+export function romsOf(spec: SpecCore): (BoardMemory & { readonly kind: 'rom' })[] {
   let hostOffset = spec.ramHostOffset + pages(spec.ramBytes)
   return spec.roms.map(({ name, at, sizeBytes }) => {
     const rom = { kind: 'rom' as const, name, at, sizeBytes, hostOffset }

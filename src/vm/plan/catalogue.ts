@@ -4,31 +4,31 @@ import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
 import { jitProperties } from '../choose.ts'
 import { traceEvents } from '../watch.ts'
-import { cpuModels, cpuProperties } from './cpu.ts'
 import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
 import { isOtherDevice, otherAccels, otherCpus, otherMachines } from './known.ts'
-import { MAX_HARTS, machineProperties } from './machine-type.ts'
+import { machineTypes } from './types.ts'
+import { virt } from './virt.ts'
 
 export function catalogue(arch: Arch): Catalogue {
+  const types = machineTypes.filter(t => t.arches.includes(arch)), [main] = types
+  const own = drivers.filter(d => types.some(t => t.buses.includes(d.bus)))
   return {
     arch,
-    maxCpus: MAX_HARTS,
-    machines: [{
-      name: 'virt', description: 'RISC-V board for emulators', isDefault: true, properties: machineProperties,
-    }],
-    cpus: cpuModels.map(m => ({ ...m, properties: cpuProperties })),
+    maxCpus: main!.maxCpus,
+    machines: types.map(({ name, description, properties }, i) => ({ name, description, isDefault: i === 0, properties })),
+    cpus: main!.cpus.models.map(m => ({ ...m, properties: main!.cpus.properties })),
     accels: [{ name: 'jit', description: 'recompilation to WebAssembly', properties: jitProperties }],
     traceEvents: traceEvents.map(({ name, format }) => ({ name, description: format })),
     netdevs: netTypes,
     elsewhere: (what, name) => (what === 'device' ? isOtherDevice(name) : others[what].includes(name)),
     devices: [
-      ...drivers.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
+      ...own.map(({ name, description, bus, properties }) => ({ name, description, bus, properties })),
       ...Object.entries(aliases).map(([name, of]) => {
         const { bus, properties } = driverOf(of)!
         return { name, description: `short for ${of}`, bus, properties }
       }),
       // Soldered on; named for -global.
-      { name: emptySlot.name, description: emptySlot.description!, bus: 'System', properties: [forceLegacy] },
+      ...(types.includes(virt) ? [{ name: emptySlot.name, description: emptySlot.description!, bus: 'System', properties: [forceLegacy] }] : []),
     ],
   }
 }

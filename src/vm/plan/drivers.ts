@@ -14,11 +14,13 @@ export type BackendKind = 'block' | 'net' | 'entropy' | 'char' | 'none'
 export type Driver = {
   readonly name: string
   readonly description: string
-  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus'
+  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus' | 'IDE'
   readonly backend: BackendKind
-  /** Absent: a part of another device (a console on a virtio-serial bus). */
+  /** Absent: a part of another device (a console on a virtio-serial bus, a drive on an IDE channel). */
   readonly device?: AnyDevice
   readonly properties: readonly PropertyInfo[]
+  /** The firmware file of its expansion ROM, which is its property `rom`. */
+  readonly romFile?: string
 }
 
 /** Slots for virtio-mmio devices that nothing is in. */
@@ -32,7 +34,9 @@ const text = (name: string, description: string): PropertyInfo => ({ name, type:
 export const drivers: readonly Driver[] = [
   ...virtio.map(([kind, backend]) => driver(virtioPci(kind), 'PCI', backend)),
   ...virtio.map(([kind, backend]) => driver(virtioMmio(kind), 'virtio-bus', backend)),
-  driver(vga, 'PCI', 'none'),
+  { ...driver(vga, 'PCI', 'none'), romFile: 'vgabios-stdvga.bin' },
+  ideDrive('ide-hd', 'disk on an IDE channel'),
+  ideDrive('ide-cd', 'CD-ROM drive on an IDE channel'),
   {
     name: 'virtconsole', description: 'console on a virtio-serial device', bus: 'virtio-serial-bus', backend: 'char',
     properties: [text('chardev', 'id of the character device'), text('name', 'name of the port')],
@@ -47,6 +51,16 @@ export const driverOf = (name: string): Driver | undefined => drivers.find(d => 
 
 function driver(device: AnyDevice, bus: Driver['bus'], backend: BackendKind): Driver {
   return { name: device.name, description: device.description!, bus, backend, device, properties: settable(device) }
+}
+
+function ideDrive(name: string, description: string): Driver {
+  return {
+    name, description, bus: 'IDE', backend: 'block',
+    properties: [
+      text('drive', 'id of the image'), { name: 'unit', type: 'number', description: '0: master, 1: slave' },
+      text('serial', 'serial number'), text('model', 'name of the model'),
+    ],
+  }
 }
 
 function settable(device: AnyDevice): PropertyInfo[] {

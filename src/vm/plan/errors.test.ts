@@ -95,7 +95,7 @@ const cases: readonly (readonly [config: MachineConfig, line: string])[] = [
   [{ devices: [device('virtio-rng-pci', { addr: '3.1' }, 'a')] }, `devices: 'a' is function 1 of a slot without function 0`],
   [{ devices: [device('virtio-rng-pci', { addr: '3' }, 'a'), device('virtio-rng-pci', { addr: '3.1' }, 'b')] },
     `devices: 'b' shares a slot with 'a' at 03.0; multifunction=on for 'a'`],
-  [{ devices: [device('virtio-rng-pci', { romfile: 'x' })] }, 'devices[0]: not implemented: romfile'],
+  [{ devices: [device('virtio-rng-pci', { romfile: 'x' })] }, 'devices[0]: not implemented: romfile of \'virtio-rng-pci\''],
   [{ devices: [device('virtio-rng-pci', { bootindex: 1 })] },
     `devices[0]: device 'virtio-rng-pci' has no property 'bootindex'; -device virtio-rng-pci,help lists them`],
   [{ devices: [device('virtio-net-pci', { bootindex: 1 }, 'a'), device('virtio-net-pci', { bootindex: '1' })] },

@@ -4,6 +4,7 @@ import { FW_CFG } from '../../devices/firmware/fw-cfg.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig } from '../config.ts'
 import { readSource } from './boot.ts'
+import type { MachineType } from './machine-type.ts'
 import { mistake } from './text.ts'
 
 export type FwCfgPlan = {
@@ -13,7 +14,7 @@ export type FwCfgPlan = {
 
 const MAX_NAME = 55
 
-export async function planFwCfg(config: MachineConfig, host: Host): Promise<FwCfgPlan> {
+export async function planFwCfg(config: MachineConfig, host: Host, type: MachineType): Promise<FwCfgPlan> {
   const files: { [name: string]: Uint8Array } = {
     'bios-geometry': new Uint8Array(0),
     bootorder: new Uint8Array(0), // until devices have their places
@@ -28,7 +29,7 @@ export async function planFwCfg(config: MachineConfig, host: Host): Promise<FwCf
     })
   const items: { [key: number]: Uint8Array } = {}
   if (config.uuid !== undefined) items[FW_CFG.UUID] = await blaming('uuid', () => uuidBytes(config.uuid!))
-  const menu = await blaming('boot', () => bootMenu(config.boot))
+  const menu = await blaming('boot', () => bootMenu(config.boot, type))
   if (menu) items[FW_CFG.BOOT_MENU] = new Uint8Array([1, 0])
   return { items, files }
 }
@@ -39,10 +40,11 @@ function uuidBytes(text: string): Uint8Array {
   return Uint8Array.from(text.replaceAll('-', '').match(/../g)!, byte => parseInt(byte, 16))
 }
 
-/** What this machine starts is given by -kernel and -bios; the rest of -boot is for firmware that chooses. */
-function bootMenu(boot: MachineConfig['boot']): boolean {
+/** What a machine without disks of its own starts is given by -kernel and -bios; the rest of -boot is for firmware that
+ * chooses. */
+function bootMenu(boot: MachineConfig['boot'], type: MachineType): boolean {
   for (const [name, value] of Object.entries(boot ?? {}))
-    if (name !== 'menu' && !(name === 'strict' && (value === false || value === 'off')))
+    if (name !== 'menu' && !(name === 'order' && type.disk === 'ide') && !(name === 'strict' && (value === false || value === 'off')))
       throw mistake('board.badConfig', `not implemented: ${name} on this machine`, '-kernel FILE, or -bios FILE')
   const menu = boot?.['menu']
   return menu === true || menu === 'on'

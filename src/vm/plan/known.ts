@@ -3,7 +3,7 @@
 export const otherAccels: readonly string[] = ['kvm', 'direct', 'hvf', 'whpx', 'nvmm', 'xen', 'hax', 'qtest']
 
 export const otherMachines: readonly string[] = [
-  'pc', 'q35', 'microvm', 'isapc', 'malta',
+  'q35', 'microvm', 'isapc', 'malta',
   'amd-microblaze-v-generic', 'microchip-icicle-kit', 'none', 'shakti_c', 'sifive_e', 'sifive_u', 'spike',
   'xiangshan-kunminghu',
 ]
@@ -19,7 +19,7 @@ const otherDevices: readonly string[] = [
   'virtio-keyboard', 'virtio-mem', 'virtio-mouse', 'virtio-pmem', 'virtio-scsi', 'virtio-snd',
   'virtio-sound', 'virtio-tablet', 'virtio-9p', 'virtio-vga', 'vhost-user-blk', 'vhost-user-fs', 'vhost-user-gpu',
   'vhost-vsock', 'vhost-scsi', 'e1000', 'e1000e', 'igb', 'rtl8139', 'ne2k_pci', 'pcnet', 'vmxnet3',
-  'i82551', 'i82557b', 'i82559er', 'tulip', 'usb-net', 'nvme', 'ahci', 'ich9-ahci', 'ide-hd', 'ide-cd',
+  'i82551', 'i82557b', 'i82559er', 'tulip', 'usb-net', 'nvme', 'ahci', 'ich9-ahci', 
   'scsi-hd', 'scsi-cd', 'scsi-generic', 'lsi53c895a', 'megasas', 'sdhci-pci', 'sd-card', 'pcie-root-port',
   'pcie-pci-bridge', 'pci-bridge', 'qemu-xhci', 'nec-usb-xhci', 'pci-ohci', 'usb-ehci', 'ich9-usb-uhci1',
   'piix3-usb-uhci', 'usb-kbd', 'usb-mouse', 'usb-tablet', 'usb-storage', 'usb-hub', 'usb-audio',

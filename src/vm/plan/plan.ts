@@ -3,18 +3,16 @@
 import { blaming } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import { detectImage, HEADER_BYTES } from '../detect.ts'
-import type { Arch, MachineConfig } from '../config.ts'
+import { type Arch, ARCHES, type MachineConfig } from '../config.ts'
 import type { BlockInfo, NetInfo } from '../control.ts'
 import { type Attachment, planDevices, type Serial } from './attach.ts'
-import { type BoardSpec, slotId } from './board.ts'
-import { type Boot, type BootPlan, type LoadImage, planBoot } from './boot.ts'
-import { planCpu } from './cpu.ts'
+import type { BoardSpec } from './board.ts'
+import type { Boot, BootPlan, LoadImage } from './boot.ts'
 import { planFwCfg } from './fw-cfg.ts'
-import { planHarts, planMachineType, planRam } from './machine-type.ts'
-import { ROM } from './reset-rom.ts'
+import { checkMachineProperties, findMachineType, type MachineType, planHarts, planRam, type Settled } from './machine-type.ts'
 import { wallClockOffsetMs } from './rtc.ts'
 import { blame, mistake } from './text.ts'
-import { VIRTIO_SLOTS } from '../../machines/virt-riscv.ts'
+import { machineTypes } from './types.ts'
 
 export { boardOf, guestBytesOf, type BoardSpec, type DeviceSpec } from './board.ts'
 export type { Boot, LoadImage } from './boot.ts'
@@ -52,65 +50,65 @@ export type MachinePlan = {
   dispose(): Promise<void>
 }
 
-/** Ids of what the board has anyway. */
-const SOLDERED = ['plic', 'clint', 'test', 'serial0', 'rtc', 'fw-cfg', 'pcie.0', 'gpex-root', 'ram', 'cpu',
-  ...Array.from({ length: VIRTIO_SLOTS }, (_, n) => slotId(n))]
-
 /** Throws VmError; its `where` is a path in the configuration. */
-export async function planMachine(config: MachineConfig, host: Host): Promise<MachinePlan> {
-  const arch = await architecture(config, host)
-  const { type, dumpDtb } = await blaming('machine', () => planMachineType(config.machine))
-  const cpu = await blaming('cpu', () => planCpu(config.cpu))
-  const harts = await blaming('smp', () => planHarts(config.smp))
-  const ramBytes = await blaming('memoryBytes', () => planRam(config.memoryBytes, harts))
+export async function planMachine(given: MachineConfig, host: Host): Promise<MachinePlan> {
+  const arch = await architecture(given, host)
+  const { type, dumpDtb } = await blaming('machine', () => {
+    const found = findMachineType(machineTypes, given.machine?.type, arch)
+    return { type: found, ...checkMachineProperties(found, given.machine) }
+  })
+  const config = type.withDefaults?.(given) ?? given
+  const cpu = await blaming('cpu', () => type.cpus.plan(config.cpu, arch))
+  const harts = await blaming('smp', () => planHarts(config.smp, type))
+  const ramBytes = await blaming('memoryBytes', () => planRam(config.memoryBytes, harts, type))
   const offsetMs = await blaming('rtc', () => wallClockOffsetMs(config.rtc, Date.now()))
-  const serials = planSerials(config)
-  const fwCfg = await planFwCfg(config, host)
-  const treeOnly = dumpDtb !== undefined
-  const readBoot = () => planBoot(config, host, { harts, ramBytes, cpu, treeOnly }), first = await readBoot()
-  const plugged = await planDevices(config, host, new Set(SOLDERED))
+  const serials = planSerials(config, type)
+  const fwCfg = await planFwCfg(config, host, type)
+  const settled: Settled = { config, host, arch, cpu, harts, ramBytes, treeOnly: dumpDtb !== undefined }
+  const readBoot = () => type.planBoot(settled), first = await readBoot(), roms = type.roms(first)
+  const plugged = await planDevices(config, host, type)
   return {
-    spec: {
-      machine: type, arch, harts, ramBytes, ramHostOffset: 0, roms: [ROM],
-      devices: plugged.devices, emptySlots: plugged.emptySlots,
+    spec: type.spec({
+      arch, cpu: cpu.text, harts, ramBytes, ramHostOffset: 0, roms, devices: plugged.devices,
       fwCfgFiles: { ...fwCfg.files, bootorder: plugged.bootOrder }, fwCfgItems: fwCfg.items,
-    },
+    }, settled, plugged, roms),
     images: first.images, boot: first.boot, readBoot,
     attachments: plugged.attachments,
     serials: [...serials, ...plugged.serials],
     blocks: plugged.blocks, nets: plugged.nets,
     info: {
-      arch, machine: type, cpuModel: cpu.model, memoryBytes: ramBytes,
+      arch, machine: type.name, cpuModel: cpu.model, memoryBytes: ramBytes,
       ...(config.name !== undefined && { name: config.name }),
       ...(config.uuid !== undefined && { uuid: config.uuid }),
     },
     extensions: cpu.extensions,
     wallClockOffsetMs: offsetMs,
-    ...(dumpDtb !== undefined && { dumpDtb: { path: dumpDtb, bytes: first.deviceTree } }),
+    ...(dumpDtb !== undefined && first.deviceTree && { dumpDtb: { path: dumpDtb, bytes: first.deviceTree } }),
     dispose: plugged.dispose,
   }
 }
 
 /** As the configuration says, or what the kernel is for. */
 async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
-  if (arch === 'riscv64') return arch
-  const unknown = (text: string) => blame('arch', mistake('machine.unknown', text, 'riscv64'))
+  if (arch !== undefined && ARCHES.includes(arch)) return arch
+  const unknown = (text: string) => blame('arch', mistake('machine.unknown', text, ARCHES.join(', ')))
   if (arch !== undefined) throw unknown(`not implemented: architecture '${String(arch)}'`)
   if (kernel === undefined) throw unknown('which architecture?')
   return blaming('kernel', async () => {
     const found = detectImage(typeof kernel === 'string' ? await host.files.readStart(kernel, HEADER_BYTES) : kernel)
     if (found?.arch) return found.arch
     if (found) throw mistake('loader.badImage', `it is for ${found.machine}`, 'not implemented: that architecture')
-    throw mistake('loader.badImage', 'it does not say which architecture it is for', 'name it: riscv64')
+    throw mistake('loader.badImage', 'it does not say which architecture it is for', `name it: ${ARCHES.join(', ')}`)
   })
 }
 
-/** The board's own port; `-serial none` leaves it unconnected. */
-function planSerials({ serials = [] }: MachineConfig): Serial[] {
-  const more = serials.findIndex((id, i) => i > 0 && id !== null)
+/** The board's own ports; `-serial none` leaves one unconnected. */
+function planSerials({ serials = [] }: MachineConfig, type: MachineType): Serial[] {
+  const more = serials.findIndex((id, i) => i >= type.serials && id !== null)
   if (more > 0)
-    throw blame(`serials[${more}]`, mistake('board.badConfig', 'this machine has one serial port',
+    throw blame(`serials[${more}]`, mistake('board.badConfig',
+      type.serials === 1 ? 'this machine has one serial port' : `this machine has at most ${type.serials} serial ports`,
       '-device virtio-serial-pci -device virtconsole,chardev=ID'))
-  const chardev = serials[0]
-  return [{ device: 'serial0', ...(chardev != null && { chardev }) }]
+  const count = Math.max(1, Math.min(type.serials, serials.length))
+  return Array.from({ length: count }, (_, n) => ({ device: `serial${n}`, ...(serials[n] != null && { chardev: serials[n]! }) }))
 }

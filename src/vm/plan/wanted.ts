@@ -5,6 +5,7 @@ import { suggest } from '../../base/nearest.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
 import { type Driver, driverOf, drivers, emptySlot } from './drivers.ts'
 import { isOtherDevice } from './known.ts'
+import type { MachineType } from './machine-type.ts'
 import { blame, mistake } from './text.ts'
 
 export type Wanted = {
@@ -18,9 +19,15 @@ export type Wanted = {
 
 const DEFAULT_CARD = 'virtio-net-pci', DEFAULT_DISK = 'virtio-blk-pci'
 
-export function wantedDevices(config: MachineConfig): Wanted[] {
+export function wantedDevices(config: MachineConfig, type: MachineType): Wanted[] {
   const withGlobals = (w: Wanted): Wanted => ({ ...w, properties: { ...globalsOf(config, w.driver), ...w.properties } })
-  return [...cards(config), ...devices(config), ...disks(config)].map(withGlobals)
+  const all = [...cards(config), ...devices(config), ...disks(config, type)].map(withGlobals)
+  for (const { driver, where } of all)
+    if (!type.buses.includes(driver.bus))
+      throw blame(where, mistake('board.unknownDevice', `this machine has no bus for '${driver.name}': ${driver.bus}`))
+  // The display card comes first, and drives of numbered places before the others.
+  const rank = (w: Wanted) => (w.driver.name === 'VGA' ? 0 : w.properties['unit'] !== undefined ? 1 : 2)
+  return all.sort((a, b) => rank(a) - rank(b))
 }
 
 /** What a drive is called: a device's property `drive` names it. */
@@ -68,17 +75,28 @@ function cards(config: MachineConfig): Wanted[] {
   })
 }
 
-/** Drives with if=virtio make their own device; those without `if=` as well, unless a device names them. */
-function disks(config: MachineConfig): Wanted[] {
+/** Drives of an interface make their own device; those without `if=` as well, unless a device names them. */
+function disks(config: MachineConfig, type: MachineType): Wanted[] {
   const named = new Set((config.devices ?? []).map(d => d.properties?.['drive']))
   return (config.drives ?? []).flatMap((d, i) => {
     const where = `drives[${i}]`, id = driveId(config, i)
     if (d.kind === 'blockdev' || d.interface === 'none' || (d.interface === undefined && named.has(id))) return []
-    if (d.interface !== undefined && d.interface !== 'virtio')
-      throw blame(where, mistake('block.unsupported', `not implemented: if=${d.interface} on this machine`,
+    const on = d.interface ?? type.disk, properties = { drive: id }
+    if (on === 'virtio') return [{ driver: driverOf(DEFAULT_DISK)!, id: undefined, properties, where }]
+    if (on !== 'ide' || type.disk !== 'ide')
+      throw blame(where, mistake('block.unsupported', `not implemented: if=${on} on this machine`,
         'if=virtio, or if=none and a -device'))
-    return [{ driver: driverOf(DEFAULT_DISK)!, id: undefined, properties: { drive: id }, where }]
+    const driver = driverOf(d.media === 'cdrom' ? 'ide-cd' : 'ide-hd')!
+    const place = d.index === undefined ? {} : at(where, () => idePlace(d.index!))
+    return [{ driver, id: undefined, properties: { ...properties, ...place }, where }]
   })
+}
+
+/** `index=` of an IDE drive, as two properties. */
+function idePlace(index: number): PropertyBag {
+  if (!Number.isInteger(index) || index < 0 || index > 3)
+    throw mistake('block.unsupported', `there is no IDE drive ${index}`, 'index=0 to 3')
+  return { bus: `ide.${index >> 1}`, unit: index & 1 }
 }
 
 // ---- -global ----

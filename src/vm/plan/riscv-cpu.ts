@@ -4,14 +4,8 @@ import { suggest } from '../../base/nearest.ts'
 import type { MachineConfig, PropertyValue } from '../config.ts'
 import type { PropertyInfo } from '../control.ts'
 import { otherCpus } from './known.ts'
+import type { CpuPlan } from './machine-type.ts'
 import { mistake } from './text.ts'
-
-export type CpuPlan = {
-  readonly model: string
-  /** In the order of the ISA string. */
-  readonly extensions: readonly string[]
-  readonly mmuType: 'riscv,sv39' | 'riscv,sv48' | 'riscv,sv57'
-}
 
 export const DEFAULT_CPU = 'rv64'
 export const cpuModels = [
@@ -62,7 +56,7 @@ export function planCpu(cpu: MachineConfig['cpu']): CpuPlan {
     throw mistake('cpu.unknown', `no processor model '${model}'`, suggest(model, names, '-cpu help'))
   }
   for (const [name, value] of Object.entries(cpu?.properties ?? {})) checkSwitch(model, name, value)
-  return { model, extensions: Object.keys(present), mmuType: 'riscv,sv48' }
+  return { model, text: model, extensions: Object.keys(present), mmuType: 'riscv,sv48' }
 }
 
 function checkSwitch(model: string, name: string, value: PropertyValue): void {

@@ -1,0 +1,44 @@
+// x86 processors as the assembly knows them: what they need of the board, and how messages reach their local APICs.
+import { acknowledgeInterrupt } from '../devices/irq/i8259.ts'
+import { endOfInterrupt } from '../devices/irq/ioapic.ts'
+import { sendMessage } from '../isa/x86/apic.ts'
+import type { X86Platform } from '../isa/x86/core.ts'
+import { setLine } from '../isa/x86/lines.ts'
+import { modelOf } from '../isa/x86/models.ts'
+import { makeCpu } from '../isa/x86/processor.ts'
+import { x86 } from '../isa/x86/x86.ts'
+import type { ArchSupport, Surroundings } from './arch.ts'
+
+const platformOf = ({ states, kick, request, system }: Surroundings): X86Platform => {
+  const pic = system.instance('pic'), ioapic = system.instance('ioapic')
+  return {
+    states, kick,
+    reset: () => request('reset', 0),
+    acknowledge: () => pic.call(acknowledgeInterrupt),
+    eoi: vector => ioapic.call(endOfInterrupt(vector)),
+    io: system.io,
+  }
+}
+
+/** An interrupt message: destination and logical flag in the address, the rest in the data. Intel SDM volume 3, 11.11. */
+const message: ArchSupport['message'] = ({ views, states, kick }, offset, data) =>
+  sendMessage({ i32: views.i32, states, kick }, {
+    destination: (offset >> 12) & 0xff, logical: (offset & 4) !== 0, mode: (data >> 8) & 7, vector: data & 0xff,
+    level: (data & 0x8000) !== 0,
+  })
+
+const support = (long: boolean): ArchSupport => ({
+  isa: x86,
+  makeCpu: (at, services, around, { spec }) =>
+    makeCpu(x86, around.views, at, services, platformOf(around), modelOf(spec.cpu, long)),
+  setLine,
+  message,
+  describeMemory: () => 'not implemented: mappings of an x86 processor',
+  describeTranslations: () => 'not implemented: mappings of an x86 processor',
+  describeInterrupts: () => 'not implemented: interrupts of an x86 processor',
+  start(_views, _at, _cpu, _index, boot) {
+    if (boot.kind !== 'firmware') throw new Error(`an x86 processor cannot begin with '${boot.kind}'`)
+  },
+})
+
+export const x86_64 = support(true), i386 = support(false)

@@ -1,0 +1,26 @@
+// The board of `-M pc` from its plan.
+import type { Board } from '../../device/board.ts'
+import type { PciPlugged } from '../../device/pci-bus.ts'
+import { vga } from '../../devices/display/vga.ts'
+import { ideController, vgaCard } from '../../machines/pc-cards.ts'
+import { pcBoard, type PcOptions } from '../../machines/pc.ts'
+import { deviceOf, type DeviceSpec, type PcSpec, romsOf } from './board.ts'
+
+/** The controller on the board. */
+export const IDE_ID = 'ide'
+
+export const pcBoardOf = (spec: PcSpec): Board => pcBoard(pcOptionsOf(spec))
+
+export function pcOptionsOf(spec: PcSpec): PcOptions {
+  return {
+    cpus: spec.harts, ramBytes: spec.ramBytes, ramHostOffset: spec.ramHostOffset, bios: romsOf(spec)[0]!,
+    boot: { bootOrder: spec.bootOrder }, serials: spec.serials, parallels: spec.parallels,
+    pci: [ideController(spec.ide), ...spec.devices.map(d => plug(d))],
+    fwCfgFiles: spec.fwCfgFiles, fwCfgItems: spec.fwCfgItems,
+  }
+}
+
+function plug(d: DeviceSpec): PciPlugged {
+  const plugged = deviceOf(d)
+  return plugged.device === vga ? { ...vgaCard(plugged.properties), id: d.id } : plugged
+}

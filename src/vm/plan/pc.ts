@@ -1,0 +1,91 @@
+// The machine `pc` for the planner: i440FX and PIIX, with SeaBIOS as its firmware.
+import { blaming, VmError } from '../../base/errors.ts'
+import type { DriveSpec } from '../../devices/block/ata.ts'
+import { PC, PCI_BUS } from '../../machines/pc.ts'
+import { pcFirmware } from '../../machines/pc-firmware.ts'
+import type { MachineConfig } from '../config.ts'
+import type { DevicesPlan } from './attach.ts'
+import type { PcSpec, RomSpec, SpecCore } from './board.ts'
+import { type BootPlan, checkKernelParts, findFirmware, readBios } from './boot.ts'
+import { type MachineType, missing, type Settled } from './machine-type.ts'
+import { IDE_ID, pcOptionsOf } from './pc-board.ts'
+import { blame, mistake } from './text.ts'
+import { cpuModels, cpuProperties, planCpu } from './x86-cpu.ts'
+
+const MIB = 2 ** 20
+const BIOS = 'bios-256k.bin'
+const CHUNK = 0x1_0000, MAX_BIOS = 16 * MIB
+
+export const pc: MachineType = {
+  name: 'pc', aliases: /^pc-i440fx-\d+\.\d+$/, arches: ['x86_64', 'i386'],
+  description: 'PC with i440FX and PIIX (alias of pc-i440fx)',
+  properties: [
+    missing('acpi', 'text', 'ACPI tables', 'on', 'auto'),
+    missing('hpet', 'flag', 'high precision event timer', 'off'),
+    missing('usb', 'flag', 'USB controller', 'off'),
+    missing('graphics', 'flag', 'graphical display', 'on'),
+    missing('kernel-irqchip', 'text', 'interrupt controllers in the host kernel', 'off'),
+    missing('vmport', 'text', 'VMware port', 'off', 'auto'),
+    missing('dump-guest-core', 'flag', 'guest memory in core dumps', 'on', 'off'),
+    missing('mem-merge', 'flag', 'same pages of several guests kept once', 'on', 'off'),
+  ],
+  maxCpus: 8, defaultRamBytes: 128 * MIB,
+  soldered: ['pic', 'ioapic', 'pit', 'pcspk', 'rtc', 'port92', 'i8042', 'dma1', 'dma2', 'ioport80', 'fw-cfg', 'pci.0', 'i440fx', 'piix3',
+    'pm', 'ram', 'cpu', IDE_ID, ...[0, 1, 2, 3].flatMap(n => [`serial${n}`, `parallel${n}`, `ide.${n}`])],
+  serials: 4, buses: ['PCI', 'virtio-serial-bus', 'IDE'],
+  pci: {
+    bus: PCI_BUS, bootPath: '/pci@i0cf8', firstSlot: 2,
+    taken: new Map([[0, 'the host bridge'], [8, 'the ISA bridge'], [9, 'the IDE controller'], [11, 'power management']]),
+  },
+  disk: 'ide',
+  cpus: { models: cpuModels, properties: cpuProperties, plan: planCpu },
+  withDefaults,
+  planBoot,
+  roms: ({ images }) => images.filter(i => i.name === 'bios').map((i): RomSpec => ({ name: i.name, at: i.pa, sizeBytes: i.bytes.length })),
+  spec,
+}
+
+/** QEMU's machine has a display card, unless it is told not to. */
+function withDefaults(config: MachineConfig): MachineConfig {
+  const vga = config.vga ?? (config.noDefaults ? 'none' : 'std'), devices = config.devices ?? []
+  return vga === 'none' || devices.some(d => d.driver === 'VGA') ? config : { ...config, devices: [...devices, { driver: 'VGA' }] }
+}
+
+async function planBoot({ config, host }: Settled): Promise<BootPlan> {
+  checkKernelParts(config)
+  if (config.kernel !== undefined) throw blame('kernel', mistake('loader.badImage', 'not implemented: a kernel without firmware on this machine'))
+  if (config.dtb !== undefined) throw blame('dtb', mistake('loader.badImage', 'a PC has no device tree'))
+  const bytes = await blaming('bios', async () => checkBios(await bios()))
+  return { boot: { kind: 'firmware' }, images: [{ name: 'bios', pa: PC.TOP - bytes.length, bytes }] }
+
+  async function bios(): Promise<Uint8Array> {
+    if (config.bios !== undefined && config.bios !== 'default') return readBios(host, config)
+    try {
+      return await findFirmware(host, BIOS, config, true)
+    } catch (error) {
+      if (!(error instanceof VmError) || error.code !== 'file.notFound') throw error
+      throw new VmError('file.notFound', `there is no firmware: ${BIOS} is not installed`, {
+        hint: "Debian's package seabios has it; or -bios FILE, or -L DIRECTORY", cause: error,
+      })
+    }
+  }
+}
+
+function checkBios(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0 || bytes.length % CHUNK || bytes.length > MAX_BIOS)
+    throw mistake('loader.badImage', `firmware of ${bytes.length} bytes`, 'a multiple of 64 KiB, at most 16 MiB')
+  return bytes
+}
+
+function spec(core: SpecCore, { config }: Settled, devices: DevicesPlan, roms: readonly RomSpec[]): PcSpec {
+  const own: PcSpec = {
+    ...core, machine: 'pc', roms, serials: Math.max(1, config.serials?.length ?? 0), parallels: Math.max(1, config.parallels?.length ?? 0),
+    bootOrder: String(config.boot?.['order'] ?? 'cad'), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
+  }
+  return { ...own, ...pcFirmware(pcOptionsOf(own), devices.bootOrder) }
+}
+
+const CDROM_SLOT = 2, NO_DISC: DriveSpec = { kind: 'cdrom', media: { sizeBytes: 0, readOnly: true } }
+/** QEMU's machine has a CD-ROM drive where none is asked for and its place is free. */
+const withDrive = (ide: DevicesPlan['ide']): DevicesPlan['ide'] =>
+  ide[CDROM_SLOT] || ide.some(d => d?.kind === 'cdrom') ? ide : ide.toSpliced(CDROM_SLOT, 1, NO_DISC)
