@@ -8,6 +8,7 @@ import { Flag, Seg, SystemArg, Vector } from './cpu.ts'
 import { readOperand, writeOperand } from './memory.ts'
 import { loadPdptes } from './mmu.ts'
 import { Attribute } from './segment.ts'
+import { updateHidden } from './segments.ts'
 import { raise, Source } from './traps.ts'
 import { readTpr, writeTpr } from './apic.ts'
 
@@ -32,6 +33,7 @@ export function writeCr0(c: Core, lo: number, hi: number): boolean {
   }
   if (usesPdptes(next, cr4, efer) && changed & (Cr0.PG | Cr0.CD | Cr0.NW) && !loadPdptes(c, get(c, 'cr3'))) return false
   setPair(c, 'cr0', next, 0)
+  if ((old ^ next) & Cr0.PE) for (let seg = Seg.ES; seg <= Seg.GS; seg++) updateHidden(c, seg)
   if (changed & Cr0.PG) setPair(c, 'efer', next & Cr0.PG && efer & Efer.LME ? efer | Efer.LMA : efer & ~Efer.LMA, 0)
   if (changed & (Cr0.PG | Cr0.WP)) c.services.flushTlb()
   updateMode(c)

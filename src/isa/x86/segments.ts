@@ -1,7 +1,7 @@
 // Descriptors and segment registers: reading the tables, loading with every check, and the instructions that ask about
 // selectors. Intel SDM volume 3, chapters 3, 5 and 7.2; volume 2, MOV, LLDT, LTR, LAR, LSL, VERR, VERW, ARPL.
 import {
-  type Core, cplOf, Done, fault, isCode64, isLong, isReal, isVm86, note, SEG, segment, segmentHi, segWord, selectorOf, setFlags, setGpr,
+  type Core, cplOf, Done, fault, isCode64, isLong, isProtected, isReal, isVm86, note, SEG, segment, segmentHi, segWord, selectorOf, setFlags, setGpr,
   gpr, get, getHi, updateMode, W,
 } from './core.ts'
 import { Flag, Seg, Shadow, SystemArg, Vector } from './cpu.ts'
@@ -36,14 +36,15 @@ export function setHidden(c: Core, seg: number, selector: number, baseLo: number
   i32[at + SEG.selector] = selector
   i32[at + SEG.limit] = limit
   i32[at + SEG.attributes] = attributes
-  const usable = (attributes & (Attribute.PRESENT | Attribute.S)) === (Attribute.PRESENT | Attribute.S)
-  const code = (attributes & Attribute.CODE) !== 0, down = !code && (attributes & Attribute.EXPAND_DOWN) !== 0
+  // Real mode knows limits, and no types.
+  const real = !isProtected(c), code = (attributes & Attribute.CODE) !== 0, down = !code && (attributes & Attribute.EXPAND_DOWN) !== 0
+  const usable = real || (attributes & (Attribute.PRESENT | Attribute.S)) === (Attribute.PRESENT | Attribute.S)
   const beyond = (limit >>> 0) + 1, end = down ? (attributes & Attribute.DB ? 0x100000000 : 0x10000) : beyond
   setBound(i32, at + SEG.first, down ? beyond : 0)
-  setBound(i32, at + SEG.readEnd, usable && (!code || attributes & Attribute.READABLE) ? end : 0)
-  setBound(i32, at + SEG.writeEnd, usable && !code && attributes & Attribute.WRITABLE ? end : 0)
+  setBound(i32, at + SEG.readEnd, usable && (real || !code || attributes & Attribute.READABLE) ? end : 0)
+  setBound(i32, at + SEG.writeEnd, usable && (real || (!code && attributes & Attribute.WRITABLE)) ? end : 0)
 }
-/** Derives again what is not saved. */
+/** Derives again what is not saved, or depends on the mode. */
 export const updateHidden = (c: Core, seg: number): void =>
   setHidden(c, seg, selectorOf(c, seg), segment(c, seg, 'base'), segmentHi(c, seg, 'base'), segment(c, seg, 'limit'), segment(c, seg, 'attributes'))
 function setBound(i32: Int32Array, at: number, bound: number): void {
@@ -60,9 +61,9 @@ export function setReal(c: Core, seg: number, selector: number): void {
   const vm = isVm86(c)
   setHidden(c, seg, selector, selector << 4, 0, vm ? 0xffff : segment(c, seg, 'limit'), vm ? 0xf3 : segment(c, seg, 'attributes'))
 }
-/** A null selector: nothing may be accessed. In SS the privilege level stays in it. */
+/** A null selector: nothing may be accessed. In SS the privilege level stays in it; the limit is kept for real mode. */
 export function setNull(c: Core, seg: number, selector: number, dpl = 0): void {
-  setHidden(c, seg, selector, 0, 0, 0, dpl << 5)
+  setHidden(c, seg, selector, 0, 0, segment(c, seg, 'limit'), dpl << 5)
 }
 
 /** Finds a selector's descriptor: its linear address in c.lo and c.hi, or false if it is beyond its table. */

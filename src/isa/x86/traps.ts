@@ -2,16 +2,17 @@
 // Intel SDM volume 3, chapter 6, volume 2, INT n; volume 3, 20.1 for real mode.
 //
 // Not modelled: data and I/O breakpoints, the interrupt redirection of CR4.VME, general detect (DR7.GD).
+import { hexAddress, log, logging } from '../../base/log.ts'
 import {
-  type Core, cplOf, Done, fault, get, getHi, iopl, isCode64, isLong, isProtected, isVm86, note, readIp, SEG, segment, segmentHi, segWord,
+  type Core, cplOf, Done, fault, get, getHi, gpr, gprHi, iopl, isCode64, isLong, isProtected, isVm86, note, readIp, segment, segmentHi,
   selectorOf, selectTlb, setIp, setPair, updateMode, W, flags, canonical,
 } from './core.ts'
-import { Flag, Seg, SystemArg, Vector } from './cpu.ts'
+import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { implicit, read } from './memory.ts'
 import {
-  attributesOf, checkStack, dplOf, isCode, isConforming, isNull, isPresent, readDescriptor, setFromDescriptor, setHidden, setNull, setReal, typeOf,
+  checkStack, dplOf, isCode, isConforming, isNull, isPresent, readDescriptor, setFromDescriptor, setNull, setReal, typeOf,
 } from './segments.ts'
-import { commitStack, currentStack, pop as popStack, push, type Stack, stack64, stackOf } from './stack.ts'
+import { commitStack, currentStack, push, type Stack, stack64, stackOf } from './stack.ts'
 import { switchTask, TaskSource } from './task.ts'
 
 /** Where an event comes from. SOFTWARE: INT n, INT3, INTO, for which the gate's privilege counts. PRIVILEGED: INT1. */
@@ -35,6 +36,7 @@ export function raise(c: Core, vector: number, error: number, source: Source, le
   let ext = 0
   for (;;) {
     const { w, i32 } = c
+    if (logging.int) logEvent(c, vector, error, source)
     if (vector === Vector.PF && source === Source.EXCEPTION) setPair(c, 'cr2', i32[w + W.faultAddress]!, i32[w + W.faultAddress + 1]!)
     if (enter(c, vector, error, source, ext || source === Source.EXCEPTION || source === Source.HARDWARE || source === Source.PRIVILEGED ? 1 : 0,
       length)) return
@@ -48,6 +50,15 @@ export function raise(c: Core, vector: number, error: number, source: Source, le
     source = Source.EXCEPTION
     length = 0
   }
+}
+
+const SOURCES = ['exception', 'software', 'interrupt', 'INT1']
+function logEvent(c: Core, vector: number, error: number, source: Source): void {
+  const pc = hexAddress(get(c, 'pc'), getHi(c, 'pc'))
+  const cr2 = vector === Vector.PF && source === Source.EXCEPTION ? `, CR2 ${hexAddress(get(c, 'faultAddress'), getHi(c, 'faultAddress'))}` : ''
+  log('int', `cpu ${c.services.hart}: v=${vector.toString(16).padStart(2, '0')} e=${error.toString(16).padStart(4, '0')} (${SOURCES[source]}), `
+    + `cpl=${cplOf(c)} CS=${selectorOf(c, Seg.CS).toString(16).padStart(4, '0')} pc=${pc} `
+    + `SP=${selectorOf(c, Seg.SS).toString(16).padStart(4, '0')}:${hexAddress(gpr(c, Reg.SP), gprHi(c, Reg.SP))}${cr2}`)
 }
 
 function enter(c: Core, vector: number, error: number, source: Source, ext: number, length: number): boolean {
@@ -216,8 +227,3 @@ export const intOf = (vector: number, source: Source) => (c: Core, arg: number):
   raise(c, vector, 0, source, arg & SystemArg.LENGTH)
   return Done.MOVED
 }
-void SEG
-void segWord
-void attributesOf
-void setHidden
-void popStack
