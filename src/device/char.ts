@@ -91,6 +91,7 @@ export function charChannelAt(views: Views, at: number, doorbell: () => void): C
         taken.set(out.subarray(from, from + first))
         taken.set(out.subarray(0, n - first), first)
         Atomics.store(i32, outTail, (i32[outTail]! + n) | 0)
+        if (filled(outHead, outTail)) doorbell() // put meanwhile, when the ring was not empty: nobody else rings
         return taken
       },
       give(bytes) {
