@@ -9,7 +9,6 @@ import { compileRegions } from '../src/accel/jit/tier1/compile.ts'
 import { findRegion, type Region } from '../src/accel/jit/tier1/region.ts'
 import { Builder } from '../src/ir/build.ts'
 import { choosePasses, optimise, type PassName, passNames, type Passes, passesText } from '../src/ir/opt/passes.ts'
-import { vcpuCore } from '../src/isa/isa.ts'
 import { Mode } from '../src/isa/riscv/cpu.ts'
 import { riscv64 } from '../src/isa/riscv/riscv64.ts'
 import { viewsOf } from '../src/state/views.ts'
@@ -22,7 +21,7 @@ const LIMITS = { maxInsns: 48 }, REGION = { maxBlocks: 200, maxInsns: 2000 }
 
 const text = largestCode(readFileSync(process.argv[2] ?? '/usr/riscv64-linux-gnu/lib/libc.so.6')).slice(0, PAGES * PAGE)
 const views = viewsOf(new ArrayBuffer(2 * RECORDS))
-const assembler = new Assembler(views, riscv64.registers, core.temps, vcpuCore.temps.count, core.zero)
+const assembler = new Assembler(views, riscv64.registers, core)
 
 type Sums = { insns: number; ops: number; records: number; bytes: number }
 

@@ -12,7 +12,7 @@ export class Block {
   /** Bits of the mode word that the block's code depends on, as far as the lifter keeps account (see Isa.sharedMode). */
   modeUsed = 0
   n = 0
-  op: Uint8Array
+  op: Uint16Array
   a: Int32Array
   b: Int32Array
   c: Int32Array
@@ -22,7 +22,7 @@ export class Block {
   uses: Int32Array
 
   constructor(capacity = 1024) {
-    this.op = new Uint8Array(capacity)
+    this.op = new Uint16Array(capacity)
     this.a = new Int32Array(capacity)
     this.b = new Int32Array(capacity)
     this.c = new Int32Array(capacity)

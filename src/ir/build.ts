@@ -2,10 +2,11 @@
 // builder picks the 32- or 64-bit row by the operands' types, folds constants, and follows constants through registers
 // within the block, so that `auipc` and `jalr` together become a direct jump.
 import { Block } from './block.ts'
-import { arity, effects, type IntegerOp, op, opNames, resultType, rows, type Type } from './ops.ts'
+import { arity, effects, type IntegerOp, op, type OpName, opNames, resultType, rows, type Type } from './ops.ts'
 
 export type Value = number
 
+const V_CONST = op['v.const']
 const OP_I32 = op['i32.const'], OP_I64 = op['i64.const']
 // What the hot paths ask of the table, as bytes. Lifting is called for every cold instruction.
 const isEnd = Uint8Array.from(effects, e => (e === 'end' ? 1 : 0))
@@ -20,8 +21,8 @@ const { add: ADD, sub: SUB, mul: MUL, div_s: DIV_S, div_u: DIV_U, rem_s: REM_S, 
   ge_s: GE_S, ge_u: GE_U, select: SELECT } = I32
 const EXTEND32 = op['i64.extend32_s'], WRAP = op['i32.wrap_i64'], EXTEND_S = op['i64.extend_i32_s'],
   EXTEND_U = op['i64.extend_i32_u']
-const GET_L = op['get.l'], GET_I = op['get.i'], GET_D = op['get.d']
-const LOAD_L = op['load.l'], LOAD_I = op['load.i'], LOAD_D = op['load.d'], LOAD_F = op['load.f']
+const GET_L = op['get.l'], GET_I = op['get.i'], GET_D = op['get.d'], GET_V = op['get.v']
+const LOAD_L = op['load.l'], LOAD_I = op['load.i'], LOAD_D = op['load.d'], LOAD_F = op['load.f'], LOAD_V = op['load.v']
 /** For an operation's value: whether it is a constant, whether it is an i64, and which rows take it. */
 const constant = Uint8Array.from(rows, (_, i) => (i === OP_I32 || i === OP_I64 ? 1 : 0))
 const wide = Uint8Array.from(resultType, t => (t === 'l' ? 1 : 0))
@@ -155,10 +156,10 @@ export class Builder {
   isZero(v: Value): boolean { return this.fold && this.isConst(v) && this.block.lo[v] === 0 && this.block.hi[v] === 0 }
 
   // Guest registers, by index into the ISA's register file.
-  get(reg: number, type: 'i' | 'l' | 'd' = 'l'): Value {
+  get(reg: number, type: 'i' | 'l' | 'd' | 'v' = 'l'): Value {
     const k = this.known[reg]!
     if (k >= 0) return k
-    return this.block.push(type === 'l' ? GET_L : type === 'd' ? GET_D : GET_I, 0, 0, 0, reg, 0)
+    return this.block.push(type === 'l' ? GET_L : type === 'd' ? GET_D : type === 'v' ? GET_V : GET_I, 0, 0, 0, reg, 0)
   }
   set(reg: number, v: Value): void {
     const made = this.block.op[v]!
@@ -176,7 +177,7 @@ export class Builder {
 
   /** Guest memory at `addr` + `disp`; `memop` is a MemOp, `type` the result's. */
   load(memop: number, addr: Value, disp = 0, type: Type = 'l'): Value {
-    return this.block.push(type === 'l' ? LOAD_L : type === 'i' ? LOAD_I : type === 'd' ? LOAD_D : LOAD_F, addr, 0, 0, memop, disp)
+    return this.block.push(type === 'l' ? LOAD_L : type === 'i' ? LOAD_I : type === 'd' ? LOAD_D : type === 'v' ? LOAD_V : LOAD_F, addr, 0, 0, memop, disp)
   }
   store(memop: number, addr: Value, v: Value, disp = 0): void {
     this.block.push(storer[this.block.op[v]!]!, addr, v, 0, memop, disp)
@@ -212,6 +213,17 @@ export class Builder {
   system(helper: number, arg = 0): void { this.block.push(op.system, 0, 0, 0, helper, arg) }
   /** True once the block has its end. */
   get ended(): boolean { return this.block.n > 0 && isEnd[this.block.op[this.block.n - 1]!] === 1 }
+
+  /** A vector constant of four words, lowest first. */
+  v128(w0: number, w1: number, w2: number, w3: number): Value {
+    return this.block.push(V_CONST, w2 | 0, w3 | 0, 0, w0 | 0, w1 | 0)
+  }
+  /** A pure row by name. */
+  row(name: OpName, a: Value, b = 0, c = 0): Value {
+    const row = op[name]
+    if (row === undefined) throw new Error(`no operation ${name}`)
+    return this.emit(row, a, b, c)
+  }
 
   /** A floating-point row by name, e.g. `fp('fadd.d', env, a, b)`. */
   fp(name: `f${string}`, env: number, a: Value, b = 0, c = 0): Value {

@@ -66,19 +66,22 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
       v[i] = floatFunctions[name]!(m.float, a, b, c)
       continue
     }
-    const bytes = 1 << (lo & MemOp.SIZE), bits = 8 * bytes
+    const bytes = name === 'load.v' || name === 'store.v' ? 16 : 1 << (lo & MemOp.SIZE), bits = 8 * bytes
     const address = (a + BigInt(hi)) & M64
     const widen = (x: bigint, to: bigint) => (lo & MemOp.SIGNED ? BigInt.asIntN(bits, x) & to : x)
     const fault = (at: bigint, write: boolean): Outcome => ({ kind: 'fault', pc, address: at, write })
     switch (name) {
       case 'i32.const': v[i] = BigInt(lo >>> 0); break
       case 'i64.const': v[i] = pair(lo, hi); break
+      case 'v.const': v[i] = (pair(block.a[i]!, block.b[i]!) << 64n) | pair(lo, hi); break
       case 'get.l':
       case 'get.i':
-      case 'get.d': v[i] = m.registers[lo]!; break
+      case 'get.d':
+      case 'get.v': v[i] = m.registers[lo]!; break
       case 'set.l':
       case 'set.i':
-      case 'set.d': m.registers[lo] = a; break
+      case 'set.d':
+      case 'set.v': m.registers[lo] = a; break
       case 'field.l': v[i] = m.fields.getBigUint64(lo, true); break
       case 'field.i': v[i] = BigInt(m.fields.getUint32(lo, true)); break
       case 'field8': v[i] = BigInt(m.fields.getUint8(lo)); break
@@ -88,16 +91,18 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
       case 'load.l':
       case 'load.i':
       case 'load.d':
-      case 'load.f': {
+      case 'load.f':
+      case 'load.v': {
         const x = m.load(address, bytes, lo)
         if (x === undefined) return fault(address, (lo & MemOp.UPDATE) !== 0)
-        v[i] = widen(x, name === 'load.i' ? M32 : M64)
+        v[i] = name === 'load.v' ? x : widen(x, name === 'load.i' ? M32 : M64)
         break
       }
       case 'store.l':
       case 'store.i':
       case 'store.d':
       case 'store.f':
+      case 'store.v':
         if (!m.store(address, bytes, BigInt.asUintN(bits, b), lo)) return fault(address, true)
         break
       case 'amo':

@@ -2,7 +2,7 @@
 // operation's rounding mode, resolved.
 import {
   add, binary32, binary64, classify, convert, div, eq, type FloatContext, type FloatFormat, fma, fromInt, le,
-  lt, max, min,
+  leQuiet, lt, ltQuiet, max, min,
   mul, sqrt, sub, toInt,
 } from '../base/softfloat.ts'
 
@@ -23,6 +23,8 @@ function of(f: FloatFormat, suffix: 's' | 'd'): Record<string, FloatFunction> {
     feq: (x, a, b) => bool(eq(f, a, b, x)),
     flt: (x, a, b) => bool(lt(f, a, b, x)),
     fle: (x, a, b) => bool(le(f, a, b, x)),
+    fltq: (x, a, b) => bool(ltQuiet(f, a, b, x)),
+    fleq: (x, a, b) => bool(leQuiet(f, a, b, x)),
     ftoi32: (x, a) => toInt(f, a, 32, true, x),
     ftou32: (x, a) => toInt(f, a, 32, false, x),
     ftoi64: (x, a) => toInt(f, a, 64, true, x),

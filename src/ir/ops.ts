@@ -2,10 +2,12 @@
 // that instruction, in both tiers. From the table come the verifier's types, the printer's text, both tiers' code and
 // the evaluator that tests use as their oracle.
 //
-// Signatures: operand types, '>', result type. i = i32, l = i64, f = f32, d = f64. Values are raw bits: a row's `eval`
+// Signatures: operand types, '>', result type. i = i32, l = i64, f = f32, d = f64, v = 128 bits. Values are raw bits: a row's `eval`
 // takes and gives unsigned BigInts of the operand's width.
 
-export type Type = 'i' | 'l' | 'f' | 'd'
+import { vectorRows } from './vector.ts'
+
+export type Type = 'i' | 'l' | 'f' | 'd' | 'v'
 
 /** What an operation does besides computing its result. */
 export type Effect =
@@ -100,6 +102,8 @@ function floatRows(t: 'f' | 'd'): Record<string, OpRow> {
     [`feq.${w}`]: f(`${t}${t}>i`), // quiet
     [`flt.${w}`]: f(`${t}${t}>i`), // signaling
     [`fle.${w}`]: f(`${t}${t}>i`), // signaling
+    [`fltq.${w}`]: f(`${t}${t}>i`), // quiet
+    [`fleq.${w}`]: f(`${t}${t}>i`), // quiet
     [`ftoi32.${w}`]: f(`${t}>i`),
     [`ftou32.${w}`]: f(`${t}>i`),
     [`ftoi64.${w}`]: f(`${t}>l`),
@@ -154,6 +158,7 @@ export const table = {
   'nanunbox': pure('d>f', a => (a >> 32n === M32 ? a & M32 : CANONICAL_F32)),
   ...floatRows('f'),
   ...floatRows('d'),
+  ...vectorRows,
   'fcvt.d.s': effect('f>d', 'float'),
   'fcvt.s.d': effect('d>f', 'float'),
 
@@ -161,9 +166,11 @@ export const table = {
   'get.l': effect('>l', 'reg'),
   'get.i': effect('>i', 'reg'),
   'get.d': effect('>d', 'reg'),
+  'get.v': effect('>v', 'reg'),
   'set.l': effect('l>', 'reg'),
   'set.i': effect('i>', 'reg'),
   'set.d': effect('d>', 'reg'),
+  'set.v': effect('v>', 'reg'),
   // Fields of the processor's state: lo = byte offset. They are never cached in locals.
   'field.l': effect('>l', 'state'),
   'field.i': effect('>i', 'state'),
@@ -172,15 +179,18 @@ export const table = {
   'setfield.i': effect('i>', 'state'),
   'setfield8': effect('i>', 'state'),
 
-  // Guest memory: lo = MemOp, hi = displacement added to the address (signed 32 bits, the sum wraps at the address width).
+  // Guest memory: lo = MemOp, hi = displacement added to the address (signed 32 bits, the sum wraps at the address width). A
+  // vector is always 16 bytes.
   'load.l': effect('l>l', 'memory'),
   'load.i': effect('l>i', 'memory'),
   'load.d': effect('l>d', 'memory'),
   'load.f': effect('l>f', 'memory'),
+  'load.v': effect('l>v', 'memory'),
   'store.l': effect('ll>', 'memory'),
   'store.i': effect('li>', 'memory'),
   'store.d': effect('ld>', 'memory'),
   'store.f': effect('lf>', 'memory'),
+  'store.v': effect('lv>', 'memory'),
   // Atomics: the old value comes back. Where MemOp says ALIGNED a misaligned address faults; else the access is done in
   // parts. lo = MemOp with the AmoKind in bits 8 and up.
   'amo': effect('ll>l', 'memory'),

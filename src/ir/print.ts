@@ -57,6 +57,7 @@ function immediates(b: Block, i: number, register: (index: number) => string): s
   }
   if (name === 'i32.const') return [hex64(lo, 0)]
   if (name === 'i64.const') return [hex64(lo, hi)]
+  if (name === 'v.const') return [hex64(lo, hi), hex64(b.a[i]!, b.b[i]!)]
   if (effects[b.op[i]!] !== 'float') return []
   return [rounding[lo & FpEnv.RM]!, ...(lo & FpEnv.INEXACT_SET ? ['nx'] : [])]
 }

@@ -16,7 +16,7 @@ import { arity, AmoKind, effects, MemOp, op, opNames, resultType, rows, type Typ
 
 const KNOWN_AMO = new Set<number>(Object.values(AmoKind))
 const ACCESS_BITS = MemOp.SIZE | MemOp.SIGNED | MemOp.ALIGNED | MemOp.STACK | MemOp.UPDATE
-const MAX_SIZE: Record<Type, number> = { i: 2, l: 3, f: 2, d: 3 }
+const MAX_SIZE: Record<Type, number> = { i: 2, l: 3, f: 2, d: 3, v: 3 }
 
 /** The first thing that is wrong, or undefined. `registers` gives the type of each register, if known. */
 export function verify(b: Block, registers?: readonly Type[]): string | undefined {

@@ -24,6 +24,8 @@ export const vcpuCore = {
   /** Operands and result of runtime helpers; `helper` says which, `arg` is its immediate. */
   args: transient(array(u64(), 4)),
   result: transient(u64()),
+  /** The upper half of a vector. */
+  resultHigh: transient(u64()),
   helper: transient(u32()),
   arg: transient(u32()),
   /** Single-threaded machines: polls for exit requests until the code leaves by itself. */
@@ -36,6 +38,8 @@ export const vcpuCore = {
   zero: transient(u64()),
   /** Intermediate values of the interpreter. */
   temps: transient(array(u64(), 128)),
+  /** The same for vectors, 16 bytes each. */
+  wideTemps: transient(array(u64(), 64)),
 } satisfies Schema
 
 /** Why generated code should return to its thread. */

@@ -30,10 +30,11 @@ export function emitFloat(f: Code, features: WasmFeatures, row: number, env: num
       f.free(r)
       return
     }
-    case 'feq': case 'flt': case 'fle': {
+    case 'feq': case 'flt': case 'fle': case 'fltq': case 'fleq': {
       const eq = width === 'd' ? W.F64_EQ : W.F32_EQ
       f.get(v[0]!).get(v[0]!).op(eq).get(v[1]!).get(v[1]!).op(eq).op(W.I32_AND)
-      const compare = width === 'd' ? { feq: W.F64_EQ, flt: W.F64_LT, fle: W.F64_LE } : { feq: W.F32_EQ, flt: W.F32_LT, fle: W.F32_LE }
+      const compare = width === 'd' ? { feq: W.F64_EQ, flt: W.F64_LT, fle: W.F64_LE, fltq: W.F64_LT, fleq: W.F64_LE }
+        : { feq: W.F32_EQ, flt: W.F32_LT, fle: W.F32_LE, fltq: W.F32_LT, fleq: W.F32_LE }
       choose(f, row, () => f.get(v[0]!).get(v[1]!).op(compare[base]), slow)
       return
     }

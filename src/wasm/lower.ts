@@ -1,11 +1,12 @@
 // From pure rows of the IR table to WebAssembly: a row that is named like an instruction is that instruction, the few
 // others are short sequences or functions that a module gets when it first needs them.
 import { opNames, rows, type Type } from '../ir/ops.ts'
-import { type Code, F32, F64, I32, I64, type ModuleBuilder, type ValType } from './encode.ts'
+import { type Code, F32, F64, I32, I64, type ModuleBuilder, V128, type ValType } from './encode.ts'
 import * as W from './opcodes.ts'
+import * as S from './simd.ts'
 import { opTable, type PlainOp } from './table.ts'
 
-export const valType: Record<Type, ValType> = { i: I32, l: I64, f: F32, d: F64 }
+export const valType: Record<Type, ValType> = { i: I32, l: I64, f: F32, d: F64, v: V128 }
 
 const instruction = new Map<string, PlainOp>()
 for (const info of opTable) if (info) instruction.set(info.name, info.opcode as PlainOp)
@@ -41,6 +42,7 @@ export function emitPure(f: Code, lib: Library, row: number): void {
   switch (name) {
     case 'i32.select':
     case 'i64.select':
+    case 'v.select':
       f.select()
       return
     case 'mulh.uu':
@@ -76,13 +78,37 @@ export function emitPure(f: Code, lib: Library, row: number): void {
       f.free(t)
       return
     }
+    case 'v.lo': return void f.lane(S.I64X2_EXTRACT_LANE, 0)
+    case 'v.hi': return void f.lane(S.I64X2_EXTRACT_LANE, 1)
+    case 'v.setlo': return void f.lane(S.I64X2_REPLACE_LANE, 0)
+    case 'v.sethi': return void f.lane(S.I64X2_REPLACE_LANE, 1)
+    case 'v.d': return void f.lane(S.F64X2_EXTRACT_LANE, 0)
+    case 'v.setd': return void f.lane(S.F64X2_REPLACE_LANE, 0)
+    case 'v.f': return void f.lane(S.F32X4_EXTRACT_LANE, 0)
+    case 'v.setf': return void f.lane(S.F32X4_REPLACE_LANE, 0)
+    case 'v.make': {
+      const hi = f.temp(I64)
+      f.set(hi).op(S.I64X2_SPLAT).get(hi).lane(S.I64X2_REPLACE_LANE, 1)
+      f.free(hi)
+      return
+    }
+    case 'v.shuffle': {
+      // A number beyond a vector's gives 0, so that the sum of both has what either has.
+      const a = f.temp(V128), b = f.temp(V128), m = f.temp(V128)
+      f.set(m).set(b).set(a)
+      f.get(a).get(m).op(S.I8X16_SWIZZLE)
+      f.get(b).get(m).i32c(16).op(S.I8X16_SPLAT).op(S.I8X16_SUB).op(S.I8X16_SWIZZLE).op(S.V128_OR)
+      f.free(a).free(b).free(m)
+      return
+    }
     default:
       throw new Error(`${name} is not a pure row`)
   }
 }
 
 /** True where `select`-like rows take their condition first in IR but last in WebAssembly. */
-export const conditionFirst = (row: number): boolean => opNames[row] === 'i32.select' || opNames[row] === 'i64.select'
+export const conditionFirst = (row: number): boolean => selects[row]!
+const selects = opNames.map(name => name.endsWith('.select'))
 
 /** High half of an unsigned 64 x 64 product, from four 32 x 32 products. */
 function mulhUnsigned(f: Code): void {

@@ -52,7 +52,7 @@ class BlockMaker {
   private readonly g: Builder
   private readonly starts: readonly bigint[]
   private readonly inexact: boolean
-  private readonly values: { [T in Type]: Value[] } = { i: [], l: [], f: [], d: [] }
+  private readonly values: { [T in Type]: Value[] } = { i: [], l: [], f: [], d: [], v: [] }
 
   constructor(r: Random, starts: readonly bigint[], inexact: boolean) {
     this.r = r
@@ -73,6 +73,9 @@ class BlockMaker {
       case 'l': return r.chance(0.7) ? g.get(reg) : g.big(r.integer())
       case 'i': return r.chance(0.7) ? g.get(reg, 'i') : g.i32(Number(r.integer() & 0xffffffffn))
       case 'd': return g.get(reg, 'd')
+      case 'v':
+        return r.chance(0.2) ? g.v128(...[0, 1, 2, 3].map(() => Number(r.integer() & 0xffffffffn)) as [number, number, number, number])
+          : g.row('v.make', this.value('l'), this.value('l'))
       case 'f': return r.chance(0.5) ? g.emit(op['nanunbox'], this.value('d')) : g.emit(op['f32.reinterpret_i32'], this.value('i'))
     }
   }

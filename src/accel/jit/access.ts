@@ -4,8 +4,9 @@ import { TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
 import * as A from '../../wasm/atomics.ts'
 import { type Code, I32 } from '../../wasm/encode.ts'
 import * as W from '../../wasm/opcodes.ts'
+import { V128_LOAD, V128_STORE } from '../../wasm/simd.ts'
 
-export const accessBytes = (memop: number): number => 1 << (memop & MemOp.SIZE)
+export const accessBytes = (type: Type, memop: number): number => (type === 'v' ? 16 : 1 << (memop & MemOp.SIZE))
 
 /** Leaves the address of the TLB entry for the address in local `addr` (i64). `tlb` leaves the table's on the stack. */
 export function emitEntry(f: Code, addr: number, tlb: () => void): void {
@@ -44,6 +45,7 @@ const loads = {
 export function emitLoad(f: Code, type: Type, memop: number, offset = 0): void {
   if (type === 'd') return void f.load(W.F64_LOAD, offset, 0)
   if (type === 'f') return void f.load(W.F32_LOAD, offset, 0)
+  if (type === 'v') return void f.load(V128_LOAD, offset, 0)
   f.load(loads[type][memop & MemOp.SIGNED ? 1 : 0][memop & MemOp.SIZE]!, offset, 0)
 }
 
@@ -56,6 +58,7 @@ const stores = {
 export function emitStore(f: Code, type: Type, memop: number, offset = 0): void {
   if (type === 'd') return void f.store(W.F64_STORE, offset, 0)
   if (type === 'f') return void f.store(W.F32_STORE, offset, 0)
+  if (type === 'v') return void f.store(V128_STORE, offset, 0)
   f.store(stores[type][memop & MemOp.SIZE]!, offset, 0)
 }
 

@@ -21,5 +21,5 @@ export const SLOT_BITS = 16
 export const entryCode = (slot: number, entry: number): number => ((entry << (SLOT_BITS + 1)) | (slot << 1) | 1) >>> 0
 export const MAX_ENTRIES = 1 << (31 - SLOT_BITS)
 
-/** A slow memory access, as one number: MemOp in bits 0-7, AmoKind in 8-15, what it is above. */
-export const AccessKind = { LOAD: 0 << 16, STORE: 1 << 16, AMO: 2 << 16, CAS: 3 << 16, MASK: 3 << 16 } as const
+/** A slow memory access, as one number: MemOp in bits 0-7, AmoKind in 8-15, what it is above. WIDE: of 16 bytes. */
+export const AccessKind = { LOAD: 0 << 16, STORE: 1 << 16, AMO: 2 << 16, CAS: 3 << 16, MASK: 3 << 16, WIDE: 1 << 18 } as const

@@ -2,10 +2,11 @@
 // regions import. One instance per processor.
 import { MemOp } from '../../ir/ops.ts'
 import { JUMP_MASK, JumpEntry, TlbEntry } from '../../mem/tlb.ts'
-import { type Code, I32, I64, type Label, moduleBuilder } from '../../wasm/encode.ts'
+import { type Code, I32, I64, type Label, moduleBuilder, V128 } from '../../wasm/encode.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
 import { Library } from '../../wasm/lower.ts'
 import * as W from '../../wasm/opcodes.ts'
+import { V128_LOAD, V128_STORE } from '../../wasm/simd.ts'
 import { emitEntry, emitHost, emitLoad, emitNear, emitStore } from './access.ts'
 import { Answer, FIRST_RECORD, SLOT_BITS } from './code.ts'
 import { emitPoll } from './poll.ts'
@@ -119,6 +120,20 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   store.if(I32)
   store.get(0).get(4).store(W.I32_STORE, offsets.pc)
   store.i32c(1).else().i32c(0).end()
+  const wideLoad = m.function(m.type([I32, I64, I32, I32], [V128, I32]), { name: 'slowLoadWide', export: 'slowLoadWide' })
+  const wideMissed = wideLoad.local(I32)
+  wideLoad.get(0).get(1).store(W.I64_STORE, offsets.args)
+  wideLoad.get(2).call(imports.slowAccess).tee(wideMissed)
+  wideLoad.if()
+  wideLoad.get(0).get(3).store(W.I32_STORE, offsets.pc).end()
+  wideLoad.get(0).load(V128_LOAD, offsets.result).get(wideMissed)
+  const wideStore = m.function(m.type([I32, I64, V128, I32, I32], [I32]), { name: 'slowStoreWide', export: 'slowStoreWide' })
+  wideStore.get(0).get(1).store(W.I64_STORE, offsets.args)
+  wideStore.get(0).get(2).store(V128_STORE, offsets.args + 8)
+  wideStore.get(3).call(imports.slowAccess)
+  wideStore.if(I32)
+  wideStore.get(0).get(4).store(W.I32_STORE, offsets.pc)
+  wideStore.i32c(1).else().i32c(0).end()
   const atomic = m.function(m.type([I32, I64, I64, I64, I32, I32], [I64, I32]), { name: 'slowAtomic', export: 'slowAtomic' })
   atomic.get(0).get(1).store(W.I64_STORE, offsets.args)
   atomic.get(0).get(2).store(W.I64_STORE, offsets.args + 8)

@@ -1,7 +1,7 @@
 // What both tiers make of a block, as text: for golden files, the fuzzer's reports and cases of the debugger. Everything is
 // made anew, away from the machine that runs.
 import type { Block } from '../../ir/block.ts'
-import { type Isa, vcpuCore } from '../../isa/isa.ts'
+import type { Isa } from '../../isa/isa.ts'
 import { viewsOf } from '../../state/views.ts'
 import { printModule } from '../../wasm/print.ts'
 import { core } from './core.ts'
@@ -17,7 +17,7 @@ const HEAT = 1500
 /** The interpreter's records of blocks that lie one behind the other. */
 export function recordsText(isa: Isa, blocks: readonly Block[]): string {
   const room = blocks.reduce((n, b) => n + Assembler.bound(b), RECORDS), views = viewsOf(new ArrayBuffer((room + 7) & -8))
-  const assembler = new Assembler(views, isa.registers, core.temps, vcpuCore.temps.count, core.zero)
+  const assembler = new Assembler(views, isa.registers, core)
   let record = RECORDS
   return blocks.map((block, number) => {
     const begin = record

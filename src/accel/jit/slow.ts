@@ -66,7 +66,40 @@ export class SlowAccess {
   /** An access that missed: address in args[0], operands in args[1] and [2], result to `result`. 1 on a fault (noted). */
   access(desc: number): number {
     this.stats.slow++
+    if (desc & AccessKind.WIDE) return this.wideAccess(desc)
     return this.debug.watching ? this.watchedAccess(desc) : this.plainAccess(desc)
+  }
+
+  /** 16 bytes, as two accesses; a store that crosses pages is made when both may be written. */
+  private wideAccess(desc: number): number {
+    const { i32, args, result } = this, vaLo = i32[args]! >>> 0, vaHi = i32[args + 1]!
+    const half = (desc & ~(AccessKind.WIDE | MemOp.SIZE | MemOp.ALIGNED)) | 3, store = (desc & AccessKind.MASK) === AccessKind.STORE
+    if (desc & MemOp.ALIGNED && vaLo & 15) {
+      this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, store ? Access.WRITE : Access.READ)
+      return 1
+    }
+    const data = i32.slice(args + 2, args + 6)
+    const at = (offset: number, kind: number, from: number): boolean => {
+      const sum = vaLo + offset
+      i32[args] = sum
+      i32[args + 1] = sum > 0xffffffff ? vaHi + 1 : vaHi
+      i32[args + 2] = data[from]!
+      i32[args + 3] = data[from + 1]!
+      return this.access(kind) === 0
+    }
+    if (store) {
+      const probe = (half & ~AccessKind.MASK) | AccessKind.LOAD | MemOp.UPDATE
+      if ((vaLo & (PAGE - 1)) > PAGE - 16 && !(at(0, probe, 0) && at(8, probe, 0))) return 1
+      return at(0, half, 0) && at(8, half, 2) ? 0 : 1
+    }
+    if (!at(0, half, 0)) return 1
+    const lo = i32[result]!, hi = i32[result + 1]!
+    if (!at(8, half, 0)) return 1
+    i32[result + 2] = i32[result]!
+    i32[result + 3] = i32[result + 1]!
+    i32[result] = lo
+    i32[result + 1] = hi
+    return 0
   }
 
   /** The processor stops before a watched access, and goes on over it. */

@@ -5,7 +5,7 @@ import { address, logging } from '../../base/log.ts'
 import { emitTrace } from '../../base/trace.ts'
 import { Builder } from '../../ir/build.ts'
 import { ALL_PASSES, optimise, type Passes } from '../../ir/opt/passes.ts'
-import { Access, type Cpu, Fault, type Isa, type LiftLimits, vcpuCore } from '../../isa/isa.ts'
+import { Access, type Cpu, Fault, type Isa, type LiftLimits } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { PAGE, PAGE_BITS, type Tlb } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
@@ -93,7 +93,7 @@ export class Translator {
     this.maxInsns = o.maxInsns ?? 48
     this.limits = { maxInsns: this.maxInsns }
     this.recordEnd = o.plan.records
-    this.assembler = new Assembler(o.views, o.isa.registers, core.temps, vcpuCore.temps.count, core.zero)
+    this.assembler = new Assembler(o.views, o.isa.registers, core)
     this.cache.dropped = b => { this.views.u16[b.record >>> 1] = control.stale }
   }
 

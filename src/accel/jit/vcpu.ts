@@ -333,6 +333,7 @@ export class Vcpu {
     i32[args] = sum
     i32[args + 1] = i32[a + 1]! + Math.floor(sum / 0x100000000)
     if (kind !== AccessKind.LOAD) this.copy(this.slot(rec, Record.B), args + 2)
+    if (desc & AccessKind.WIDE && kind !== AccessKind.LOAD) this.copy(this.slot(rec, Record.B) + 2, args + 4)
     if (kind === AccessKind.CAS) this.copy(this.slot(rec, Record.IMM), args + 4)
     if (this.slow.access(desc)) {
       this.code.pcOf(rec)
@@ -340,6 +341,7 @@ export class Vcpu {
       return 1
     }
     if (kind !== AccessKind.STORE) this.copy(result, this.slot(rec, Record.DST))
+    if (desc & AccessKind.WIDE && kind !== AccessKind.STORE) this.copy(result + 2, this.slot(rec, Record.DST) + 2)
     return 0
   }
 

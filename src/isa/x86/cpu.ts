@@ -142,8 +142,8 @@ export type CpuState = StateOf<typeof cpuState>
 export const segmentField = (segment: number, field: keyof typeof segmentState): number =>
   cpuLayout.offsets.seg + segment * segmentLayout.sizeBytes + segmentLayout.offsets[field]
 
-/** Indices into the register file: rax..r15 are 0-15 in the encoding's order, then the lazy flags. */
-export const Reg = { AX: 0, CX: 1, DX: 2, BX: 3, SP: 4, BP: 5, SI: 6, DI: 7, ZR: 16, PS: 17, OF: 18, AF: 19, CF: 20 } as const
+/** Indices into the register file: rax..r15 are 0-15 in the encoding's order, then the lazy flags, then xmm0-15. */
+export const Reg = { AX: 0, CX: 1, DX: 2, BX: 3, SP: 4, BP: 5, SI: 6, DI: 7, ZR: 16, PS: 17, OF: 18, AF: 19, CF: 20, XMM: 21 } as const
 
 export const registerNames64 = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi',
   'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15']
@@ -151,6 +151,7 @@ export const registers: readonly RegisterSpec[] = [
   ...registerNames64.map((name, i) => ({ name, type: 'l' as const, offset: cpuLayout.offsets.gpr + 8 * i })),
   ...(['zr', 'sp', 'of', 'af'] as const).map(name => ({ name, type: 'l' as const, offset: cpuLayout.offsets[name] })),
   { name: 'cf', type: 'i', offset: cpuLayout.offsets.cf },
+  ...Array.from({ length: 16 }, (_, n) => ({ name: `xmm${n}`, type: 'v' as const, offset: cpuLayout.offsets.xmm + 16 * n })),
 ]
 
 /** Bits of EFLAGS. ARITHMETIC are those that are kept lazily. */

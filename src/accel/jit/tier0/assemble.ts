@@ -1,8 +1,8 @@
 // From a block of IR to interpreter records. Values that are registers stay where they are; a computation that a `set`
 // follows writes the register itself; small constants become immediates.
 import type { Block } from '../../../ir/block.ts'
-import { arity, effects, FpEnv, isGet, isSet, type OpName, op, opNames } from '../../../ir/ops.ts'
-import type { RegisterSpec } from '../../../isa/isa.ts'
+import { arity, effects, FpEnv, isGet, isSet, type OpName, op, opNames, resultType } from '../../../ir/ops.ts'
+import { type RegisterSpec, vcpuCore } from '../../../isa/isa.ts'
 import { AccessKind } from '../code.ts'
 import {
   branchImmediate, branchRecord, control, floatRecord, insnField, memoryKey, memoryRecord, noteInstruction, pureImmediate, pureRecord,
@@ -10,6 +10,13 @@ import {
 } from './records.ts'
 
 const OP = op
+
+const TEMPS = vcpuCore.temps.count, WIDE_TEMPS = vcpuCore.wideTemps.count / 2
+/** Rows whose value is a vector. */
+const wide = Uint8Array.from(resultType, t => (t === 'v' ? 1 : 0))
+
+/** Byte offsets in the processor's state. */
+export type TempPlaces = { readonly temps: number; readonly wideTemps: number; readonly zero: number }
 
 export type AssembleTarget = {
   readonly u16: Uint16Array
@@ -22,23 +29,20 @@ export class TooManyValues extends Error {}
 export class Assembler {
   private readonly target: AssembleTarget
   private readonly registers: readonly RegisterSpec[]
-  private readonly temps: number
-  private readonly tempCount: number
-  private readonly zero: number
+  private readonly places: TempPlaces
   /** Slot of each value, 0 if it has none (yet). */
   private slots = new Int32Array(1024)
   private lastUse = new Int32Array(1024)
   /** 1: a register read that must be copied, because the register changes before the last use. */
   private copies = new Uint8Array(1024)
   private free: number[] = []
+  private freeWide: number[] = []
   private at = 0
   private insn = 0
-  constructor(target: AssembleTarget, registers: readonly RegisterSpec[], temps: number, tempCount: number, zero: number) {
+  constructor(target: AssembleTarget, registers: readonly RegisterSpec[], places: TempPlaces) {
     this.target = target
     this.registers = registers
-    this.temps = temps
-    this.tempCount = tempCount
-    this.zero = zero
+    this.places = places
   }
 
   /** The most bytes that the records of a block can take. */
@@ -56,7 +60,9 @@ export class Assembler {
     this.at = at
     this.insn = 0
     this.free = []
-    for (let i = this.tempCount - 1; i >= 0; i--) this.free.push(this.temps + 8 * i)
+    this.freeWide = []
+    for (let i = TEMPS - 1; i >= 0; i--) this.free.push(this.places.temps + 8 * i)
+    for (let i = WIDE_TEMPS - 1; i >= 0; i--) this.freeWide.push(this.places.wideTemps + 16 * i)
     this.analyse(b)
     this.record(control.enter, 0, 0, 0, heat, blockNumber)
     for (let i = 0; i < b.n; i++) i = this.operation(b, i)
@@ -103,14 +109,15 @@ export class Assembler {
     if (insnField[operation]) noteInstruction(this.target, this.at - Record.BYTES, this.insn)
   }
 
-  private temp(): number {
-    const t = this.free.pop()
+  /** A place for the value of operation `i`. */
+  private temp(b: Block, i: number): number {
+    const t = (wide[b.op[i]!] ? this.freeWide : this.free).pop()
     if (t === undefined) throw new TooManyValues()
     return t
   }
 
   private isConst(b: Block, v: number): boolean {
-    return b.op[v] === OP['i64.const'] || b.op[v] === OP['i32.const']
+    return b.op[v] === OP['i64.const'] || b.op[v] === OP['i32.const'] || b.op[v] === OP['v.const']
   }
   /** True if the constant is its low half sign-extended. */
   private isSmall(b: Block, v: number): boolean {
@@ -121,9 +128,11 @@ export class Assembler {
   private slot(b: Block, v: number): number {
     if (this.slots[v]) return this.slots[v]!
     if (this.isConst(b, v)) {
-      if (b.lo[v] === 0 && b.hi[v] === 0) return this.zero
-      const t = (this.slots[v] = this.temp())
+      const vector = b.op[v] === OP['v.const']
+      if (!vector && b.lo[v] === 0 && b.hi[v] === 0) return this.places.zero
+      const t = (this.slots[v] = this.temp(b, v))
       this.record(control.const, t, 0, 0, b.lo[v]!, b.hi[v]!)
+      if (vector) this.record(control.const, t + 8, 0, 0, b.a[v]!, b.b[v]!)
       return t
     }
     throw new Error(`value ${v} (${opNames[b.op[v]!]}) has no slot`)
@@ -134,11 +143,18 @@ export class Assembler {
     const k = arity[b.op[i]!]!
     for (let n = 0; n < k; n++) {
       const v = n === 0 ? b.a[i]! : n === 1 ? b.b[i]! : b.c[i]!, s = this.slots[v]!
-      if (this.lastUse[v] === i && s >= this.temps && s < this.temps + 8 * this.tempCount) {
-        this.free.push(s)
-        this.slots[v] = 0
-      }
+      if (this.lastUse[v] !== i || !this.giveBack(s)) continue
+      this.slots[v] = 0
     }
+  }
+
+  /** False if it is no place for intermediate values. */
+  private giveBack(slot: number): boolean {
+    const { temps, wideTemps } = this.places
+    if (slot >= temps && slot < temps + 8 * TEMPS) this.free.push(slot)
+    else if (slot >= wideTemps && slot < wideTemps + 16 * WIDE_TEMPS) this.freeWide.push(slot)
+    else return false
+    return true
   }
 
   /** Where operation `i` leaves its result, and the index of the last operation it stands for: if the next one is its only
@@ -147,14 +163,14 @@ export class Assembler {
     const next = i + 1
     if (next < b.n && isSet[b.op[next]!] && b.a[next] === i && this.lastUse[i] === next)
       return { dst: this.registers[b.lo[next]!]!.offset, last: next }
-    const t = this.temp()
+    const t = this.temp(b, i)
     this.slots[i] = t
     return { dst: t, last: i }
   }
 
   /** A value nobody uses still needs a place if its operation cannot be dropped. */
   private finish(i: number, last: number, dst: number): number {
-    if (last === i && this.lastUse[i] === -1) this.free.push(dst)
+    if (last === i && this.lastUse[i] === -1) this.giveBack(dst)
     return last
   }
 
@@ -243,13 +259,16 @@ export class Assembler {
         this.slots[i] = offset
         return i
       }
-      const t = (this.slots[i] = this.temp())
-      this.record(control.move, t, offset, 0, 0, 0)
+      const t = (this.slots[i] = this.temp(b, i))
+      this.record(wide[b.op[i]!] ? control.movewide : control.move, t, offset, 0, 0, 0)
       return i
     }
     const v = b.a[i]!
-    if (this.isConst(b, v)) this.record(control.const, offset, 0, 0, b.lo[v]!, b.hi[v]!)
-    else if (this.slots[v] !== offset) this.record(control.move, offset, this.slot(b, v), 0, 0, 0)
+    if (this.isConst(b, v)) {
+      this.record(control.const, offset, 0, 0, b.lo[v]!, b.hi[v]!)
+      if (wide[b.op[v]!]) this.record(control.const, offset + 8, 0, 0, b.a[v]!, b.b[v]!)
+    } else if (this.slots[v] !== offset)
+      this.record(wide[b.op[v]!] ? control.movewide : control.move, offset, this.slot(b, v), 0, 0, 0)
     this.release(b, i)
     return i
   }
@@ -273,13 +292,13 @@ export class Assembler {
     const a = this.slot(b, b.a[i]!)
     if (name.startsWith('store')) {
       const v = this.slot(b, b.b[i]!)
-      this.record(key, 0, a, v, b.hi[i]!, memop | AccessKind.STORE)
+      this.record(key, 0, a, v, b.hi[i]!, memop | AccessKind.STORE | (o === OP['store.v'] ? AccessKind.WIDE : 0))
       this.release(b, i)
       return i
     }
     this.release(b, i)
     const { dst, last } = this.result(b, i)
-    this.record(key, dst, a, 0, b.hi[i]!, memop | AccessKind.LOAD)
+    this.record(key, dst, a, 0, b.hi[i]!, memop | AccessKind.LOAD | (o === OP['load.v'] ? AccessKind.WIDE : 0))
     return this.finish(i, last, dst)
   }
 

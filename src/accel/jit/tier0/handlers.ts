@@ -2,11 +2,12 @@
 // to the next record and branching to `next`.
 import { arity, MemOp, op, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
-import { type Code, F32, F64, type FuncIndex, I32, I64, type Label } from '../../../wasm/encode.ts'
+import { type Code, type FuncIndex, I32, I64, type Label } from '../../../wasm/encode.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import { emitFloat } from '../../../wasm/float.ts'
-import { conditionFirst, emitPure, type Library } from '../../../wasm/lower.ts'
+import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'
+import { V128_LOAD, V128_STORE } from '../../../wasm/simd.ts'
 import type { MemOp as WasmMemOp } from '../../../wasm/table.ts'
 import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitNear, emitStore, loadTag } from '../access.ts'
 import { emitPoll } from '../poll.ts'
@@ -33,9 +34,8 @@ export type HandlerContext = {
   readonly memory: MemoryShape
 }
 
-const slotLoad: { [T in Type]: WasmMemOp } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD }
-const slotStore: { [T in Type]: WasmMemOp } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE }
-const localType = { i: I32, l: I64, f: F32, d: F64 }
+const slotLoad: { [T in Type]: WasmMemOp } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD, v: V128_LOAD }
+const slotStore: { [T in Type]: WasmMemOp } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE, v: V128_STORE }
 
 export function emitHandler(c: HandlerContext, r: RecordOp): void {
   const { f } = c
@@ -75,7 +75,7 @@ export function emitHandler(c: HandlerContext, r: RecordOp): void {
       return atomic(c, r.row, r.memop, r.amo)
     case 'float': {
       const sig = rows[r.row]!.sig, n = arity[r.row]!, result = resultType[r.row] as Type
-      const locals = Array.from({ length: n }, (_, i) => f.temp(localType[sig[i] as Type]))
+      const locals = Array.from({ length: n }, (_, i) => f.temp(valType[sig[i] as Type]))
       locals.forEach((local, i) => {
         if (i < 2) value(c, i, sig[i] as Type)
         else slotAt(c, Record.AUX).load(slotLoad[sig[i] as Type])
@@ -122,7 +122,7 @@ function memory(c: HandlerContext, row: number, memop: number): void {
   const t = (load ? resultType[row] : rows[row]!.sig[1]) as Type
   value(c, 0, 'l')
   f.get(c.rec).load(W.I64_LOAD32_S, Record.IMM).op(W.I64_ADD).set(addr)
-  const tag = load ? loadTag(memop) : TlbEntry.WRITE, bytes = accessBytes(memop)
+  const tag = load ? loadTag(memop) : TlbEntry.WRITE, bytes = accessBytes(t, memop)
   const direct = () => {
     f.if()
     if (load) {
@@ -153,7 +153,7 @@ function atomic(c: HandlerContext, row: number, memop: number, amo: number): voi
   const x = f.temp(I64), y = f.temp(I64), z = f.temp(I64)
   value(c, 0, 'l')
   f.set(addr)
-  emitHit(f, TlbEntry.WRITE, accessBytes(memop), addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
+  emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
   f.if()
   emitHost(f, addr, entry)
   f.set(host)
@@ -212,6 +212,11 @@ function controlHandler(c: HandlerContext, name: string): void {
       destination(c)
       value(c, 0, 'l')
       f.store(W.I64_STORE)
+      return advance(c)
+    case 'movewide':
+      destination(c)
+      value(c, 0, 'v')
+      f.store(V128_STORE)
       return advance(c)
     case 'move32':
       destination(c)

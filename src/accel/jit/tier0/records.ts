@@ -25,13 +25,13 @@ export type RecordOp =
 
 /** enter: a block begins; imm = calls left until it counts as hot, aux = block number. entry: a block that has been
  * compiled; imm = its code number. stale: one that was dropped; leaves, to be looked up again. goto: to the pc in imm and aux. link: to the record at imm. jumpto: to the pc in slot a.
- * branch: to the record at imm if slot a (i32) is not 0. move, const: of 64 bits. field, setfield: aux = width in bits,
+ * branch: to the record at imm if slot a (i32) is not 0. move, const: of 64 bits; movewide: of 128. field, setfield: aux = width in bits,
  * imm = byte offset. */
 export type ControlName = 'enter' | 'entry' | 'stale' | 'goto' | 'link' | 'jumpto' | 'branch' | 'move' | 'const' | 'system' | 'leaveif'
-  | 'call' | 'float' | 'fence' | 'field8' | 'setfield8' | 'move32'
+  | 'call' | 'float' | 'fence' | 'field8' | 'setfield8' | 'move32' | 'movewide'
 
 const controls: ControlName[] = ['enter', 'entry', 'stale', 'goto', 'link', 'jumpto', 'branch', 'move', 'const', 'system', 'leaveif',
-  'call', 'float', 'fence', 'field8', 'setfield8', 'move32']
+  'call', 'float', 'fence', 'field8', 'setfield8', 'move32', 'movewide']
 
 export const recordOps: RecordOp[] = controls.map(name => ({ kind: 'control', name }))
 /** Numbers of the control records, by name. */
@@ -66,7 +66,7 @@ rows.forEach((r, row) => {
 export const memoryRecord = new Map<number, number>()
 export const memoryKey = (row: number, memop: number, amo = 0): number => {
   // Sign extension means nothing where the access fills the value.
-  const full = resultType[row] === 'l' ? 3 : 2
+  const full = resultType[row] === 'l' || resultType[row] === 'v' ? 3 : 2
   const signed = memop & MemOp.SIGNED && (memop & MemOp.SIZE) < full && resultType[row] !== ''
   // Atomics take the slow path with every misaligned address.
   const atomic = opNames[row] === 'amo' || opNames[row] === 'cas', kept = MemOp.SIZE | (atomic ? 0 : MemOp.ALIGNED | MemOp.UPDATE)
@@ -83,10 +83,12 @@ memory('load.l', [0, 1, 2, 3, 4, 5, 6], LOADS)
 memory('load.i', [0, 1, 2, 4, 5], LOADS)
 memory('load.d', [3], LOADS)
 memory('load.f', [2], LOADS)
+memory('load.v', [3], LOADS)
 memory('store.l', [0, 1, 2, 3], STORES)
 memory('store.i', [0, 1, 2], STORES)
 memory('store.d', [3], STORES)
 memory('store.f', [2], STORES)
+memory('store.v', [3], STORES)
 for (const memop of [0, 1, 2, 3, 4, 5, 6]) {
   for (const amo of Object.values(AmoKind)) {
     const row = opNames.indexOf('amo')

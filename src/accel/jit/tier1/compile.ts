@@ -4,10 +4,11 @@ import { JumpKind, op, type Type } from '../../../ir/ops.ts'
 import type { Passes } from '../../../ir/opt/passes.ts'
 import type { Isa } from '../../../isa/isa.ts'
 import { JumpEntry } from '../../../mem/tlb.ts'
-import { type Callee, F32, F64, type FuncIndex, I32, I64, moduleBuilder, type ModuleBuilder, type TableIndex } from '../../../wasm/encode.ts'
+import { type Callee, type FuncIndex, I32, I64, moduleBuilder, type ModuleBuilder, type TableIndex, V128 } from '../../../wasm/encode.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
-import { Library } from '../../../wasm/lower.ts'
+import { Library, valType } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'
+import { V128_LOAD, V128_STORE } from '../../../wasm/simd.ts'
 import { structure, type Terminator } from '../../../wasm/structure.ts'
 import { Answer, SLOT_BITS } from '../code.ts'
 import { type CoreOffsets, jumpEntry, type MemoryShape } from '../runtime.ts'
@@ -26,6 +27,8 @@ export type CompileContext = {
 const slowTypes: { [N in SlowName]: [number[], number[]] } = {
   slowLoad: [[I32, I64, I32, I32], [I64, I32]],
   slowStore: [[I32, I64, I64, I32, I32], [I32]],
+  slowLoadWide: [[I32, I64, I32, I32], [V128, I32]],
+  slowStoreWide: [[I32, I64, V128, I32, I32], [I32]],
   slowAtomic: [[I32, I64, I64, I64, I32, I32], [I64, I32]],
   slowCall: [[I32, I64, I64, I32], [I64]],
   slowFloat: [[I32, I64, I64, I64, I32, I32], [I64]],
@@ -59,9 +62,8 @@ export function entryTable(region: Region, align: number): { first: number; byte
 const isReturn = (b: Block): boolean => b.op[b.n - 1] === op.jumpto && b.lo[b.n - 1] !== JumpKind.CALL
 const hasReturn = (region: Region): boolean => region.blocks.some(b => isReturn(b.block))
 
-const localType = { i: I32, l: I64, f: F32, d: F64 }
-const loadOf: { [T in Type]: typeof W.I64_LOAD } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD }
-const storeOf: { [T in Type]: typeof W.I64_STORE } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE }
+const loadOf: { [T in Type]: typeof W.I64_LOAD } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD, v: V128_LOAD }
+const storeOf: { [T in Type]: typeof W.I64_STORE } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE, v: V128_STORE }
 
 function emitRegion(
   c: CompileContext, m: ModuleBuilder, lib: Library, slow: { [N in SlowName]: Callee }, table: TableIndex,
@@ -75,7 +77,7 @@ function emitRegion(
   const locals = new Map<number, number>()
   f.get(cpu).load(W.I32_LOAD, offsets.tlb).set(tlb)
   for (const r of [...used].sort((a, b) => a - b)) {
-    const spec = isa.registers[r]!, local = f.local(localType[spec.type])
+    const spec = isa.registers[r]!, local = f.local(valType[spec.type])
     locals.set(r, local)
     f.get(cpu).load(loadOf[spec.type], spec.offset).set(local)
   }

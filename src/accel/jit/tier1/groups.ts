@@ -2,7 +2,7 @@
 // saves registers on its stack. If all bytes between the first and the last of them lie in one page, one look into the
 // software TLB is enough for all. Mappings change only where a block ends.
 import type { Block } from '../../../ir/block.ts'
-import { isGet, isSet, MemOp, opNames, resultType } from '../../../ir/ops.ts'
+import { isGet, isSet, MemOp, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { accessBytes } from '../access.ts'
 
 export type Group = {
@@ -22,6 +22,9 @@ const MAX_SPAN = 1024
 
 const plain = Uint8Array.from(opNames, name => (/^(load|store)\./.test(name) ? 1 : 0))
 
+/** Of a load's result, or what a store stores. */
+export const typeOf = (row: number): Type => (resultType[row] || rows[row]!.sig[1]) as Type
+
 /** For each operation the group that it belongs to. */
 export function findGroups(b: Block): (Group | undefined)[] {
   const groups: (Group | undefined)[] = [], open = new Map<number, Group>()
@@ -38,7 +41,7 @@ export function findGroups(b: Block): (Group | undefined)[] {
     } else if (plain[o] && !(b.lo[i]! & MemOp.ALIGNED)) {
       const register = current.get(b.a[i]!)
       if (register === undefined) continue
-      const first = b.hi[i]!, end = first + accessBytes(b.lo[i]!)
+      const first = b.hi[i]!, end = first + accessBytes(typeOf(o), b.lo[i]!)
       const write = !resultType[o] || (b.lo[i]! & MemOp.UPDATE) !== 0, key = 2 * register + Number(write)
       let g = open.get(key)
       if (!g || Math.max(g.end, end) - Math.min(g.first, first) > MAX_SPAN)

@@ -3,18 +3,18 @@
 import type { Block } from '../../../ir/block.ts'
 import { arity, effects, isGet, isSet, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
-import { type Code, F32, F64, I32, I64, type Label } from '../../../wasm/encode.ts'
+import { type Code, I32, I64, type Label } from '../../../wasm/encode.ts'
 import { emitFloat } from '../../../wasm/float.ts'
 import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/lower.ts'
 import * as W from '../../../wasm/opcodes.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
-import type { Callee, ValType } from '../../../wasm/encode.ts'
+import type { Callee } from '../../../wasm/encode.ts'
 import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitSpan, emitStore, loadTag } from '../access.ts'
 import { AccessKind } from '../code.ts'
 import type { CoreOffsets } from '../runtime.ts'
-import { findGroups, type Group } from './groups.ts'
+import { findGroups, type Group, typeOf } from './groups.ts'
 
-export type SlowName = 'slowLoad' | 'slowStore' | 'slowAtomic' | 'slowCall' | 'slowFloat'
+export type SlowName = 'slowLoad' | 'slowStore' | 'slowLoadWide' | 'slowStoreWide' | 'slowAtomic' | 'slowCall' | 'slowFloat'
 
 export type LowerContext = {
   readonly f: Code
@@ -35,7 +35,7 @@ export type LowerContext = {
   readonly system: Label
 }
 
-const local = { i: I32, l: I64, f: F32, d: F64 } satisfies Record<Type, ValType>
+const local = valType
 
 export class BlockLowering {
   private readonly c: LowerContext
@@ -149,6 +149,7 @@ export class BlockLowering {
     }
     if (o === op['i64.const']) return void f.i64c(b.lo[v]!, b.hi[v]!)
     if (o === op['i32.const']) return void f.i32c(b.lo[v]!)
+    if (o === op['v.const']) return void f.v128c(b.lo[v]!, b.hi[v]!, b.a[v]!, b.b[v]!)
     if (isGet[o]) return void f.get(c.register(b.lo[v]!))
     this.compute(v)
     if (!last) {
@@ -159,6 +160,7 @@ export class BlockLowering {
 
   private compute(v: number): void {
     const { b } = this, o = b.op[v]!, k = arity[o]!
+    if (o === op['v.shuffle'] && this.shuffle(v)) return
     if (conditionFirst(o)) {
       this.value(b.b[v]!)
       this.value(b.c[v]!)
@@ -169,6 +171,20 @@ export class BlockLowering {
       if (k > 2) this.value(b.c[v]!)
     }
     emitPure(this.c.f, this.c.lib, o)
+  }
+
+  /** Of lanes that are known and there; false if they are not. */
+  private shuffle(v: number): boolean {
+    const { b } = this, mask = b.c[v]!
+    if (b.op[mask] !== op['v.const']) return false
+    const words = [b.lo[mask]!, b.hi[mask]!, b.a[mask]!, b.b[mask]!]
+    const lanes = Array.from({ length: 16 }, (_, i) => (words[i >> 2]! >>> (8 * (i & 3))) & 0xff)
+    if (lanes.some(n => n > 31)) return false
+    this.left[mask]!--
+    this.value(b.a[v]!)
+    this.value(b.b[v]!)
+    this.c.f.shuffle(lanes)
+    return true
   }
 
   /** Register `r` is about to change: what depends on its old value is computed now. */
@@ -250,7 +266,7 @@ export class BlockLowering {
     if (o === op.amo || o === op.cas) return this.atomic(i)
     const group = this.groups[i]
     if (group && (group.members > 1 || group.host >= 0)) return this.grouped(i, group)
-    const memop = b.lo[i]! & 0xff, bytes = accessBytes(memop), addr = this.address(i), entry = f.temp(I32)
+    const memop = b.lo[i]! & 0xff, bytes = accessBytes(typeOf(o), memop), addr = this.address(i), entry = f.temp(I32)
     const tlb = () => void f.get(c.tlb)
     if (resultType[o]) {
       const t = resultType[o] as Type
@@ -259,8 +275,8 @@ export class BlockLowering {
       emitHost(f, addr, entry)
       emitLoad(f, t, memop)
       f.else()
-      f.get(c.cpu).get(addr).i32c(memop | AccessKind.LOAD).i32c(this.pcLo).call(c.slow('slowLoad')).brIf(c.fault)
-      this.fromBits(t)
+      f.get(c.cpu).get(addr)
+      this.slowLoad(t, memop)
       f.end()
       f.free(addr).free(entry)
       return this.result(i)
@@ -276,11 +292,23 @@ export class BlockLowering {
     emitStore(f, t, memop)
     f.else()
     f.get(c.cpu).get(addr).get(value)
-    this.toBits(t)
-    f.i32c(memop | AccessKind.STORE).i32c(this.pcLo).call(c.slow('slowStore')).brIf(c.fault)
+    this.slowStore(t, memop)
     f.end()
     f.free(addr).free(entry).free(value)
     return i
+  }
+
+  /** State and address are on the stack; the value is left there. */
+  private slowLoad(t: Type, memop: number): void {
+    const { f, slow, fault } = this.c, wide = t === 'v'
+    f.i32c(memop | AccessKind.LOAD | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowLoadWide' : 'slowLoad')).brIf(fault)
+    this.fromBits(t)
+  }
+  /** State, address and value are on the stack. */
+  private slowStore(t: Type, memop: number): void {
+    const { f, slow, fault } = this.c, wide = t === 'v'
+    this.toBits(t)
+    f.i32c(memop | AccessKind.STORE | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowStoreWide' : 'slowStore')).brIf(fault)
   }
 
   /** One of several accesses to the same page. */
@@ -308,8 +336,7 @@ export class BlockLowering {
       f.else()
       f.get(c.cpu)
       address(b.hi[i]!)
-      f.i32c(memop | AccessKind.LOAD).i32c(this.pcLo).call(c.slow('slowLoad')).brIf(c.fault)
-      this.fromBits(t)
+      this.slowLoad(t, memop)
       f.end()
       if (last) f.free(g.host)
       return this.result(i)
@@ -324,8 +351,7 @@ export class BlockLowering {
     f.get(c.cpu)
     address(b.hi[i]!)
     f.get(value)
-    this.toBits(t)
-    f.i32c(memop | AccessKind.STORE).i32c(this.pcLo).call(c.slow('slowStore')).brIf(c.fault)
+    this.slowStore(t, memop)
     f.end()
     f.free(value)
     if (last) f.free(g.host)
@@ -341,7 +367,7 @@ export class BlockLowering {
       this.value(b.c[i]!)
       f.set(y)
     }
-    emitHit(f, TlbEntry.WRITE, accessBytes(memop), addr, entry, () => void f.get(c.tlb))
+    emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), addr, entry, () => void f.get(c.tlb))
     f.if(I64)
     emitHost(f, addr, entry)
     f.set(host)
