@@ -5,7 +5,7 @@
 // Signatures: operand types, '>', result type. i = i32, l = i64, f = f32, d = f64, v = 128 bits. Values are raw bits: a row's `eval`
 // takes and gives unsigned BigInts of the operand's width.
 
-import { vectorRows } from './vector.ts'
+import { type VectorOp, vectorRows } from './vector.ts'
 
 export type Type = 'i' | 'l' | 'f' | 'd' | 'v'
 
@@ -216,7 +216,7 @@ export const table = {
   'system': effect('>', 'end'),
 } satisfies Record<string, OpRow>
 
-export type OpName = keyof typeof table
+export type OpName = keyof typeof table | VectorOp
 export const opNames = Object.keys(table) as OpName[]
 /** Operation numbers by name, in table order. */
 export const op = Object.fromEntries(opNames.map((n, i) => [n, i])) as Record<OpName, number>

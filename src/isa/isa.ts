@@ -185,6 +185,8 @@ export type FloatState = {
   readonly policy: FloatPolicyName
   /** The dynamic rounding mode, in RISC-V's numbering. */
   rounding(): number
+  /** Whether subnormal operands count as zeros, and tiny results become zeros. */
+  denormals?(): { readonly areZero: boolean; readonly flush: boolean }
   /** Accrues exception flags (soft-float's FLAG bits). */
   raise(flags: number): void
 }

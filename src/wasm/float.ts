@@ -23,6 +23,7 @@ export function emitFloat(f: Code, features: WasmFeatures, row: number, env: num
       if (!nearest || !features.relaxedMaddFused) return slow(f)
       return arithmetic(f, base, width, v, free, features, slow)
     case 'fmin': case 'fmax': {
+      if (!nearest) return slow(f)
       const r = f.temp(width === 'd' ? F64 : F32)
       f.get(v[0]!).get(v[1]!).op(width === 'd' ? (base === 'fmin' ? W.F64_MIN : W.F64_MAX) : base === 'fmin' ? W.F32_MIN : W.F32_MAX).tee(r)
       f.get(r).op(width === 'd' ? W.F64_EQ : W.F32_EQ)
@@ -31,6 +32,7 @@ export function emitFloat(f: Code, features: WasmFeatures, row: number, env: num
       return
     }
     case 'feq': case 'flt': case 'fle': case 'fltq': case 'fleq': {
+      if (!nearest) return slow(f)
       const eq = width === 'd' ? W.F64_EQ : W.F32_EQ
       f.get(v[0]!).get(v[0]!).op(eq).get(v[1]!).get(v[1]!).op(eq).op(W.I32_AND)
       const compare = width === 'd' ? { feq: W.F64_EQ, flt: W.F64_LT, fle: W.F64_LE, fltq: W.F64_LT, fleq: W.F64_LE }
@@ -44,6 +46,7 @@ export function emitFloat(f: Code, features: WasmFeatures, row: number, env: num
       return toInteger(f, row, base, width, v[0]!, env & FpEnv.RM, free, slow)
     case 'fcvt':
       if (name === 'fcvt.d.s') {
+        if (!nearest) return slow(f)
         f.get(v[0]!).get(v[0]!).op(W.F32_EQ)
         choose(f, row, () => f.get(v[0]!).op(W.F64_PROMOTE_F32), slow)
         return

@@ -17,6 +17,11 @@ export function softFloat(cpu: Cpu, operand32: readonly (readonly boolean[])[]) 
     const rm = env & FpEnv.RM, wide = operand32[row]!
     context.rounding = (rm === FpEnv.DYN ? cpu.float.rounding() : rm) as Rounding
     context.flags = 0
+    const denormals = cpu.float.denormals?.()
+    if (denormals) {
+      context.denormalsAreZero = denormals.areZero
+      context.flushToZero = denormals.flush
+    }
     const r = functions[row]!(context, wide[0] ? a & M32 : a, wide[1] ? b & M32 : b, wide[2] ? c & M32 : c)
     if (context.flags) cpu.float.raise(context.flags)
     return narrow[row] ? r & M32 : r

@@ -4,6 +4,8 @@ import { layoutOf } from '../../state/layout.ts'
 import { Call } from './cpu.ts'
 
 const core = layoutOf(vcpuCore).offsets
+const word = new Int32Array(1), number = new Float32Array(word.buffer)
+const isNaN32 = (bits: number): boolean => (bits & 0x7fffffff) > 0x7f800000
 const ARGS = core.args >> 2, RESULT = core.result >> 2
 
 /** Runs helper `helper` of a processor whose state begins at word `w`. */
@@ -11,7 +13,13 @@ export function callBits(i32: Int32Array, w: number, helper: number): void {
   const a = w + ARGS, r = w + RESULT
   if (helper === Call.PDEP) deposit(i32, a, r)
   else if (helper === Call.PEXT) extract(i32, a, r)
-  else {
+  else if (helper === Call.RCP || helper === Call.RSQRT) {
+    word[0] = i32[a]!
+    number[0] = helper === Call.RCP ? 1 / number[0]! : 1 / Math.sqrt(number[0]!)
+    if (Number.isNaN(number[0])) word[0] = isNaN32(i32[a]!) ? i32[a]! | 0x400000 : 0xffc00000 | 0
+    i32[r] = word[0]!
+    i32[r + 1] = 0
+  } else {
     let crc = i32[a]!
     for (let n = 0; n < 1 << (helper - Call.CRC32_8); n++) crc = crcByte(crc, (i32[a + 2 + (n >> 2)]! >>> (8 * (n & 3))) & 0xff)
     i32[r] = crc

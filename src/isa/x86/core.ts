@@ -204,9 +204,14 @@ export function updateMode(c: Core): void {
   if (cr0 & Cr0.NE) mode |= Mode.NE
   if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR
   if (cr4 & Cr4.OSXSAVE) mode |= Mode.OSXSAVE
+  mode |= mxcsrMode(get(c, 'mxcsr'))
   if (eflags & Flag.TF || get(c, 'stepTrap') || watchesCode(c) || c.s.shadow & (Shadow.STEPPING | Shadow.STEPPED)) mode |= Mode.STEP
   c.i32[c.w + W.mode] = mode
 }
+/** What of MXCSR the mode word holds. */
+export const mxcsrMode = (mxcsr: number): number =>
+  (mxcsr & MXCSR_CONTROL) !== MXCSR_MASKS ? Mode.MXCSR_ODD : mxcsr & MXCSR_PRECISION ? Mode.MXCSR_FREE : 0
+const MXCSR_CONTROL = 0xffc0, MXCSR_MASKS = 0x1f80, MXCSR_PRECISION = 0x20
 /** See isFlat in segment.ts. */
 function flat(c: Core, seg: number): boolean {
   const { i32 } = c, at = c.w + segWord(seg)

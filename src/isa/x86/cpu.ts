@@ -124,6 +124,8 @@ export const cpuState = {
   fcs: u16(),
   fds: u16(),
   mxcsr: u32(0x1f80),
+  /** Exceptions of SSE that are not masked and were raised by the instruction under way: flags as in MXCSR. */
+  fpRaised: transient(u32()),
   /** xmm0-15: low and high halves in turn. Wider registers keep their upper parts elsewhere. */
   xmm: array(u64(), 32),
   ymmHigh: array(u64(), 32),
@@ -178,6 +180,8 @@ export const Mode = {
   EM: 1 << 12, TS: 1 << 13, MP: 1 << 14, NE: 1 << 15, OSFXSR: 1 << 16, OSXSAVE: 1 << 17,
   /** TF is set, RF, or breakpoints are in DR7: blocks of one instruction each. */
   STEP: 1 << 18,
+  /** MXCSR: rounding to nearest with all exceptions masked and the precision flag set; or anything but nearest and masked. */
+  MXCSR_FREE: 1 << 19, MXCSR_ODD: 1 << 20,
 } as const
 
 /** Bits of `shadow`: held off by STI, by a load of SS (which holds off debug traps and NMIs too); with an interrupt waiting the
@@ -204,7 +208,7 @@ const systemNames = [
   'SYSRET', 'SYSENTER', 'SYSEXIT', 'LGDT', 'LIDT', 'SGDT', 'SIDT', 'LLDT', 'LTR', 'SLDT', 'STR', 'LMSW', 'SMSW', 'INVLPG', 'INVPCID',
   'SWAPGS', 'LAR', 'LSL', 'VERR', 'VERW', 'ARPL', 'MOV_FROM_CR', 'MOV_TO_CR', 'MOV_FROM_DR', 'MOV_TO_DR', 'XGETBV', 'XSETBV',
   'RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'MONITOR', 'MWAIT', 'CLAC', 'STAC', 'RDPID', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR',
-  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP',
+  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP', 'LDMXCSR', 'SIMD_EXCEPTION', 'MASKMOVQ', 'MASKMOVDQU',
 ] as const
 export type SystemName = (typeof systemNames)[number]
 export const System = Object.fromEntries(systemNames.map((n, i) => [n, i])) as { readonly [N in SystemName]: number }
@@ -224,4 +228,4 @@ export const SystemArg = {
 } as const
 
 /** Runtime helpers (see `call` in isa.ts): pure functions of their arguments (bits.ts). */
-export const Call = { PDEP: 0, PEXT: 1, CRC32_8: 2, CRC32_16: 3, CRC32_32: 4, CRC32_64: 5 } as const
+export const Call = { PDEP: 0, PEXT: 1, CRC32_8: 2, CRC32_16: 3, CRC32_32: 4, CRC32_64: 5, RCP: 6, RSQRT: 7 } as const

@@ -59,8 +59,11 @@ function immediate(i: Insn, o: Operand, second: boolean): string {
 function operandText(i: Insn, o: Operand, pc: bigint, second: boolean): string {
   const rex = i.rex !== 0
   switch (o.kind) {
-    case 'E': case 'M': case 'W': case 'Q':
-      return i.memory ? memory(i, o) : registerName(i.rm, i.sizeOf(o), rex)
+    case 'E': case 'M': return i.memory ? memory(i, o) : registerName(i.rm, i.sizeOf(o), rex)
+    case 'W': case 'U': return i.memory ? memory(i, o) : `xmm${i.rm}`
+    case 'V': return `xmm${i.reg}`
+    case 'Q': case 'N': return i.memory ? memory(i, o) : `mm${i.rm & 7}`
+    case 'P': return `mm${i.reg & 7}`
     case 'R': return registerName(i.rm, i.codeBits !== 64 && o.size === 8 ? 4 : i.sizeOf(o), rex)
     case 'G': return registerName(i.reg, i.codeBits !== 64 && o.size === 8 ? 4 : i.sizeOf(o), rex)
     case 'B': return registerName(i.vvvv, i.sizeOf(o), rex)

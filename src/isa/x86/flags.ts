@@ -100,6 +100,15 @@ export class FlagEmit extends Builder {
     this.setFlag(Reg.ZR, s)
     this.setFlag(Reg.PS, s)
   }
+  /** Zero, parity and carry as comparisons of numbers leave them, all three where they are unordered; the others are 0. */
+  setComparison(less: Value, equal: Value, greater: Value): void {
+    const unordered = this.eqz(this.or(this.or(less, equal), greater))
+    this.setFlag(Reg.ZR, this.extendU(this.eqz(this.or(equal, unordered))))
+    this.setFlag(Reg.PS, this.extendU(this.eqz(unordered)))
+    this.setFlag(Reg.OF, this.imm(0))
+    this.setFlag(Reg.AF, this.imm(0))
+    this.setFlag(Reg.CF, this.or(less, unordered))
+  }
   /** The overflow flag from a condition (i32). */
   setOverflow(v: Value): void { this.setFlag(Reg.OF, this.shl(this.extendU(v), this.imm(63))) }
 
@@ -259,7 +268,7 @@ export class FlagEmit extends Builder {
         throw new Error('an instruction that may leave found flags not in their registers')
   }
 
-  override load(memop: number, addr: Value, disp = 0, type: 'i' | 'l' | 'f' | 'd' = 'l'): Value {
+  override load(memop: number, addr: Value, disp = 0, type: 'i' | 'l' | 'f' | 'd' | 'v' = 'l'): Value {
     this.checkFlags()
     return super.load(memop, addr, disp, type)
   }

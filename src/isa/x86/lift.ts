@@ -31,7 +31,7 @@ export function lift(g: Builder, code: Code, mode: number, limits: LiftLimits): 
     const { row } = insn
     if (decoded === Decoded.OK && row!.options.string && insn.rep !== 0 && n > 0) return aroundRepeat(e, bits)
     // Flags show in an access and in a way out: jumps have one where CS must be checked.
-    if (insn.memory || row?.observes || (row?.jumps && bits !== 64 && !(mode & Mode.FLAT_CS))) e.syncFlags()
+    if (insn.memory || row?.observes || (mode & Mode.MXCSR_ODD && row?.options.simd) || (row?.jumps && bits !== 64 && !(mode & Mode.FLAT_CS))) e.syncFlags()
     e.startInsn(insn)
     if (mode & Mode.STEP) e.beforeStep()
     if (decoded === Decoded.OK) row!.lift(e)

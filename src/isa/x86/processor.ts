@@ -1,6 +1,6 @@
 // An x86 processor bound to its state: the `Cpu` of isa.ts. Everything it remembers is in the state, or can be derived from it.
 import type { Views } from '../../state/views.ts'
-import { Access, type Cpu, type CpuServices, type Isa } from '../isa.ts'
+import { Access, type Cpu, type CpuServices, Fault, type Isa } from '../isa.ts'
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
 import * as control from './control.ts'
@@ -9,6 +9,7 @@ import { cpuid } from './cpuid.ts'
 import { Seg, Shadow, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
 import { debugTarget } from './gdb.ts'
 import { interrupt, step, wakes } from './interrupts.ts'
+import * as fpu from './fpu-state.ts'
 import * as io from './io.ts'
 import { probe, translate } from './mmu.ts'
 import type { Model } from './models.ts'
@@ -69,14 +70,11 @@ const handlers: { readonly [N in SystemName]: Handler } = {
   RDFSBASE: small.readBase(Seg.FS), RDGSBASE: small.readBase(Seg.GS), WRFSBASE: small.writeBase(Seg.FS), WRGSBASE: small.writeBase(Seg.GS),
   CLAC: small.setAc(false), STAC: small.setAc(true), RDPID: small.rdpid,
   MONITOR: undefinedInstruction, MWAIT: undefinedInstruction, VMCALL: undefinedInstruction, RSM: undefinedInstruction,
-  RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: undefinedInstruction, FXRSTOR: undefinedInstruction,
+  RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: fpu.fxsave, FXRSTOR: fpu.fxrstor,
+  LDMXCSR: fpu.ldmxcsr, SIMD_EXCEPTION: fpu.simdException, MASKMOVQ: fpu.maskedStore(8), MASKMOVDQU: fpu.maskedStore(16),
   XSAVE: undefinedInstruction, XRSTOR: undefinedInstruction, XSAVEOPT: undefinedInstruction,
 }
 
-/** MXCSR.RC in soft-float's numbering: nearest, down, up, to zero. */
-const ROUNDING = [0, 2, 3, 1]
-/** Soft-float's flags (inexact, underflow, overflow, division by zero, invalid) as MXCSR has them. */
-const mxcsrFlags = (f: number): number => (f & 1 ? 32 : 0) | (f & 2 ? 16 : 0) | (f & 4 ? 8 : 0) | (f & 8 ? 4 : 0) | (f & 16 ? 1 : 0)
 
 /** Binds a processor whose state is at byte address `at`. */
 export function makeCpu(isa: Isa, views: Views, at: number, services: CpuServices, platform: X86Platform, model: Model): Cpu {
@@ -85,8 +83,9 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     isa,
     translate: (vaLo, vaHi, access, mmuMode, _size, hint) => translate(c, vaLo, vaHi, access, mmuMode, hint),
     probe: (vaLo, vaHi) => probe(c, vaLo, vaHi),
-    fault(_kind, _vaLo, _vaHi, access) {
-      // Data accesses know neither misalignment nor the end of memory (x86.ts). Where there is no code, the bytes that the bus gives
+    fault(kind, _vaLo, _vaHi, access) {
+      if (kind === Fault.MISALIGNED) return void note(c, Vector.GP)
+      // Data accesses do not know the end of memory (x86.ts). Where there is no code, the bytes that the bus gives
       // are none (FF FF).
       if (access !== Access.EXECUTE) throw new Error('a data access that faults only on the bus')
       note(c, Vector.UD)
@@ -110,6 +109,13 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     },
     local: { page: () => apicPage(c), read: (offset, size) => readPage(c, offset, size), write: (offset, size, value) => writePage(c, offset, size, value) },
     debug: debugTarget(c),
-    float: { policy: 'x86', rounding: () => ROUNDING[(get(c, 'mxcsr') >> 13) & 3]!, raise: flags => void (c.s.mxcsr |= mxcsrFlags(flags)) },
+    float: {
+      policy: 'x86',
+      rounding: () => fpu.SIMD_ROUNDING[(get(c, 'mxcsr') >> 13) & 3]!,
+      denormals: () => ({ areZero: (get(c, 'mxcsr') & 0x40) !== 0, flush: (get(c, 'mxcsr') & 0x8000) !== 0 }),
+      raise(flags) {
+        if (fpu.noteSimd(c.s, flags)) updateMode(c)
+      },
+    },
   }
 }

@@ -30,6 +30,8 @@ export type RowOptions = {
   readonly protected?: boolean
   /** Accesses memory without an operand that says so, leaves in its middle, or reads all flags. */
   readonly observes?: boolean
+  /** Leaves in its middle where an exception of SSE is not masked. */
+  readonly simd?: boolean
   /** Names of flags that the manual leaves undefined. */
   readonly undefined?: string
 }

@@ -6,9 +6,13 @@ import { data } from './data.insn.ts'
 import { Decoder } from './decode.ts'
 import { logicRows } from './logic.insn.ts'
 import { shifts } from './shift.insn.ts'
+import { sseFloats } from './sse-float.insn.ts'
+import { sseIntegers } from './sse-int.insn.ts'
+import { sseMoves } from './sse-move.insn.ts'
 import { strings } from './string.insn.ts'
 import { system } from './system.insn.ts'
 import type { Row } from './row.ts'
 
-export const rows: readonly Row[] = [...data, ...arith, ...logicRows, ...shifts, ...strings, ...control, ...bits, ...system]
+export const rows: readonly Row[] = [...data, ...arith, ...logicRows, ...shifts, ...strings, ...control, ...bits, ...system,
+  ...sseMoves, ...sseIntegers, ...sseFloats]
 export const decoder = new Decoder(rows)

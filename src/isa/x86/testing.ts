@@ -1,10 +1,12 @@
 // A processor that runs user code for tests: it knows no tables and no privileges, stops at the first exception, and notes
 // it. What it does not know of the architecture it says.
-import { Access, type Cpu, ExitRequest, type CpuServices, type Isa, type Translation } from '../isa.ts'
+import { Access, type Cpu, ExitRequest, type CpuServices, Fault, type Isa, type Translation } from '../isa.ts'
 import { bind } from '../../state/bind.ts'
 import type { Views } from '../../state/views.ts'
 import { callBits } from './bits.ts'
+import { mxcsrMode } from './core.ts'
 import { cpuLayout, type CpuState, Flag, Mode, Seg, System, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
+import { noteSimd, SIMD_ROUNDING } from './fpu-state.ts'
 import { isFlat, isFlatCode } from './segment.ts'
 
 /** How a run ended. */
@@ -23,7 +25,7 @@ export function userMode(s: CpuState, bits: number): number {
   const flat = (segment: number, bit: number) => (isFlat(s.seg[segment]!) ? bit : 0)
   return (bits === 64 ? Mode.CODE64 : bits === 32 ? Mode.CODE32 : Mode.CODE16) | (bits === 32 ? Mode.STACK32 : 0)
     | (3 << Mode.CPL_SHIFT) | Mode.PROTECTED | flat(Seg.ES, Mode.FLAT_ES) | flat(Seg.SS, Mode.FLAT_SS) | flat(Seg.DS, Mode.FLAT_DS)
-    | (isFlatCode(s.seg[Seg.CS]!) ? Mode.FLAT_CS : 0) | Mode.OSFXSR | Mode.OSXSAVE
+    | (isFlatCode(s.seg[Seg.CS]!) ? Mode.FLAT_CS : 0) | Mode.OSFXSR | Mode.OSXSAVE | mxcsrMode(s.mxcsr)
 }
 
 export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuServices, pageOf: PageOf, ending: Ending): UserCpu {
@@ -52,7 +54,10 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
       return Object.assign(translation, { pa: page.pa + (vaLo & 0xfff), write: page.write, execute: page.execute })
     },
     probe: () => -1,
-    fault() { throw new Error('a fault of an access that this processor does not know') },
+    fault(kind) {
+      if (kind !== Fault.MISALIGNED) throw new Error('a fault of an access that this processor does not know')
+      note(Vector.GP)
+    },
     deliver: stop,
     system(helper, arg) {
       const base = s.seg[Seg.CS]!.base
@@ -69,6 +74,9 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
           s.pc += BigInt(arg)
           return
         case 'RETRY': return
+        case 'SIMD_EXCEPTION':
+          s.fpRaised = 0
+          return raise(Vector.XM)
         case 'BRANCH16':
         case 'BRANCH32': {
           const ip = BigInt.asUintN(helper === System.BRANCH16 ? 16 : 32, s.pc - base + BigInt(arg))
@@ -87,7 +95,14 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
     reset() {},
     refresh: () => services.selectTlb(0, 0, 0, 0),
     debug: { xml: {}, registers: [], pc: 0, plain: 0, control: [], read: () => undefined, write: () => false },
-    float: { policy: 'x86', rounding: () => 0, raise() {} },
+    float: {
+      policy: 'x86',
+      rounding: () => SIMD_ROUNDING[(s.mxcsr >> 13) & 3]!,
+      denormals: () => ({ areZero: (s.mxcsr & 0x40) !== 0, flush: (s.mxcsr & 0x8000) !== 0 }),
+      raise(flags) {
+        if (noteSimd(s, flags)) s.mode |= s.mode & Mode.MXCSR_ODD ? 0 : Mode.MXCSR_FREE
+      },
+    },
   }
 }
 

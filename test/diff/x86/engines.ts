@@ -3,6 +3,7 @@ import { verify } from '../../../src/ir/verify.ts'
 import { x86 } from '../../../src/isa/x86/x86.ts'
 import { Attribute, setSegment } from '../../../src/isa/x86/segment.ts'
 import { cpuLayout, Flag, Seg } from '../../../src/isa/x86/cpu.ts'
+import { imageOf, loadImage } from '../../../src/isa/x86/fpu-state.ts'
 import { type Ending, flagsOf, makeUserCpu, setFlags, userMode } from '../../../src/isa/x86/testing.ts'
 import { bind } from '../../../src/state/bind.ts'
 import { Rig } from '../../fuzz/rig.ts'
@@ -59,6 +60,8 @@ export function engine(name: EngineName): Engine {
     segments(c.bits)
     for (let i = 0; i < 16; i++) s.gpr.set(i, c.bits === 64 ? c.registers[i]! : BigInt.asUintN(32, c.registers[i]!))
     setFlags(s, c.flags | Flag.IF)
+    s.mxcsr = loadImage(s, views.u8, rig.state, c.fx, true, 16)
+    s.fpRaised = 0
     s.mode = userMode(s, c.bits)
     s.pc = BigInt(START)
     s.halted = 0
@@ -89,6 +92,7 @@ export function engine(name: EngineName): Engine {
       return {
         registers: BigUint64Array.from({ length: 16 }, (_, i) => s.gpr.get(i)), ip: ending.pc - base, flags: flagsOf(s),
         vector: ending.vector, address: ending.address, write: ending.write,
+        fx: imageOf(s, views.u8, rig.state, true, 16),
         memory: views.u8.slice(at(DATA_PAGE) + WINDOW - PAGE_AT, at(DATA_PAGE) + WINDOW - PAGE_AT + WINDOW_BYTES),
       }
     },

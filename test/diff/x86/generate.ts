@@ -9,6 +9,7 @@ import { mayBeMemory, registerOnly } from '../../../src/isa/x86/operand.ts'
 import { Context, MAPS, type Row } from '../../../src/isa/x86/row.ts'
 import { lift } from '../../../src/isa/x86/lift.ts'
 import { rows as allRows } from '../../../src/isa/x86/tables.ts'
+import { fpuImage } from './fpu-image.ts'
 import {
   type Bits, type Case, CODE16_BASE, CODE_MAX, DATA16_BASE, FS_BASE, GS_BASE, START, WINDOW, WINDOW_BYTES,
 } from './machine.ts'
@@ -21,7 +22,7 @@ function left(r: Row): boolean {
   const g = new Builder(), bits = r.mask & Context.MODE64 && !(r.match & Context.MODE64) ? 32 : 64
   const memory = { base: 3, index: -1, shift: 0, disp: 0 }, inMemory = r.operands.some(o => o.kind === 'M')
   const parts: Parts = { codeBits: bits, wide: (r.match & Context.W) !== 0, reg: 3, rm: 3, ...(inMemory && { memory }) }
-  const code = encode(r, parts), mode = (bits === 64 ? Mode.CODE64 : Mode.CODE32) | Mode.PROTECTED
+  const code = encode(r, parts), mode = (bits === 64 ? Mode.CODE64 : Mode.CODE32) | Mode.PROTECTED | Mode.OSFXSR
   g.begin(START, 0)
   lift(g, { u8: at => code[at] ?? -1, u16: () => -1 }, mode, { maxInsns: 1 })
   const last = g.block.n - 1
@@ -119,7 +120,7 @@ export function* cases(seed: number, only: readonly Row[] = rows): Generator<Cas
 }
 
 /** Rows that stand before another: on registers alone, with flags that are defined but for AF after logic. */
-const before = rows.filter(r => (r.undefinedFlags & ~Flag.AF) === 0 && !r.jumps && !r.observes && !/^(sh|sa|ro|rc)|^(int3|ud|nop|pref|clf|clw)/.test(r.syntax)
+const before = rows.filter(r => (r.undefinedFlags & ~Flag.AF) === 0 && !r.jumps && !r.observes && !/^(sh|sa|ro|rc|rsqrt)|^(int3|ud|nop|pref|clf|clw)/.test(r.syntax)
   && !r.operands.some(o => o.kind === 'M'))
 
 /** Instructions of two to four rows, so that flags and registers pass from one to the next within a block. */
@@ -157,13 +158,19 @@ function target(random: Random, bytes: number): number {
   if (kind < 0.05) return WINDOW + WINDOW_BYTES + below(random, 64)
   if (kind < 0.06) return WINDOW + WINDOW_BYTES + 0x1000 + below(random, 64)
   let at = 32 + below(random, WINDOW_BYTES - 64 - bytes)
-  if (random() < 0.6) at -= at % Math.min(8, Math.max(1, bytes))
+  if (random() < (bytes === 16 ? 0.9 : 0.6)) at -= at % Math.min(16, Math.max(1, bytes))
   return WINDOW + at
 }
 
 /** Never into the instruction itself: that would run for ever, or run something else. */
 const jump = (random: Random, most: number): bigint =>
   BigInt(random() < 0.5 ? CODE_MAX + below(random, most - CODE_MAX) : -40 - below(random, most - 40))
+
+/** Bytes of the memory operand. */
+const operandBytes = (row: Row, size: number): number => {
+  const o = row.operands.find(each => 'MWQ'.includes(each.kind))
+  return o === undefined ? size : o.size === 'x' ? 16 : typeof o.size === 'number' ? o.size : size
+}
 
 function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case | undefined {
   const { row, bits, parts } = s, registers = BigUint64Array.from({ length: 16 }, () => integer(random))
@@ -204,7 +211,8 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
   let m = parts.memory
   let placed: number | undefined
   if (m) {
-    let at = target(random, size)
+    const bytes = operandBytes(row, size)
+    let at = target(random, bytes)
     while (jumps && at + 8 > WINDOW + WINDOW_BYTES && at < WINDOW + WINDOW_BYTES) at = target(random, size)
     placed = at
     const want = BigInt(at - segmentBase(bits, s.segment))
@@ -275,6 +283,6 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
 
   function fixed() {
     const flags = (below(random, 0x1000) & Flag.ARITHMETIC) | (random() < 0.2 ? Flag.DF : 0)
-    return { row, bits, registers, flags, memory }
+    return { row, bits, registers, flags, memory, fx: fpuImage(random) }
   }
 }

@@ -24,6 +24,8 @@ export type Case = {
   /** Arithmetic flags and DF. */
   readonly flags: number
   readonly memory: Uint8Array
+  /** As FXSAVE stores the registers of x87, MMX and SSE. */
+  readonly fx: Uint8Array<ArrayBuffer>
 }
 
 /** The state at the first exception. */
@@ -36,11 +38,13 @@ export type Result = {
   readonly address: bigint
   readonly write: boolean
   readonly memory: Uint8Array
+  readonly fx: Uint8Array
 }
 
 export type Engine = { readonly name: string; run(c: Case): Result }
 
-const IN_BYTES = CODE_MAX + 8 * 18 + WINDOW_BYTES, OUT_BYTES = 8 * 21 + WINDOW_BYTES
+export const FX_BYTES = 512
+const IN_BYTES = CODE_MAX + 8 * 18 + WINDOW_BYTES + FX_BYTES, OUT_BYTES = 8 * 21 + WINDOW_BYTES + FX_BYTES
 const INT3 = 0xcc, INT3_VECTOR = 3, PAGE_FAULT = 14
 
 function pack(cases: readonly Case[]): Uint8Array {
@@ -53,6 +57,7 @@ function pack(cases: readonly Case[]): Uint8Array {
     words[w + 16] = BigInt(c.flags)
     words[w + 17] = BigInt(c.bits)
     buffer.set(c.memory, at + CODE_MAX + 144)
+    buffer.set(c.fx, at + CODE_MAX + 144 + WINDOW_BYTES)
   }
   return buffer
 }
@@ -64,7 +69,7 @@ function unpack(buffer: Buffer): Result[] {
     out.push({
       registers: words.slice(w, w + 16), ip: words[w + 16]!, flags: Number(words[w + 17]), vector,
       write: vector === PAGE_FAULT && (words[w + 19]! & 2n) !== 0n, address: vector === PAGE_FAULT ? words[w + 20]! : 0n,
-      memory: bytes.slice(at + 168, at + OUT_BYTES),
+      memory: bytes.slice(at + 168, at + 168 + WINDOW_BYTES), fx: bytes.slice(at + 168 + WINDOW_BYTES, at + OUT_BYTES),
     })
   }
   return out
@@ -137,7 +142,28 @@ export function differences(c: Case, expected: Result, actual: Result): string[]
   }
   const flags = (ARITHMETIC & ~c.row.undefinedFlags & ~(c.undefinedFlags ?? 0)) | DF
   check('flags', expected.flags & flags, actual.flags & flags)
+  out.push(...vectorDifferences(c, expected.fx, actual.fx))
   if (Buffer.compare(expected.memory, actual.memory) === 0) return out
   for (let i = 0; i < WINDOW_BYTES; i++) check(`memory[${i}]`, expected.memory[i]!, actual.memory[i]!)
   return out
 }
+
+/** Of an image of FXSAVE: control, status and tag words, MXCSR, x87's registers, vectors. Not compared: pointers to the last
+ * instruction, and the denormal flag while all exceptions are masked (see the README of src/isa/x86). */
+function vectorDifferences(c: Case, expected: Uint8Array, actual: Uint8Array): string[] {
+  const out: string[] = [], hex = (b: Uint8Array, at: number, n: number) => Buffer.from(b.subarray(at, at + n)).reverse().toString('hex')
+  const check = (what: string, at: number, n: number) => {
+    const e = hex(expected, at, n), a = hex(actual, at, n)
+    if (e !== a) out.push(`${what}: expected ${e}, got ${a}`)
+  }
+  check('fcw', 0, 2)
+  check('fsw', 2, 2)
+  check('ftw', 4, 1)
+  const mxcsr = (b: Uint8Array) => b[24]! | (b[25]! << 8), given = mxcsr(c.fx)
+  const mask = (given & 0xffc0) === 0x1f80 ? ~DENORMAL : ~0
+  if ((mxcsr(expected) & mask) !== (mxcsr(actual) & mask)) out.push(`mxcsr: expected ${mxcsr(expected).toString(16)}, got ${mxcsr(actual).toString(16)}`)
+  for (let i = 0; i < 8; i++) check(`st${i}`, 32 + 16 * i, 10)
+  for (let i = 0; i < (c.bits === 64 ? 16 : 8); i++) check(`xmm${i}`, 160 + 16 * i, 16)
+  return out
+}
+const DENORMAL = 2

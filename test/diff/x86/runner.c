@@ -30,8 +30,9 @@ typedef unsigned char u8;
 #define FS_BASE (WINDOW + 16)
 #define GS_BASE (WINDOW - 1024)
 
-struct in { u8 code[CODE_MAX]; u64 r[16], flags, bits, mem[WINDOW_BYTES / 8]; };
-struct out { u64 r[16], ip, flags, vector, error, address, mem[WINDOW_BYTES / 8]; };
+#define FX_WORDS 64 /* what FXSAVE stores */
+struct in { u8 code[CODE_MAX]; u64 r[16], flags, bits, mem[WINDOW_BYTES / 8], fx[FX_WORDS]; };
+struct out { u64 r[16], ip, flags, vector, error, address, mem[WINDOW_BYTES / 8], fx[FX_WORDS]; };
 
 static struct in in[CASES];
 static struct out out[CASES];
@@ -93,11 +94,13 @@ static void handler(int signal, siginfo_t *info, struct ucontext *uc) {
   volatile u64 *window = (u64 *)WINDOW;
   __u64 *places[16] = { &m->rax, &m->rcx, &m->rdx, &m->rbx, &m->rsp, &m->rbp, &m->rsi, &m->rdi,
     &m->r8, &m->r9, &m->r10, &m->r11, &m->r12, &m->r13, &m->r14, &m->r15 };
+  volatile u64 *fx = (u64 *)m->fpstate;
   if (running) {
     struct out *o = &out[next++];
     for (int i = 0; i < 16; i++) o->r[i] = *places[i];
     o->ip = m->rip, o->flags = m->eflags, o->vector = m->trapno, o->error = m->err, o->address = m->cr2;
     for (int i = 0; i < WINDOW_BYTES / 8; i++) o->mem[i] = window[i];
+    for (int i = 0; i < FX_WORDS; i++) o->fx[i] = fx[i];
   }
   if (next == count) {
     flush(next);
@@ -112,6 +115,9 @@ static void handler(int signal, siginfo_t *info, struct ucontext *uc) {
   for (int i = 0; i < 16; i++) *places[i] = c->r[i];
   for (volatile u64 *p = (u64 *)PAGE_AT; p < window; p++) *p = 0;
   for (int i = 0; i < WINDOW_BYTES / 8; i++) window[i] = c->mem[i];
+  /* The last bytes are the kernel's; behind them are the bits of what the frame holds: x87 and SSE. */
+  for (int i = 0; i < FX_WORDS - 6; i++) fx[i] = c->fx[i];
+  fx[FX_WORDS] |= 3;
   m->eflags = c->flags | 0x202;
   m->rip = bits == 16 ? START - CODE16_BASE : START;
   m->cs = bits == 64 ? 0x33 : bits == 32 ? 0x23 : SELECTOR(LDT_CODE16);
