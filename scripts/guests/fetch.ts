@@ -14,7 +14,10 @@ import { PackageStore, put } from './packages.ts'
 import { runMain, UserError } from './run.ts'
 
 const CACHE = join(import.meta.dirname, '../../.cache')
-const BUSYBOX = 'usr/bin/busybox'
+/** Where the package has it, depending on the release. */
+const BUSYBOX = ['usr/bin/busybox', 'bin/busybox']
+const busyboxOf = (folder: string): Promise<Uint8Array> =>
+  readFile(join(folder, BUSYBOX.find(path => existsSync(join(folder, path))) ?? BUSYBOX[0]!))
 
 /** Files that are made together, and what they are made of. */
 interface Group {
@@ -34,8 +37,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
       const names = (await readdir(join(kernel, 'boot'))).map((name) => `boot/${name}`)
       const image = names.find((name) => name.startsWith(source.kernelPrefix))
       if (!image) throw new UserError(`${kernel} has no ${source.kernelPrefix}*`)
-      const modules = await moduleEntries(join(kernel, 'usr/lib/modules'), source.modules)
-      const program = await readFile(join(busybox, BUSYBOX))
+      const modules = await moduleEntries(join(kernel, source.moduleFolder), source.modules)
+      const program = await busyboxOf(busybox)
       return [
         await flatKernel(join(kernel, image)), await shellInitrd(program, modules), await testInitrd(program, modules),
       ]
@@ -46,7 +49,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
     packages: () => ['busybox-static'],
     inputs: BENCH_INPUTS,
     make: async (source, folder, [busybox = '']) =>
-      [await benchInitrd(await readFile(join(busybox, BUSYBOX)), await compileBench(source, folder))],
+      [await benchInitrd(await busyboxOf(busybox), await compileBench(source, folder))],
   },
   installer: {
     outputs: ['installer-Image', 'installer-initrd.gz'],

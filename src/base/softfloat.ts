@@ -12,7 +12,7 @@
 // remainder, NaN policies other than RISC-V's, SSE's and x87's.
 
 export {
-  bfloat16, binary128, binary16, binary32, binary64, extended80, type FloatFormat,
+  bfloat16, binary128, binary16, binary32, binary64, extended80, extendedWide, type FloatFormat,
 } from './softfloat/format.ts'
 export {
   FLAG, ROUND, floatContext, floatPolicy, type FloatContext, type FloatPolicy, type FloatPolicyName,

@@ -3,6 +3,7 @@ import { acknowledgeInterrupt } from '../devices/irq/i8259.ts'
 import { endOfInterrupt } from '../devices/irq/ioapic.ts'
 import { sendMessage } from '../isa/x86/apic.ts'
 import type { X86Platform } from '../isa/x86/core.ts'
+import { startDirect } from '../isa/x86/direct.ts'
 import { setLine } from '../isa/x86/lines.ts'
 import { modelOf } from '../isa/x86/models.ts'
 import { makeCpu } from '../isa/x86/processor.ts'
@@ -27,6 +28,9 @@ const message: ArchSupport['message'] = ({ views, states, kick }, offset, data) 
     level: (data & 0x8000) !== 0,
   })
 
+/** Of the masks of memory types: what every model has at least. */
+const PHYSICAL_BITS = 36
+
 const support = (long: boolean): ArchSupport => ({
   isa: x86,
   makeCpu: (at, services, around, { spec }) =>
@@ -36,8 +40,12 @@ const support = (long: boolean): ArchSupport => ({
   describeMemory: () => 'not implemented: mappings of an x86 processor',
   describeTranslations: () => 'not implemented: mappings of an x86 processor',
   describeInterrupts: () => 'not implemented: interrupts of an x86 processor',
-  start(_views, _at, _cpu, _index, boot) {
-    if (boot.kind !== 'firmware') throw new Error(`an x86 processor cannot begin with '${boot.kind}'`)
+  start(views, at, cpu, index, boot) {
+    if (boot.kind === 'direct') {
+      if (index > 0) return
+      startDirect(views, at, boot.state, PHYSICAL_BITS)
+      cpu.refresh()
+    } else if (boot.kind !== 'firmware') throw new Error(`an x86 processor cannot begin with '${boot.kind}'`)
   },
 })
 

@@ -26,7 +26,7 @@ const elfMachines: { readonly [machine: number]: string } = {
   243: 'RISC-V',
   258: 'LoongArch',
 }
-const RISCV = 243, CLASS64 = 2, BIG_ENDIAN = 2
+const RISCV = 243, X86_64 = 62, I386 = 3, CLASS64 = 2, BIG_ENDIAN = 2
 
 /** Undefined: neither ELF nor a Linux Image. */
 export function detectImage(header: Uint8Array): ImageKind | undefined {
@@ -38,7 +38,7 @@ export function detectImage(header: Uint8Array): ImageKind | undefined {
     const bits = header[4] === CLASS64 ? 64 : 32
     const name = elfMachines[machine] ?? `machine ${machine}`
     return {
-      format: 'elf', arch: machine === RISCV && bits === 64 && !big ? 'riscv64' : undefined,
+      format: 'elf', arch: machine === RISCV && bits === 64 && !big ? 'riscv64' : machine === X86_64 ? 'x86_64' : machine === I386 ? 'i386' : undefined,
       machine: `${big ? 'big-endian ' : ''}${machine === RISCV ? `${bits}-bit ` : ''}${name}`,
     }
   }

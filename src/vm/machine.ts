@@ -169,6 +169,7 @@ class Machine implements MachineControl {
     bound.system.reset() // after the processors, whose inputs it drives
     bound.meetAgain()
     await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
+    if (plan.boot.kind === 'direct') for (const [port, size, value] of plan.boot.ports) bound.system.io.write(port, size, value)
     this.runner.refresh()
   }
 

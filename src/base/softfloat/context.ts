@@ -114,6 +114,8 @@ export interface FloatContext {
   rounding: Rounding
   /** Exceptions since somebody cleared them: FLAG bits, accumulated. */
   flags: number
+  /** The last result that is inexact is greater in magnitude than what was rounded (x87 C1). */
+  up: boolean
   /** Whether a result is tiny is decided before or after rounding to the format's precision. */
   tininess: 'before' | 'after'
   nan: FloatPolicy
@@ -131,6 +133,7 @@ export function floatContext(
   return {
     rounding: ROUND.RNE,
     flags: 0,
+    up: false,
     tininess: 'after',
     nan: floatPolicy(policy),
     precision: 0,

@@ -66,6 +66,8 @@ export const bfloat16 = defineFormat('bfloat16', 8, 7)
 export const binary32 = defineFormat('binary32', 8, 23)
 export const binary64 = defineFormat('binary64', 11, 52)
 export const extended80 = defineFormat('extended80', 15, 63, true)
+/** The same with an exponent that no operation on extended numbers leaves: for results out of range. */
+export const extendedWide = defineFormat('extended wide', 17, 63, true)
 export const binary128 = defineFormat('binary128', 15, 112)
 
 /** In this order so that `kind >= NAN` finds every operand that is no number. */

@@ -26,7 +26,8 @@ export function roundShift(
   const lost = BigInt.asUintN(dropped, sig)
   if (lost === 0n) return kept
   if (signalInexact) ctx.flags |= FLAG.NX
-  return roundsUp(rounding, sign, kept, lost, dropped) ? kept + 1n : kept
+  ctx.up = roundsUp(rounding, sign, kept, lost, dropped)
+  return ctx.up ? kept + 1n : kept
 }
 
 /**
@@ -51,7 +52,10 @@ export function round(
     kept = sig >> BigInt(dropped)
     const lost = BigInt.asUintN(dropped, sig)
     const inexact = lost !== 0n
-    if (inexact && roundsUp(ctx.rounding, sign, kept, lost, dropped)) kept += 1n
+    if (inexact) {
+      ctx.up = roundsUp(ctx.rounding, sign, kept, lost, dropped)
+      if (ctx.up) kept += 1n
+    }
     if (tinyBefore && (inexact || ctx.flushToZero)) {
       if (ctx.tininess === 'before' || isTinyAfterRounding(sign, sig, top - exp, length, ctx, precision)) {
         if (ctx.flushToZero) return flushed(f, sign, ctx)
@@ -93,6 +97,7 @@ function pack(f: FloatFormat, sign: number, top: number, sig: bigint): bigint {
 function overflow(f: FloatFormat, sign: number, ctx: FloatContext, precision: number): bigint {
   ctx.flags |= FLAG.OF | FLAG.NX
   const toFinite = ctx.rounding === ROUND.RTZ || ctx.rounding === (sign ? ROUND.RUP : ROUND.RDN)
+  ctx.up = !toFinite
   if (!toFinite) return infinity(f, sign)
   return pack(f, sign, f.emax, ((1n << BigInt(precision)) - 1n) << BigInt(f.precision - precision))
 }

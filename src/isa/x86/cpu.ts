@@ -126,6 +126,9 @@ export const cpuState = {
   mxcsr: u32(0x1f80),
   /** Exceptions of SSE that are not masked and were raised by the instruction under way: flags as in MXCSR. */
   fpRaised: transient(u32()),
+  /** Of a runtime helper of x87: whether its value is to be stored, and what of a value of ten bytes has no room in it. */
+  fpStored: transient(u32()),
+  fpStoredHigh: transient(u32()),
   /** xmm0-15: low and high halves in turn. Wider registers keep their upper parts elsewhere. */
   xmm: array(u64(), 32),
   ymmHigh: array(u64(), 32),
@@ -208,7 +211,7 @@ const systemNames = [
   'SYSRET', 'SYSENTER', 'SYSEXIT', 'LGDT', 'LIDT', 'SGDT', 'SIDT', 'LLDT', 'LTR', 'SLDT', 'STR', 'LMSW', 'SMSW', 'INVLPG', 'INVPCID',
   'SWAPGS', 'LAR', 'LSL', 'VERR', 'VERW', 'ARPL', 'MOV_FROM_CR', 'MOV_TO_CR', 'MOV_FROM_DR', 'MOV_TO_DR', 'XGETBV', 'XSETBV',
   'RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'MONITOR', 'MWAIT', 'CLAC', 'STAC', 'RDPID', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR',
-  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP', 'LDMXCSR', 'SIMD_EXCEPTION', 'MASKMOVQ', 'MASKMOVDQU',
+  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP', 'LDMXCSR', 'SIMD_EXCEPTION', 'MASKMOVQ', 'MASKMOVDQU', 'FLDENV', 'FNSTENV', 'FRSTOR', 'FNSAVE',
 ] as const
 export type SystemName = (typeof systemNames)[number]
 export const System = Object.fromEntries(systemNames.map((n, i) => [n, i])) as { readonly [N in SystemName]: number }

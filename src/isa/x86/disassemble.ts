@@ -74,6 +74,8 @@ function operandText(i: Insn, o: Operand, pc: bigint, second: boolean): string {
     case 'C': return `cr${i.reg}`
     case 'D': return `dr${i.reg}`
     case 'one': return '1'
+    case 'stack': return 'st'
+    case 'T': return `st(${i.modrm & 7})`
     case 'I': return immediate(i, o, second)
     case 'J': {
       const target = pc + BigInt(i.length + i.immLo), bits = i.codeBits === 64 ? 64 : i.operandSize === 2 ? 16 : 32

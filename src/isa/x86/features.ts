@@ -28,4 +28,4 @@ export const featureBits: ReadonlyMap<string, { readonly word: FeatureWord; read
 /** What this processor does. Nothing else is ever offered, whatever a model says. */
 export const available: ReadonlySet<string> = new Set(('de pse tsc msr pae cx8 apic sep mtrr pge cmov pat pse36 clflush pcid x2apic movbe popcnt '
   + 'tsc-deadline hypervisor fsgsbase bmi1 smep bmi2 erms invpcid smap clflushopt clwb umip la57 rdpid syscall nx pdpe1gb rdtscp lm '
-  + 'lahf-lm abm 3dnowprefetch arat fsrm adx mmx fxsr sse sse2 sse3 ssse3').split(' '))
+  + 'lahf-lm abm 3dnowprefetch arat fsrm adx fpu mmx fxsr sse sse2 sse3 ssse3').split(' '))

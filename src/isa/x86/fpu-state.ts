@@ -2,7 +2,7 @@
 // volume 2, FXSAVE.
 import { type Core, Cr0, Cr4, Done, fault, get, gpr, gprHi, isCode64, updateMode, W } from './core.ts'
 import { cpuLayout, type CpuState, Reg, SystemArg, Vector } from './cpu.ts'
-import { inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
+import { argWord, inSegment, linear, operandSegment, placeOf, read, writable, write } from './memory.ts'
 
 /** MXCSR.RC in soft-float's numbering: nearest, down, up, to zero. */
 export const SIMD_ROUNDING = [0, 2, 3, 1] as const
@@ -27,8 +27,6 @@ export function setMxcsr(c: Core, value: number): void {
   c.s.mxcsr = value
   updateMode(c)
 }
-const argWord = (c: Core, n: number): number => c.i32[c.w + W.args + n]!
-
 export function ldmxcsr(c: Core, arg: number): Done {
   if (!inSegment(c, operandSegment(arg), argWord(c, 2), 4, false)) return Done.FAULT
   if (!read(c, argWord(c, 0), argWord(c, 1), 4, c.mmuMode)) return Done.FAULT
@@ -144,8 +142,7 @@ export function fxrstor(c: Core, arg: number): Done {
 function transfer(c: Core, arg: number, image: Uint8Array, bytes: number, store: boolean): boolean {
   const segment = operandSegment(arg), v = new DataView(image.buffer)
   if (!inSegment(c, segment, argWord(c, 2), IMAGE.BYTES, store)) return false
-  const lo = argWord(c, 0) >>> 0, hi = argWord(c, 1)
-  const place = (i: number): [number, number] => [(lo + i) | 0, lo + i > 0xffffffff ? hi + 1 : hi]
+  const place = (i: number) => placeOf(c, i)
   if (store && !(writable(c, ...place(0), 8, c.mmuMode) && writable(c, ...place(bytes - 8), 8, c.mmuMode))) return false
   for (let i = 0; i < bytes; i += 8) {
     if (store) {

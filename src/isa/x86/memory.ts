@@ -70,7 +70,12 @@ export function write(c: Core, lo: number, hi: number, bytes: number, vLo: numbe
 
 // The memory operand of an instruction: its linear address is in args[0], its offset in args[1].
 
-const argWord = (c: Core, n: number): number => c.i32[c.w + W.args + n]!
+export const argWord = (c: Core, n: number): number => c.i32[c.w + W.args + n]!
+/** The linear address `offset` bytes into the operand. */
+export const placeOf = (c: Core, offset: number): [lo: number, hi: number] => {
+  const sum = (argWord(c, 0) >>> 0) + offset
+  return [sum | 0, sum > 0xffffffff ? argWord(c, 1) + 1 : argWord(c, 1)]
+}
 const hintOf = (arg: number): number => (operandSegment(arg) === Seg.SS ? MemOp.STACK : 0)
 
 export const operandSegment = (arg: number): number => (arg >>> SystemArg.SEGMENT_SHIFT) & 7

@@ -20,6 +20,8 @@ import * as small from './small.ts'
 import { commitStack, currentStack, pop } from './stack.ts'
 import * as fast from './syscall.ts'
 import * as transfer from './transfer.ts'
+import { callX87, X87_CALLS } from './x87.ts'
+import * as environment from './x87-env.ts'
 import { deliver, int, intOf, Source } from './traps.ts'
 
 type Handler = (c: Core, arg: number) => Done
@@ -72,6 +74,7 @@ const handlers: { readonly [N in SystemName]: Handler } = {
   MONITOR: undefinedInstruction, MWAIT: undefinedInstruction, VMCALL: undefinedInstruction, RSM: undefinedInstruction,
   RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: fpu.fxsave, FXRSTOR: fpu.fxrstor,
   LDMXCSR: fpu.ldmxcsr, SIMD_EXCEPTION: fpu.simdException, MASKMOVQ: fpu.maskedStore(8), MASKMOVDQU: fpu.maskedStore(16),
+  FLDENV: environment.fldenv, FNSTENV: environment.fnstenv, FRSTOR: environment.frstor, FNSAVE: environment.fnsave,
   XSAVE: undefinedInstruction, XRSTOR: undefinedInstruction, XSAVEOPT: undefinedInstruction,
 }
 
@@ -96,7 +99,10 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
       if (done === Done.NEXT) advance(c, arg & SystemArg.LENGTH)
       else if (done === Done.FAULT) deliver(c)
     },
-    call: helper => callBits(c.i32, c.w, helper),
+    call(helper) {
+      if (helper < X87_CALLS) callBits(c.i32, c.w, helper)
+      else c.s.result = callX87(c.s, helper, c.s.args.get(0), c.s.args.get(1))
+    },
     interrupt: () => interrupt(c),
     wakes: () => wakes(c),
     reset: () => reset(c),

@@ -11,8 +11,9 @@ import { sseIntegers } from './sse-int.insn.ts'
 import { sseMoves } from './sse-move.insn.ts'
 import { strings } from './string.insn.ts'
 import { system } from './system.insn.ts'
+import { x87Rows } from './x87.insn.ts'
 import type { Row } from './row.ts'
 
 export const rows: readonly Row[] = [...data, ...arith, ...logicRows, ...shifts, ...strings, ...control, ...bits, ...system,
-  ...sseMoves, ...sseIntegers, ...sseFloats]
+  ...sseMoves, ...sseIntegers, ...sseFloats, ...x87Rows]
 export const decoder = new Decoder(rows)

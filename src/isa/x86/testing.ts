@@ -7,6 +7,7 @@ import { callBits } from './bits.ts'
 import { mxcsrMode } from './core.ts'
 import { cpuLayout, type CpuState, Flag, Mode, Seg, System, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
 import { noteSimd, SIMD_ROUNDING } from './fpu-state.ts'
+import { callX87, X87_CALLS } from './x87.ts'
 import { isFlat, isFlatCode } from './segment.ts'
 
 /** How a run ended. */
@@ -89,7 +90,10 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
           stop()
       }
     },
-    call: helper => callBits(views.i32, w, helper),
+    call(helper) {
+      if (helper < X87_CALLS) callBits(views.i32, w, helper)
+      else s.result = callX87(s, helper, s.args.get(0), s.args.get(1))
+    },
     interrupt: () => false,
     wakes: () => true,
     reset() {},

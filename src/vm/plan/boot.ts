@@ -1,5 +1,7 @@
 // What lies in memory when a machine starts, and how processors begin; the files that it is made from.
 import { VmError } from '../../base/errors.ts'
+import type { DirectState } from '../../isa/x86/direct.ts'
+import type { PortWrite } from '../../machines/pc-direct.ts'
 import type { Host } from '../../host/host.ts'
 import type { FileSource, MachineConfig } from '../config.ts'
 import { blame, mistake } from './text.ts'
@@ -12,6 +14,8 @@ export type Boot =
   | { readonly kind: 'reset'; readonly entry: number }
   /** Processors start as they are after RESET: x86 in its firmware. */
   | { readonly kind: 'firmware' }
+  /** x86 without firmware: the first processor begins in this state, behind these writes to ports. */
+  | { readonly kind: 'direct'; readonly state: DirectState; readonly ports: readonly PortWrite[] }
 
 export type BootPlan = {
   readonly boot: Boot

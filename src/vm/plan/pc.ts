@@ -1,12 +1,15 @@
 // The machine `pc` for the planner: i440FX and PIIX, with SeaBIOS as its firmware.
 import { blaming, VmError } from '../../base/errors.ts'
 import type { DriveSpec } from '../../devices/block/ata.ts'
-import { PC, PCI_BUS } from '../../machines/pc.ts'
+import { chipsetWrites, directTables } from '../../machines/pc-direct.ts'
+import { PC, PCI_BUS, ramSplit } from '../../machines/pc.ts'
 import { pcFirmware } from '../../machines/pc-firmware.ts'
 import type { MachineConfig } from '../config.ts'
 import type { DevicesPlan } from './attach.ts'
 import type { PcSpec, RomSpec, SpecCore } from './board.ts'
-import { type BootPlan, checkKernelParts, findFirmware, readBios } from './boot.ts'
+import { detectImage } from '../detect.ts'
+import { type BootPlan, checkKernelParts, findFirmware, readBios, readSource } from './boot.ts'
+import { DIRECT, isBzImage, planBzImage } from './bzimage.ts'
 import { type MachineType, missing, type Settled } from './machine-type.ts'
 import { IDE_ID, pcOptionsOf } from './pc-board.ts'
 import { blame, mistake } from './text.ts'
@@ -51,10 +54,11 @@ function withDefaults(config: MachineConfig): MachineConfig {
   return vga === 'none' || devices.some(d => d.driver === 'VGA') ? config : { ...config, devices: [...devices, { driver: 'VGA' }] }
 }
 
-async function planBoot({ config, host }: Settled): Promise<BootPlan> {
+async function planBoot(s: Settled): Promise<BootPlan> {
+  const { config, host } = s
   checkKernelParts(config)
-  if (config.kernel !== undefined) throw blame('kernel', mistake('loader.badImage', 'not implemented: a kernel without firmware on this machine'))
   if (config.dtb !== undefined) throw blame('dtb', mistake('loader.badImage', 'a PC has no device tree'))
+  if (config.kernel !== undefined) return planKernel(s)
   const bytes = await blaming('bios', async () => checkBios(await bios()))
   return { boot: { kind: 'firmware' }, images: [{ name: 'bios', pa: PC.TOP - bytes.length, bytes }] }
 
@@ -71,6 +75,44 @@ async function planBoot({ config, host }: Settled): Promise<BootPlan> {
   }
 }
 
+/** A kernel starts without firmware, so that none needs to be installed. */
+async function planKernel({ config, host, arch, harts, ramBytes }: Settled): Promise<BootPlan> {
+  if (config.bios !== undefined && config.bios !== 'default' && config.bios !== 'none')
+    throw blame('bios', mistake('loader.badImage', 'not implemented: firmware that starts a kernel', 'without -bios the kernel starts by itself'))
+  const read = (where: 'kernel' | 'initrd') => blaming(where, () => readSource(host, config[where]!))
+  const kernel = await read('kernel'), initrd = config.initrd === undefined ? undefined : await read('initrd')
+  await blaming('kernel', () => checkKernel(kernel))
+  const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, ...ports(config) })
+  const part = <T>(where: string, f: () => T): T => {
+    try {
+      return f()
+    } catch (error) {
+      throw error instanceof VmError ? blame(where, error) : error
+    }
+  }
+  const long = arch === 'x86_64'
+  const start = planBzImage({ kernel, line: config.append ?? '', long, ...(initrd && { initrd }) }, tables, part)
+  const { GDT: base, GDT_BYTES, CODE: code, DATA: data } = DIRECT
+  return {
+    boot: {
+      kind: 'direct', ports: chipsetWrites,
+      state: { entry: start.entry, gdt: { base, limit: GDT_BYTES - 1, code, data }, registers: { si: start.parameters }, lowEnd: ramSplit(ramBytes).below4G },
+    },
+    images: [{ name: 'bios', pa: PC.TOP - tables.rom.length, bytes: tables.rom }, ...start.images],
+  }
+}
+
+function checkKernel(file: Uint8Array): void {
+  if (isBzImage(file)) return
+  const kind = detectImage(file)
+  if (kind?.format === 'elf') throw mistake('loader.badImage', kind.arch ? 'not implemented: ELF kernels (multiboot, PVH)' : `it is for ${kind.machine}, not for x86`)
+  if (kind) throw mistake('loader.badImage', `it is for ${kind.machine}, not for x86`)
+  throw mistake('loader.badImage', file.length === 0 ? 'the file is empty' : 'it is no bzImage', "a kernel's file is called vmlinuz or bzImage")
+}
+
+const ports = (config: MachineConfig) =>
+  ({ serials: Math.max(1, config.serials?.length ?? 0), parallels: Math.max(1, config.parallels?.length ?? 0) })
+
 function checkBios(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0 || bytes.length % CHUNK || bytes.length > MAX_BIOS)
     throw mistake('loader.badImage', `firmware of ${bytes.length} bytes`, 'a multiple of 64 KiB, at most 16 MiB')
@@ -79,7 +121,7 @@ function checkBios(bytes: Uint8Array): Uint8Array {
 
 function spec(core: SpecCore, { config }: Settled, devices: DevicesPlan, roms: readonly RomSpec[]): PcSpec {
   const own: PcSpec = {
-    ...core, machine: 'pc', roms, serials: Math.max(1, config.serials?.length ?? 0), parallels: Math.max(1, config.parallels?.length ?? 0),
+    ...core, machine: 'pc', roms, ...ports(config),
     bootOrder: String(config.boot?.['order'] ?? 'cad'), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
   }
   return { ...own, ...pcFirmware(pcOptionsOf(own), devices.bootOrder) }

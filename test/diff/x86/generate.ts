@@ -120,7 +120,7 @@ export function* cases(seed: number, only: readonly Row[] = rows): Generator<Cas
 }
 
 /** Rows that stand before another: on registers alone, with flags that are defined but for AF after logic. */
-const before = rows.filter(r => (r.undefinedFlags & ~Flag.AF) === 0 && !r.jumps && !r.observes && !/^(sh|sa|ro|rc|rsqrt)|^(int3|ud|nop|pref|clf|clw)/.test(r.syntax)
+const before = rows.filter(r => (r.undefinedFlags & ~Flag.AF) === 0 && !r.jumps && !r.observes && !/^(sh|sa|ro|rc|rsqrt)|^f(2xm1|yl2x|ptan|patan|sin|cos)|^(int3|ud|nop|pref|clf|clw)/.test(r.syntax)
   && !r.operands.some(o => o.kind === 'M'))
 
 /** Instructions of two to four rows, so that flags and registers pass from one to the next within a block. */
