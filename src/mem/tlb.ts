@@ -14,7 +14,9 @@ export const TlbEntry = { READ: 0, WRITE: 8, ADDEND: 16, BITS: 5 } as const
 export const TLB_SLOW = 0x800
 export const TLB_ENTRIES = 1024
 export const TLB_BYTES = TLB_ENTRIES << TlbEntry.BITS
-/** Mask that gives the byte offset of an entry from va >> (PAGE_BITS - TlbEntry.BITS). */
+/** Mask that gives the byte offset of an entry from va >> (PAGE_BITS - TlbEntry.BITS), to which va >> TLB_FOLD is added without
+ * carries: buffers that lie a power of two apart are used together. */
+export const TLB_FOLD = 17
 export const TLB_MASK = (TLB_ENTRIES - 1) << TlbEntry.BITS
 
 /** Jump cache: virtual pc and mode word to code (see accel/jit). Byte offsets within an entry. */
@@ -118,7 +120,7 @@ export class Tlb {
   private jumpCacheIn(bank: number): number { return this.base + ALL * this.modes * TLB_BYTES + bank * JUMP_BYTES }
 
   private entry(mode: number, vaLo: number, bank = this.bankOf(mode)): number {
-    return (this.tableIn(mode, bank) + ((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) & TLB_MASK)) >>> 2
+    return (this.tableIn(mode, bank) + (((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) ^ (vaLo >>> TLB_FOLD)) & TLB_MASK)) >>> 2
   }
 
   /** Enters a page into the current bank. */

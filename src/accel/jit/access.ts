@@ -1,6 +1,6 @@
 // The inline software-TLB hit, the same in both tiers.
 import { MemOp, type Type } from '../../ir/ops.ts'
-import { TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
+import { TLB_FOLD, TLB_MASK, TlbEntry, PAGE_BITS } from '../../mem/tlb.ts'
 import * as A from '../../wasm/atomics.ts'
 import { type Code, I32 } from '../../wasm/encode.ts'
 import * as W from '../../wasm/opcodes.ts'
@@ -11,7 +11,8 @@ export const accessBytes = (type: Type, memop: number): number => (type === 'v' 
 /** Leaves the address of the TLB entry for the address in local `addr` (i64). `tlb` leaves the table's on the stack. */
 export function emitEntry(f: Code, addr: number, tlb: () => void): void {
   tlb()
-  f.get(addr).i64c(PAGE_BITS - TlbEntry.BITS, 0).op(W.I64_SHR_U).op(W.I32_WRAP_I64).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD)
+  f.get(addr).op(W.I32_WRAP_I64).i32c(PAGE_BITS - TlbEntry.BITS).op(W.I32_SHR_U)
+  f.get(addr).op(W.I32_WRAP_I64).i32c(TLB_FOLD).op(W.I32_SHR_U).op(W.I32_XOR).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD)
 }
 
 /** Leaves 1 on the stack if an access of `bytes` at the address in local `addr` (i64) hits; sets local `entry` (i32). */

@@ -1,5 +1,6 @@
 // The x86 architecture as the rest knows it.
 import type { Isa } from '../isa.ts'
+import { Mmu } from './core.ts'
 import { cpuState, Mode, registers } from './cpu.ts'
 import { disassemble } from './disassemble.ts'
 import { codeBits, lift } from './lift.ts'
@@ -9,6 +10,7 @@ const levelName = (mode: number): string =>
 
 export const x86: Isa = {
   name: 'x86', state: cpuState, registers, codeAlign: 0, misalignedDevices: true, openBus: true, mmuModes: 3, lift,
+  globalModes: [Mmu.SUPERVISOR, Mmu.SUPERVISOR_SMAP],
   disassemble(bytes, pc, mode) {
     const insn = disassemble(bytes, pc, codeBits(mode))
     return insn ?? { text: `.byte 0x${(bytes[0] ?? 0).toString(16)}`, length: 1 }
