@@ -103,6 +103,10 @@ export type CpuServices = {
    * store of the guest does besides. */
   read(pa: number, size: number): number
   write(pa: number, size: number, value: number): void
+  /** Byte offset in the one memory of a byte at a linear address, for accesses of the processor's own that stay in its page:
+   * through the software TLB, which is filled. NO_HOST: not so (a device, translated code); NOT_ALLOWED: the fault is noted.
+   * Left out where there is no TLB. */
+  hostFor?(vaLo: number, vaHi: number, access: Access, mmuMode: number, hint: number): number
   /** Guest time. */
   nowNs(): number
   /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead
@@ -125,6 +129,8 @@ export type CpuServices = {
    * deadline is still to come. */
   armTimer(deadlineNs: number): void
 }
+
+export const NO_HOST = -2, NOT_ALLOWED = -1
 
 /** Result of `translate`: a translation, or a fault that has been noted in the state for `deliver`. */
 export type TranslateResult = Translation | null

@@ -1,9 +1,9 @@
 // Accesses that generated code does not do itself: the software TLB missed, a device, a misaligned or a watched address.
 import { logging } from '../../base/log.ts'
 import { AmoKind, MemOp } from '../../ir/ops.ts'
-import { Access, type Cpu, Fault } from '../../isa/isa.ts'
+import { Access, type Cpu, Fault, NO_HOST, NOT_ALLOWED } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
-import { PAGE, type Tlb } from '../../mem/tlb.ts'
+import { PAGE, type Tlb, TlbEntry } from '../../mem/tlb.ts'
 import type { Views } from '../../state/views.ts'
 import { type Bus, busOf } from './bus.ts'
 import { AccessKind } from './code.ts'
@@ -145,6 +145,20 @@ export class SlowAccess {
   private wrote(host: number, size: number): void {
     if (this.codePages.has(host)) this.codePages.written(host, this.index, this.dropCode)
     this.physical.shownWritten(host, size)
+  }
+
+  /** See CpuServices. */
+  hostFor(vaLo: number, vaHi: number, access: Access, mmuMode: number, hint: number): number {
+    const kind = access === Access.WRITE ? TlbEntry.WRITE : TlbEntry.READ, known = this.tlb.lookup(mmuMode, kind, vaLo, vaHi)
+    if (known >= 0) return known
+    const { dataMode } = this
+    this.dataMode = mmuMode
+    this.hint = hint
+    const host = this.place(vaLo >>> 0, vaHi, access, 1)
+    this.dataMode = dataMode
+    if (host === FAULT) return NOT_ALLOWED
+    const now = this.tlb.lookup(mmuMode, kind, vaLo, vaHi)
+    return now >= 0 ? now : NO_HOST
   }
 
   private pa = 0

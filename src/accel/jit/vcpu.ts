@@ -124,6 +124,7 @@ export class Vcpu {
       ramAt: pa => this.physical.ramAt(pa),
       casWord: (pa, expectedLo, expectedHi, lo, hi) => this.slow.casWord(pa, expectedLo, expectedHi, lo, hi),
       casHalf: (pa, expected, value) => this.slow.casHalf(pa, expected, value),
+      hostFor: (vaLo, vaHi, access, mode, hint) => this.slow.hostFor(vaLo, vaHi, access, mode, hint),
       read: (pa, size) => this.slow.bus.read(pa, size),
       write: (pa, size, value) => this.slow.write(pa, size, value),
       flushTlb: space => {

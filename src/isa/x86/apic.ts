@@ -30,20 +30,20 @@ function highest(i32: Int32Array, at: number): number {
   return -1
 }
 
-export const isEnabled = (c: Core): boolean => (get(c, 'apicBase') & Base.ENABLED) !== 0
-const isX2 = (c: Core): boolean => (get(c, 'apicBase') & Base.X2APIC) !== 0
-const softwareEnabled = (c: Core): boolean => (get(c, 'apicSvr') & SVR_ENABLED) !== 0
+export const isEnabled = (c: Core): boolean => (get(c, W.apicBase) & Base.ENABLED) !== 0
+const isX2 = (c: Core): boolean => (get(c, W.apicBase) & Base.X2APIC) !== 0
+const softwareEnabled = (c: Core): boolean => (get(c, W.apicSvr) & SVR_ENABLED) !== 0
 
 // Priorities.
 
-export const readTpr = (c: Core): number => get(c, 'apicTpr')
+export const readTpr = (c: Core): number => get(c, W.apicTpr)
 export function writeTpr(c: Core, value: number): true {
   c.i32[c.w + W.apicTpr] = value & 0xff
   requestInterrupt(c)
   return true
 }
 function ppr(c: Core): number {
-  const tpr = get(c, 'apicTpr'), service = Math.max(0, highest(c.i32, c.w + W.apicIsr))
+  const tpr = get(c, W.apicTpr), service = Math.max(0, highest(c.i32, c.w + W.apicIsr))
   return (tpr & 0xf0) >= (service & 0xf0) ? tpr : service & 0xf0
 }
 /** The vector that may be delivered now, or -1. */
@@ -66,7 +66,7 @@ function endOfInterrupt(c: Core): void {
   const vector = highest(c.i32, c.w + W.apicIsr)
   if (vector < 0) return
   clearBit(c.i32, c.w + W.apicIsr, vector)
-  if (testBit(c.i32, c.w + W.apicTmr, vector) && !(get(c, 'apicSvr') & SVR_NO_BROADCAST)) c.platform.eoi(vector)
+  if (testBit(c.i32, c.w + W.apicTmr, vector) && !(get(c, W.apicSvr) & SVR_NO_BROADCAST)) c.platform.eoi(vector)
   requestInterrupt(c)
 }
 
@@ -165,22 +165,22 @@ function sendIcr(c: Core, lo: number, hi: number): void {
 // The timer.
 
 const divisor = (c: Core): number => {
-  const d = get(c, 'apicDivide')
+  const d = get(c, W.apicDivide)
   return 1 << ((((d & 3) | ((d & 8) >> 1)) + 1) & 7)
 }
 const timerMode = (c: Core): number => (c.i32[c.w + W.apicLvt]! >> 17) & 3
 const PERIODIC = 1, DEADLINE = 2
-const period = (c: Core): number => (get(c, 'apicInitial') >>> 0) * divisor(c)
+const period = (c: Core): number => (get(c, W.apicInitial) >>> 0) * divisor(c)
 
 function startTimer(c: Core): void {
   c.s.apicStarted = c.services.nowNs()
-  c.s.apicExpires = timerMode(c) !== DEADLINE && get(c, 'apicInitial') !== 0 ? c.s.apicStarted + period(c) : 0
+  c.s.apicExpires = timerMode(c) !== DEADLINE && get(c, W.apicInitial) !== 0 ? c.s.apicStarted + period(c) : 0
   armTimer(c)
 }
 export function armTimer(c: Core): void { c.services.armTimer(c.s.apicExpires || Infinity) }
 function currentCount(c: Core): number {
   if (c.s.apicExpires === 0 || timerMode(c) === DEADLINE) return 0
-  const gone = Math.floor((c.services.nowNs() - c.s.apicStarted) / divisor(c)), initial = get(c, 'apicInitial') >>> 0
+  const gone = Math.floor((c.services.nowNs() - c.s.apicStarted) / divisor(c)), initial = get(c, W.apicInitial) >>> 0
   return timerMode(c) === PERIODIC ? initial - (gone % initial) : Math.max(0, initial - gone)
 }
 /** Lets the timer expire if it is time, and arms it for the next. */
@@ -191,7 +191,7 @@ export function checkTimer(c: Core): void {
   if (now >= apicExpires) {
     const each = period(c)
     c.s.apicExpires = timerMode(c) === PERIODIC && each > 0 ? apicExpires + each * (Math.floor((now - apicExpires) / each) + 1) : 0
-    if (timerMode(c) === DEADLINE) setPair(c, 'tscDeadline', 0, 0)
+    if (timerMode(c) === DEADLINE) setPair(c, W.tscDeadline, 0, 0)
     raiseOwn(c, Lvt.TIMER)
   }
   armTimer(c)
@@ -199,8 +199,8 @@ export function checkTimer(c: Core): void {
 /** IA32_TSC_DEADLINE. */
 export function writeDeadline(c: Core, lo: number, hi: number): void {
   if (timerMode(c) !== DEADLINE) return
-  setPair(c, 'tscDeadline', lo, hi)
-  const at = (hi >>> 0) * 2 ** 32 + (lo >>> 0) - (getHi(c, 'tscOffset') * 2 ** 32 + (get(c, 'tscOffset') >>> 0))
+  setPair(c, W.tscDeadline, lo, hi)
+  const at = (hi >>> 0) * 2 ** 32 + (lo >>> 0) - (getHi(c, W.tscOffset) * 2 ** 32 + (get(c, W.tscOffset) >>> 0))
   c.s.apicExpires = lo === 0 && hi === 0 ? 0 : Math.max(at, 1)
   checkTimer(c)
   armTimer(c)
@@ -216,21 +216,21 @@ export function readRegister(c: Core, reg: number): number {
   }
   if (reg >= Reg.LVT && reg <= Reg.LVT_END) return c.i32[c.w + W.apicLvt + reg - Reg.LVT]!
   switch (reg) {
-    case Reg.ID: return isX2(c) ? get(c, 'apicId') : get(c, 'apicId') << 24
+    case Reg.ID: return isX2(c) ? get(c, W.apicId) : get(c, W.apicId) << 24
     case Reg.VERSION: return VERSION
-    case Reg.TPR: return get(c, 'apicTpr')
+    case Reg.TPR: return get(c, W.apicTpr)
     case Reg.APR: return 0
     case Reg.PPR: return ppr(c)
     case Reg.EOI: return 0
-    case Reg.LDR: return isX2(c) ? ((get(c, 'apicId') >>> 4) << 16) | (1 << (get(c, 'apicId') & 15)) : get(c, 'apicLdr')
-    case Reg.DFR: return get(c, 'apicDfr')
-    case Reg.SVR: return get(c, 'apicSvr')
-    case Reg.ESR: return get(c, 'apicEsr')
-    case Reg.ICR: return get(c, 'apicIcr')
-    case Reg.ICR2: return getHi(c, 'apicIcr')
-    case Reg.INITIAL: return get(c, 'apicInitial')
+    case Reg.LDR: return isX2(c) ? ((get(c, W.apicId) >>> 4) << 16) | (1 << (get(c, W.apicId) & 15)) : get(c, W.apicLdr)
+    case Reg.DFR: return get(c, W.apicDfr)
+    case Reg.SVR: return get(c, W.apicSvr)
+    case Reg.ESR: return get(c, W.apicEsr)
+    case Reg.ICR: return get(c, W.apicIcr)
+    case Reg.ICR2: return getHi(c, W.apicIcr)
+    case Reg.INITIAL: return get(c, W.apicInitial)
     case Reg.CURRENT: return currentCount(c) | 0
-    case Reg.DIVIDE: return get(c, 'apicDivide')
+    case Reg.DIVIDE: return get(c, W.apicDivide)
     default:
       error(c, Error.REGISTER)
       return 0
@@ -255,8 +255,8 @@ export function writeRegister(c: Core, reg: number, value: number, hi = 0): void
       i32[w + W.apicErrors] = 0
       return
     case Reg.ICR:
-      setPair(c, 'apicIcr', value & 0xccfff, isX2(c) ? hi : getHi(c, 'apicIcr'))
-      return sendIcr(c, value, getHi(c, 'apicIcr'))
+      setPair(c, W.apicIcr, value & 0xccfff, isX2(c) ? hi : getHi(c, W.apicIcr))
+      return sendIcr(c, value, getHi(c, W.apicIcr))
     case Reg.ICR2: i32[w + W.apicIcr + 1] = value & 0xff000000; return
     case Reg.INITIAL:
       if (timerMode(c) === DEADLINE) return
@@ -281,7 +281,7 @@ function writeLvt(c: Core, n: number, value: number): void {
   if (n !== Lvt.TIMER || timerMode(c) === before) return requestInterrupt(c)
   // Going to or from deadlines stops the timer.
   if (timerMode(c) === DEADLINE || before === DEADLINE) {
-    setPair(c, 'tscDeadline', 0, 0)
+    setPair(c, W.tscDeadline, 0, 0)
     c.s.apicExpires = 0
     armTimer(c)
   }
@@ -289,7 +289,7 @@ function writeLvt(c: Core, n: number, value: number): void {
 
 /** The page of registers in the physical address space, of the processor alone; -1 in x2APIC mode or while it is off. */
 export const apicPage = (c: Core): number =>
-  isEnabled(c) && !isX2(c) ? getHi(c, 'apicBase') * 2 ** 32 + ((get(c, 'apicBase') & ~0xfff) >>> 0) : -1
+  isEnabled(c) && !isX2(c) ? getHi(c, W.apicBase) * 2 ** 32 + ((get(c, W.apicBase) & ~0xfff) >>> 0) : -1
 export const readPage = (c: Core, offset: number, size: number): number => {
   const v = readRegister(c, offset >> 4) >>> (8 * (offset & 3))
   return offset & 12 ? 0 : size === 4 ? v >>> 0 : v & ((1 << (8 * size)) - 1)
@@ -312,10 +312,10 @@ export const isX2Register = (c: Core, reg: number, write: boolean): boolean => {
 
 /** IA32_APIC_BASE: not every change of mode is one. */
 export function writeApicBase(c: Core, lo: number, hi: number): boolean {
-  const old = get(c, 'apicBase'), enabled = lo & Base.ENABLED, x2 = lo & Base.X2APIC
+  const old = get(c, W.apicBase), enabled = lo & Base.ENABLED, x2 = lo & Base.X2APIC
   const reserved = lo & 0x2ff || (x2 && !c.model.has('x2apic')) || hi >>> 0 >= 2 ** Math.max(0, c.model.physicalBits - 32)
   if (reserved || (x2 && !enabled) || (old & Base.X2APIC && enabled && !x2) || (!(old & Base.ENABLED) && x2)) return note(c, Vector.GP)
-  setPair(c, 'apicBase', (lo & ~Base.BSP) | (old & Base.BSP), hi)
+  setPair(c, W.apicBase, (lo & ~Base.BSP) | (old & Base.BSP), hi)
   if (!enabled && old & Base.ENABLED) resetApic(c)
   c.services.flushTlb() // its page may lie elsewhere now
   return true
@@ -329,8 +329,8 @@ export function resetApic(c: Core): void {
   i32.fill(Lvt.MASKED, w + W.apicLvt, w + W.apicLvt + 6)
   i32[w + W.apicDfr] = -1
   i32[w + W.apicSvr] = 0xff
-  setPair(c, 'apicIcr', 0, 0)
-  setPair(c, 'tscDeadline', 0, 0)
+  setPair(c, W.apicIcr, 0, 0)
+  setPair(c, W.tscDeadline, 0, 0)
   c.s.apicExpires = 0
   armTimer(c)
 }

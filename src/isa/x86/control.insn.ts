@@ -1,6 +1,6 @@
 // Jumps, calls, returns, loops, and the flag instructions. Intel SDM volume 1, 7.3.8 and 7.3.13.
 import { JumpKind } from '../../ir/ops.ts'
-import { cpuLayout, Flag, Mode, Reg, System } from './cpu.ts'
+import { cpuLayout, Flag, Mode, Reg, Shadow, System } from './cpu.ts'
 import { conditional } from './data.insn.ts'
 import type { Emit } from './emit.ts'
 import { Condition, eflagsAt } from './flags.ts'
@@ -32,6 +32,15 @@ const carry = (to: 0 | 1): Lift => g => g.setFlag(Reg.CF, g.i32(to))
 const complement: Lift = g => g.setFlag(Reg.CF, g.xor(g.carry(), g.i32(1)))
 const cli: Lift = g => (g.mode & Mode.IO_ALLOWED ? eflags(g, Flag.IF, 0) : g.helper('CLI'))
 
+/** Left to the processor code where an interrupt waits for it. The next instruction comes before one all the same. */
+const sti: Lift = g => {
+  if (!(g.mode & Mode.IO_ALLOWED)) return g.helper('STI')
+  const o = cpuLayout.offsets
+  g.leaveIf(g.field(o.interruptWaits, 'i'), System.STI, g.i.length)
+  eflags(g, 0, Flag.IF)
+  g.setField(o.shadow, g.i32(Shadow.STI), '8')
+  g.setField(o.shadowPc, g.pc(g.i.length))
+}
 const pushf: Lift = g => {
   // In virtual-8086 mode with too low a privilege level this faults; VM and RF are pushed as 0.
   if (g.mode & Mode.VM86 && !(g.mode & Mode.IO_ALLOWED)) return g.helper('PUSHF')
@@ -74,7 +83,7 @@ export const control: readonly Row[] = [
   row('FC', 'cld', g => eflags(g, Flag.DF, 0)),
   row('FD', 'std', g => eflags(g, 0, Flag.DF)),
   row('FA', 'cli', cli),
-  row('FB', 'sti', g => g.helper('STI')),
+  row('FB', 'sti', sti, { observes: true }),
   row('9C', 'pushf', pushf, FLAGS),
   row('9D', 'popf', g => g.helper('POPF'), FLAGS),
   row('9F', 'lahf', lahf),

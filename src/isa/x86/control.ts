@@ -2,7 +2,7 @@
 // 10.8.5 (TLBs: 4.10.4), 17.2; volume 2, MOV, LMSW, INVLPG, INVPCID, XSETBV.
 import {
   canonical, type Core, Cr0, Cr4, cplOf, Done, Efer, fault, get, getHi, gpr, gprHi, isCode64, isLong, note, segment, selectTlb, setGpr, setPair,
-  updateMode, W,
+  updateMode, W, SEG,
 } from './core.ts'
 import { Flag, Seg, SystemArg, Vector } from './cpu.ts'
 import { readOperand, writeOperand } from './memory.ts'
@@ -23,18 +23,18 @@ const usesPdptes = (cr0: number, cr4: number, efer: number): boolean =>
   (cr0 & Cr0.PG) !== 0 && (cr4 & Cr4.PAE) !== 0 && !(efer & Efer.LME)
 
 export function writeCr0(c: Core, lo: number, hi: number): boolean {
-  const old = get(c, 'cr0'), cr4 = get(c, 'cr4'), efer = get(c, 'efer')
+  const old = get(c, W.cr0), cr4 = get(c, W.cr4), efer = get(c, W.efer)
   const next = (lo & CR0_BITS) | Cr0.ET, changed = old ^ next
   if (hi !== 0 || (next & Cr0.PG && !(next & Cr0.PE)) || (next & Cr0.NW && !(next & Cr0.CD))) return note(c, Vector.GP)
   if (changed & Cr0.PG) {
     if (next & Cr0.PG) {
-      if (efer & Efer.LME && (!(cr4 & Cr4.PAE) || segment(c, Seg.CS, 'attributes') & Attribute.L)) return note(c, Vector.GP)
+      if (efer & Efer.LME && (!(cr4 & Cr4.PAE) || segment(c, Seg.CS, SEG.attributes) & Attribute.L)) return note(c, Vector.GP)
     } else if (isCode64(c) || cr4 & Cr4.PCIDE) return note(c, Vector.GP)
   }
-  if (usesPdptes(next, cr4, efer) && changed & (Cr0.PG | Cr0.CD | Cr0.NW) && !loadPdptes(c, get(c, 'cr3'))) return false
-  setPair(c, 'cr0', next, 0)
+  if (usesPdptes(next, cr4, efer) && changed & (Cr0.PG | Cr0.CD | Cr0.NW) && !loadPdptes(c, get(c, W.cr3))) return false
+  setPair(c, W.cr0, next, 0)
   if ((old ^ next) & Cr0.PE) for (let seg = Seg.ES; seg <= Seg.GS; seg++) updateHidden(c, seg)
-  if (changed & Cr0.PG) setPair(c, 'efer', next & Cr0.PG && efer & Efer.LME ? efer | Efer.LMA : efer & ~Efer.LMA, 0)
+  if (changed & Cr0.PG) setPair(c, W.efer, next & Cr0.PG && efer & Efer.LME ? efer | Efer.LMA : efer & ~Efer.LMA, 0)
   if (changed & (Cr0.PG | Cr0.WP)) c.services.flushTlb()
   updateMode(c)
   selectTlb(c)
@@ -42,24 +42,24 @@ export function writeCr0(c: Core, lo: number, hi: number): boolean {
 }
 
 export function writeCr3(c: Core, lo: number, hi: number): boolean {
-  const cr4 = get(c, 'cr4'), pcids = (cr4 & Cr4.PCIDE) !== 0, keeps = pcids && hi < 0
+  const cr4 = get(c, W.cr4), pcids = (cr4 & Cr4.PCIDE) !== 0, keeps = pcids && hi < 0
   if (pcids) hi &= 0x7fffffff
   if (isLong(c) && hi >>> 0 >= 2 ** Math.max(0, c.model.physicalBits - 32)) return note(c, Vector.GP)
-  if (usesPdptes(get(c, 'cr0'), cr4, get(c, 'efer')) && !loadPdptes(c, lo)) return false
-  setPair(c, 'cr3', lo, hi)
+  if (usesPdptes(get(c, W.cr0), cr4, get(c, W.efer)) && !loadPdptes(c, lo)) return false
+  setPair(c, W.cr3, lo, hi)
   if (!keeps) c.services.flushTlb(pcids ? lo & 0xfff : 0)
   selectTlb(c)
   return true
 }
 
 export function writeCr4(c: Core, lo: number, hi: number): boolean {
-  const old = get(c, 'cr4'), changed = old ^ lo, long = isLong(c)
+  const old = get(c, W.cr4), changed = old ^ lo, long = isLong(c)
   if (hi !== 0 || lo & ~c.model.cr4) return note(c, Vector.GP)
   if (long && (changed & Cr4.LA57 || !(lo & Cr4.PAE))) return note(c, Vector.GP)
-  if (changed & lo & Cr4.PCIDE && (!long || get(c, 'cr3') & 0xfff)) return note(c, Vector.GP)
-  if (changed & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP) && usesPdptes(get(c, 'cr0'), lo, get(c, 'efer')) && !loadPdptes(c, get(c, 'cr3')))
+  if (changed & lo & Cr4.PCIDE && (!long || get(c, W.cr3) & 0xfff)) return note(c, Vector.GP)
+  if (changed & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP) && usesPdptes(get(c, W.cr0), lo, get(c, W.efer)) && !loadPdptes(c, get(c, W.cr3)))
     return false
-  setPair(c, 'cr4', lo, 0)
+  setPair(c, W.cr4, lo, 0)
   if (changed & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.LA57)) c.services.flushTlb()
   updateMode(c)
   selectTlb(c)
@@ -75,7 +75,7 @@ export function movToCr(c: Core, arg: number): Done {
   return ok ? Done.NEXT : Done.FAULT
 }
 function setCr2(c: Core, lo: number, hi: number): true {
-  setPair(c, 'cr2', lo, hi)
+  setPair(c, W.cr2, lo, hi)
   return true
 }
 export function movFromCr(c: Core, arg: number): Done {
@@ -94,18 +94,18 @@ export function lmsw(c: Core, arg: number): Done {
   if (arg & SystemArg.MEMORY) {
     if (!readOperand(c, arg, 2)) return Done.FAULT
   } else c.lo = gpr(c, rm(arg))
-  const cr0 = get(c, 'cr0')
+  const cr0 = get(c, W.cr0)
   return writeCr0(c, (cr0 & ~0xe) | (c.lo & 0xf), 0) ? Done.NEXT : Done.FAULT
 }
 export function smsw(c: Core, arg: number): Done {
-  const cr0 = get(c, 'cr0')
+  const cr0 = get(c, W.cr0)
   if (arg & SystemArg.MEMORY) return writeOperand(c, arg, 2, cr0) ? Done.NEXT : Done.FAULT
   setGpr(c, rm(arg), sizeOf(arg), cr0)
   return Done.NEXT
 }
 export function clts(c: Core): Done {
   if (cplOf(c) !== 0) return fault(c, Vector.GP)
-  setPair(c, 'cr0', get(c, 'cr0') & ~Cr0.TS, 0)
+  setPair(c, W.cr0, get(c, W.cr0) & ~Cr0.TS, 0)
   updateMode(c)
   return Done.NEXT
 }
@@ -125,7 +125,7 @@ export function invpcid(c: Core, arg: number): Done {
   const pcid = c.lo, reserved = c.hi
   if (!readOperand(c, arg, 8, 8)) return Done.FAULT
   if ((wide && gprHi(c, reg(arg)) !== 0) || kind >>> 0 > 3) return fault(c, Vector.GP)
-  if (kind <= 1 && (pcid & ~0xfff || reserved || (pcid !== 0 && !(get(c, 'cr4') & Cr4.PCIDE)))) return fault(c, Vector.GP)
+  if (kind <= 1 && (pcid & ~0xfff || reserved || (pcid !== 0 && !(get(c, W.cr4) & Cr4.PCIDE)))) return fault(c, Vector.GP)
   if (kind === 0 && !canonical(c, c.hi)) return fault(c, Vector.GP)
   if (kind === 0) c.services.flushPage(c.lo, c.hi, pcid)
   else if (kind === 1) c.services.flushTlb(pcid)
@@ -140,7 +140,7 @@ export const DR7_GD = 0x2000, DR6_BD = 0x2000, DR6_BS = 0x4000
 
 function debugRegister(c: Core, arg: number): number {
   const n = reg(arg)
-  if (n > 7 || ((n === 4 || n === 5) && get(c, 'cr4') & Cr4.DE)) {
+  if (n > 7 || ((n === 4 || n === 5) && get(c, W.cr4) & Cr4.DE)) {
     note(c, Vector.UD)
     return -1
   }
@@ -177,12 +177,12 @@ export function debugBefore(c: Core): boolean {
     raise(c, Vector.DB, 0, Source.EXCEPTION, 0)
     return false
   }
-  const eflags = get(c, 'eflags'), dr7 = i32[w + W.dr + 14]!
+  const eflags = get(c, W.eflags), dr7 = i32[w + W.dr + 14]!
   let hit = 0
   if (!(eflags & Flag.RF))
     for (let n = 0; n < 4; n++)
-      if (dr7 >> (2 * n) & 3 && !(dr7 >> (16 + 4 * n) & 3) && i32[w + W.dr + 2 * n] === get(c, 'pc')
-        && (!isLong(c) || i32[w + W.dr + 2 * n + 1] === getHi(c, 'pc'))) hit |= 1 << n
+      if (dr7 >> (2 * n) & 3 && !(dr7 >> (16 + 4 * n) & 3) && i32[w + W.dr + 2 * n] === get(c, W.pc)
+        && (!isLong(c) || i32[w + W.dr + 2 * n + 1] === getHi(c, W.pc))) hit |= 1 << n
   if (hit) {
     i32[w + W.dr + 12] = (i32[w + W.dr + 12]! & ~15) | hit
     i32[w + W.eflags] = eflags | Flag.RF // it is a fault
@@ -197,17 +197,17 @@ export function debugBefore(c: Core): boolean {
 // Extended control registers.
 
 export function xgetbv(c: Core): Done {
-  if (!(get(c, 'cr4') & Cr4.OSXSAVE)) return fault(c, Vector.UD)
+  if (!(get(c, W.cr4) & Cr4.OSXSAVE)) return fault(c, Vector.UD)
   if (gpr(c, 1) !== 0) return fault(c, Vector.GP)
-  setGpr(c, 0, 4, get(c, 'xcr0'))
-  setGpr(c, 2, 4, getHi(c, 'xcr0'))
+  setGpr(c, 0, 4, get(c, W.xcr0))
+  setGpr(c, 2, 4, getHi(c, W.xcr0))
   return Done.NEXT
 }
 export function xsetbv(c: Core): Done {
-  if (!(get(c, 'cr4') & Cr4.OSXSAVE)) return fault(c, Vector.UD)
+  if (!(get(c, W.cr4) & Cr4.OSXSAVE)) return fault(c, Vector.UD)
   const lo = gpr(c, 0), ymmAlone = (lo & 6) === 4
   if (cplOf(c) !== 0 || gpr(c, 1) !== 0 || !(lo & 1) || ymmAlone || lo & ~c.model.xcr0 || gpr(c, 2) !== 0) return fault(c, Vector.GP)
-  setPair(c, 'xcr0', lo, 0)
+  setPair(c, W.xcr0, lo, 0)
   updateMode(c)
   return Done.NEXT
 }

@@ -53,7 +53,8 @@ export const W = Object.fromEntries(
 export const SEG = Object.fromEntries(
   Object.entries(segmentLayout.offsets).map(([name, offset]) => [name, offset >> 2]),
 ) as { readonly [N in keyof typeof segmentLayout.offsets]: number }
-export const segWord = (segment: number): number => segmentField(segment, 'base') >> 2
+const FIRST_SEGMENT = segmentField(0, 'base') >> 2, SEGMENT_WORDS = segmentLayout.sizeBytes >> 2
+export const segWord = (segment: number): number => FIRST_SEGMENT + segment * SEGMENT_WORDS
 
 export type Core = {
   readonly s: CpuState
@@ -100,11 +101,12 @@ export function fault(c: Core, vector: number, error = 0): typeof Done.FAULT {
 
 // Registers.
 
-export const get = (c: Core, field: keyof typeof W): number => c.i32[c.w + W[field]]!
-export const getHi = (c: Core, field: keyof typeof W): number => c.i32[c.w + W[field] + 1]!
-export function setPair(c: Core, field: keyof typeof W, lo: number, hi: number): void {
-  c.i32[c.w + W[field]] = lo
-  c.i32[c.w + W[field] + 1] = hi
+/** Fields are given by their numbers, from W. */
+export const get = (c: Core, field: number): number => c.i32[c.w + field]!
+export const getHi = (c: Core, field: number): number => c.i32[c.w + field + 1]!
+export function setPair(c: Core, field: number, lo: number, hi: number): void {
+  c.i32[c.w + field] = lo
+  c.i32[c.w + field + 1] = hi
 }
 export const gpr = (c: Core, n: number): number => c.i32[c.w + W.gpr + 2 * n]!
 export const gprHi = (c: Core, n: number): number => c.i32[c.w + W.gpr + 2 * n + 1]!
@@ -115,21 +117,21 @@ export function setGpr(c: Core, n: number, size: number, lo: number, hi = 0): vo
   else if (size === 4) c.i32[at + 1] = 0
   c.i32[at] = size === 2 ? (c.i32[at]! & ~0xffff) | (lo & 0xffff) : size === 1 ? (c.i32[at]! & ~0xff) | (lo & 0xff) : lo
 }
-export const segment = (c: Core, seg: number, field: keyof typeof SEG): number => c.i32[c.w + segWord(seg) + SEG[field]]!
-export const segmentHi = (c: Core, seg: number, field: keyof typeof SEG): number => c.i32[c.w + segWord(seg) + SEG[field] + 1]!
-export const selectorOf = (c: Core, seg: number): number => segment(c, seg, 'selector')
+export const segment = (c: Core, seg: number, field: number): number => c.i32[c.w + segWord(seg) + field]!
+export const segmentHi = (c: Core, seg: number, field: number): number => c.i32[c.w + segWord(seg) + field + 1]!
+export const selectorOf = (c: Core, seg: number): number => segment(c, seg, SEG.selector)
 
 // What mode the processor is in.
 
-export const isProtected = (c: Core): boolean => (get(c, 'cr0') & Cr0.PE) !== 0
-export const isVm86 = (c: Core): boolean => (get(c, 'eflags') & Flag.VM) !== 0
+export const isProtected = (c: Core): boolean => (get(c, W.cr0) & Cr0.PE) !== 0
+export const isVm86 = (c: Core): boolean => (get(c, W.eflags) & Flag.VM) !== 0
 /** Real or virtual-8086 mode: segments are shifted selectors. */
 export const isReal = (c: Core): boolean => !isProtected(c) || isVm86(c)
-export const isLong = (c: Core): boolean => (get(c, 'efer') & Efer.LMA) !== 0
-export const isCode64 = (c: Core): boolean => isLong(c) && (segment(c, Seg.CS, 'attributes') & Attribute.L) !== 0
+export const isLong = (c: Core): boolean => (get(c, W.efer) & Efer.LMA) !== 0
+export const isCode64 = (c: Core): boolean => isLong(c) && (segment(c, Seg.CS, SEG.attributes) & Attribute.L) !== 0
 /** The current privilege level is always that of SS. */
-export const cplOf = (c: Core): number => (segment(c, Seg.SS, 'attributes') >> 5) & 3
-export const iopl = (c: Core): number => (get(c, 'eflags') >> 12) & 3
+export const cplOf = (c: Core): number => (segment(c, Seg.SS, SEG.attributes) >> 5) & 3
+export const iopl = (c: Core): number => (get(c, W.eflags) >> 12) & 3
 
 // The instruction pointer. `pc` is a linear address.
 
@@ -140,14 +142,14 @@ export function advance(c: Core, bytes: number): void {
 }
 /** The offset in CS of pc plus `bytes`, in c.lo and c.hi. */
 export function readIp(c: Core, bytes: number): void {
-  const pc = c.i32[c.w + W.pc]! >>> 0, base = segment(c, Seg.CS, 'base') >>> 0, sum = pc + bytes - base
+  const pc = c.i32[c.w + W.pc]! >>> 0, base = segment(c, Seg.CS, SEG.base) >>> 0, sum = pc + bytes - base
   c.lo = sum | 0
-  c.hi = isCode64(c) ? (getHi(c, 'pc') + Math.floor(sum / 0x100000000)) | 0 : 0
+  c.hi = isCode64(c) ? (getHi(c, W.pc) + Math.floor(sum / 0x100000000)) | 0 : 0
 }
 /** pc from an offset in the current CS. */
 export function setIp(c: Core, lo: number, hi: number): void {
-  if (isCode64(c)) setPair(c, 'pc', lo, hi)
-  else setPair(c, 'pc', (lo + segment(c, Seg.CS, 'base')) | 0, 0)
+  if (isCode64(c)) setPair(c, W.pc, lo, hi)
+  else setPair(c, W.pc, (lo + segment(c, Seg.CS, SEG.base)) | 0, 0)
 }
 
 // Flags.
@@ -158,7 +160,7 @@ export function flags(c: Core): number {
   let p = i32[w + W.sp]! & 0xff
   p ^= p >> 4
   const parity = (0x9669 >> (p & 15)) & 1
-  return (get(c, 'eflags') & ~Flag.ARITHMETIC) | 2 | (i32[w + W.cf]! & 1) | (parity ? Flag.PF : 0) | (i32[w + W.af]! & Flag.AF)
+  return (get(c, W.eflags) & ~Flag.ARITHMETIC) | 2 | (i32[w + W.cf]! & 1) | (parity ? Flag.PF : 0) | (i32[w + W.af]! & Flag.AF)
     | (i32[w + W.zr]! === 0 && i32[w + W.zr + 1]! === 0 ? Flag.ZF : 0) | (i32[w + W.sp + 1]! < 0 ? Flag.SF : 0)
     | (i32[w + W.of + 1]! < 0 ? Flag.OF : 0)
 }
@@ -167,10 +169,10 @@ export function setFlags(c: Core, value: number, mask: number): void {
   const { i32, w } = c, old = flags(c), next = (old & ~mask) | (value & mask)
   if (mask & Flag.ARITHMETIC) {
     i32[w + W.cf] = next & 1
-    setPair(c, 'zr', next & Flag.ZF ? 0 : 1, 0)
-    setPair(c, 'sp', next & Flag.PF ? 0 : 1, next & Flag.SF ? 1 << 31 : 0)
-    setPair(c, 'of', 0, next & Flag.OF ? 1 << 31 : 0)
-    setPair(c, 'af', next & Flag.AF, 0)
+    setPair(c, W.zr, next & Flag.ZF ? 0 : 1, 0)
+    setPair(c, W.sp, next & Flag.PF ? 0 : 1, next & Flag.SF ? 1 << 31 : 0)
+    setPair(c, W.of, 0, next & Flag.OF ? 1 << 31 : 0)
+    setPair(c, W.af, next & Flag.AF, 0)
   }
   i32[w + W.eflags] = (next & ~Flag.ARITHMETIC) | 2
   const changed = old ^ next
@@ -183,17 +185,17 @@ export function setFlags(c: Core, value: number, mask: number): void {
 
 /** The mode word from its sources. */
 export function updateMode(c: Core): void {
-  const cr0 = get(c, 'cr0'), cr4 = get(c, 'cr4'), eflags = get(c, 'eflags'), cs = segment(c, Seg.CS, 'attributes')
+  const cr0 = get(c, W.cr0), cr4 = get(c, W.cr4), eflags = get(c, W.eflags), cs = segment(c, Seg.CS, SEG.attributes)
   const cpl = cplOf(c), pe = (cr0 & Cr0.PE) !== 0
   let mode = cpl << Mode.CPL_SHIFT
   if (isCode64(c)) mode |= Mode.CODE64
   else {
     mode |= cs & Attribute.DB ? Mode.CODE32 : Mode.CODE16
-    if (segment(c, Seg.SS, 'attributes') & Attribute.DB) mode |= Mode.STACK32
+    if (segment(c, Seg.SS, SEG.attributes) & Attribute.DB) mode |= Mode.STACK32
     if (flat(c, Seg.ES)) mode |= Mode.FLAT_ES
     if (flat(c, Seg.SS)) mode |= Mode.FLAT_SS
     if (flat(c, Seg.DS)) mode |= Mode.FLAT_DS
-    if (segment(c, Seg.CS, 'base') === 0 && segment(c, Seg.CS, 'limit') === -1) mode |= Mode.FLAT_CS
+    if (segment(c, Seg.CS, SEG.base) === 0 && segment(c, Seg.CS, SEG.limit) === -1) mode |= Mode.FLAT_CS
   }
   if (pe) mode |= Mode.PROTECTED
   if (pe && eflags & Flag.VM) mode |= Mode.VM86
@@ -204,8 +206,8 @@ export function updateMode(c: Core): void {
   if (cr0 & Cr0.NE) mode |= Mode.NE
   if (cr4 & Cr4.OSFXSR) mode |= Mode.OSFXSR
   if (cr4 & Cr4.OSXSAVE) mode |= Mode.OSXSAVE
-  mode |= mxcsrMode(get(c, 'mxcsr'))
-  if (eflags & Flag.TF || get(c, 'stepTrap') || watchesCode(c) || c.s.shadow & (Shadow.STEPPING | Shadow.STEPPED)) mode |= Mode.STEP
+  mode |= mxcsrMode(get(c, W.mxcsr))
+  if (eflags & Flag.TF || get(c, W.stepTrap) || watchesCode(c) || c.s.shadow & (Shadow.STEPPING | Shadow.STEPPED)) mode |= Mode.STEP
   c.i32[c.w + W.mode] = mode
 }
 /** What of MXCSR the mode word holds. */
@@ -228,9 +230,9 @@ export function watchesCode(c: Core): boolean {
 
 /** Chooses the TLB by privilege, AC and CR3. */
 export function selectTlb(c: Core): void {
-  const paged = (get(c, 'cr0') & Cr0.PG) !== 0, cr4 = get(c, 'cr4'), user = cplOf(c) === 3
-  const space = !paged ? BARE_SPACE : cr4 & Cr4.PCIDE ? get(c, 'cr3') & 0xfff : 0
-  const mmuMode = user ? Mmu.USER : cr4 & Cr4.SMAP && !(get(c, 'eflags') & Flag.AC) ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR
+  const paged = (get(c, W.cr0) & Cr0.PG) !== 0, cr4 = get(c, W.cr4), user = cplOf(c) === 3
+  const space = !paged ? BARE_SPACE : cr4 & Cr4.PCIDE ? get(c, W.cr3) & 0xfff : 0
+  const mmuMode = user ? Mmu.USER : cr4 & Cr4.SMAP && !(get(c, W.eflags) & Flag.AC) ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR
   const fetchMode = user ? Mmu.USER : Mmu.SUPERVISOR
   if (space === c.space && mmuMode === c.mmuMode && fetchMode === c.fetchMode) return
   c.space = space
@@ -251,6 +253,6 @@ export function requestInterrupt(c: Core): void {
 
 /** Whether all of a 64-bit address's bits above those that are translated are equal. */
 export const canonical = (c: Core, hi: number): boolean =>
-  get(c, 'cr4') & Cr4.LA57 ? hi >> 24 === hi >> 31 : hi >> 15 === hi >> 31
+  get(c, W.cr4) & Cr4.LA57 ? hi >> 24 === hi >> 31 : hi >> 15 === hi >> 31
 /** The fault of a stack access, or of another. */
 export const limitFault = (seg: number): number => (seg === Seg.SS ? Vector.SS : Vector.GP)

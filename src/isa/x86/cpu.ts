@@ -41,6 +41,8 @@ export const cpuState = {
 
   /** Why interrupts are held off while pc is `shadowPc` (a Shadow): after STI, MOV SS, POP SS. */
   shadow: u8(),
+  /** An interrupt waits for IF: STI must look. */
+  interruptWaits: transient(u32()),
   shadowPc: u64(),
   /** Under Mode.STEP: whether what comes before an instruction (System.STEP) has been seen to. */
   stepChecked: u32(),
@@ -75,7 +77,9 @@ export const cpuState = {
   fmask: u64(),
   kernelGsBase: u64(),
   tscAux: u64(),
+  /** The counter is guest time, the same for all processors, plus this. */
   tscOffset: u64(),
+  tscAdjust: u64(),
   sysenterCs: u64(),
   sysenterEsp: u64(),
   sysenterEip: u64(),

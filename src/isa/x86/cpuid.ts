@@ -1,5 +1,5 @@
 // CPUID: leaves from the model. Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E; leaves from 0x40000000 are the hypervisor's.
-import { type Core, Cr4, Done, get, gpr, setGpr } from './core.ts'
+import { type Core, Cr4, Done, get, gpr, setGpr, W } from './core.ts'
 import type { Model } from './models.ts'
 
 type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
@@ -20,11 +20,11 @@ const APIC_ENABLED = 0x800
 const CACHES = [[1, 1, 8, 64], [1, 2, 8, 64], [2, 3, 16, 4096]] as const
 
 function basic(c: Core, leaf: number, sub: number): Answer {
-  const m = c.model, cr4 = get(c, 'cr4'), cpus = c.platform.states.length, id = get(c, 'apicId')
+  const m = c.model, cr4 = get(c, W.cr4), cpus = c.platform.states.length, id = get(c, W.apicId)
   switch (leaf) {
     case 0: return [m.level, word(m.vendor, 0), word(m.vendor, 2), word(m.vendor, 1)]
     case 1: {
-      const apic = get(c, 'apicBase') & APIC_ENABLED ? 0 : 1 << 9
+      const apic = get(c, W.apicBase) & APIC_ENABLED ? 0 : 1 << 9
       return [signature(m), ((id & 0xff) << 24) | (Math.min(cpus, 255) << 16) | (8 << 8),
         m.word('1.ecx') | (cr4 & Cr4.OSXSAVE ? 1 << 27 : 0), (m.word('1.edx') & ~apic) | (cpus > 1 ? 1 << 28 : 0)]
     }
@@ -61,6 +61,7 @@ function extended(c: Core, leaf: number): Answer {
     }
     case 0x80000005: return m.vendor === 'AuthenticAMD' ? [0x01ff01ff, 0x01ff01ff, 0x40020140, 0x40020140] : NOTHING
     case 0x80000006: return [0, 0x42004200, 0x02008140, 0]
+    case 0x80000007: return [0, 0, 0, m.word('80000007.edx')]
     case 0x80000008: {
       const cpus = c.platform.states.length
       return [m.has('lm') ? m.physicalBits | ((m.has('la57') ? 57 : 48) << 8) : m.physicalBits, 0, m.vendor === 'AuthenticAMD' ? cpus - 1 : 0, 0]

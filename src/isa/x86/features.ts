@@ -2,7 +2,7 @@
 // volume 2, CPUID; AMD64 volume 3, appendix E.
 
 /** A word of CPUID's answers that holds flags. */
-export type FeatureWord = '1.edx' | '1.ecx' | '7.ebx' | '7.ecx' | '7.edx' | '80000001.edx' | '80000001.ecx' | 'd.1.eax' | '6.eax'
+export type FeatureWord = '1.edx' | '1.ecx' | '7.ebx' | '7.ecx' | '7.edx' | '80000001.edx' | '80000001.ecx' | 'd.1.eax' | '6.eax' | '80000007.edx'
 
 /** Bits 0, 1, … of each word; a dot is a bit without a name. */
 const WORDS: { readonly [W in FeatureWord]: string } = {
@@ -17,6 +17,7 @@ const WORDS: { readonly [W in FeatureWord]: string } = {
   '80000001.ecx': 'lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw',
   'd.1.eax': 'xsaveopt xsavec xgetbv1 xsaves',
   '6.eax': '. . arat',
+  '80000007.edx': '. . . . . . . . invtsc',
 }
 
 /** Where a feature's bit is. */
@@ -28,4 +29,5 @@ export const featureBits: ReadonlyMap<string, { readonly word: FeatureWord; read
 /** What this processor does. Nothing else is ever offered, whatever a model says. */
 export const available: ReadonlySet<string> = new Set(('de pse tsc msr pae cx8 apic sep mtrr pge cmov pat pse36 clflush pcid x2apic movbe popcnt '
   + 'tsc-deadline hypervisor fsgsbase bmi1 smep bmi2 erms invpcid smap clflushopt clwb umip la57 rdpid syscall nx pdpe1gb rdtscp lm '
-  + 'lahf-lm abm 3dnowprefetch arat fsrm adx fpu mmx fxsr sse sse2 sse3 ssse3').split(' '))
+  + 'lahf-lm abm 3dnowprefetch arat fsrm adx fpu mmx fxsr sse sse2 sse3 ssse3 '
+  + 'tsc-adjust invtsc').split(' '))

@@ -20,7 +20,7 @@ export function noteSimd(s: CpuState, raised: number): boolean {
 const FLAGS = [[1, PRECISION], [2, 0x10], [4, 8], [8, 4], [16, 1], [32, 2]] as const
 export function simdException(c: Core): Done {
   c.i32[c.w + W.fpRaised] = 0
-  return fault(c, get(c, 'cr4') & Cr4.OSXMMEXCPT ? Vector.XM : Vector.UD)
+  return fault(c, get(c, W.cr4) & Cr4.OSXMMEXCPT ? Vector.XM : Vector.UD)
 }
 
 export function setMxcsr(c: Core, value: number): void {
@@ -64,7 +64,7 @@ export const maskedStore = (bytes: 8 | 16) => (c: Core, arg: number): Done => {
 const IMAGE = { FCW: 0, FSW: 2, FTW: 4, FOP: 6, FIP: 8, FDP: 16, MXCSR: 24, MXCSR_MASK: 28, ST: 32, XMM: 160, BYTES: 512, USED: 416 }
 
 function refuses(c: Core): Done | undefined {
-  const cr0 = get(c, 'cr0')
+  const cr0 = get(c, W.cr0)
   if (cr0 & (Cr0.EM | Cr0.TS)) return fault(c, Vector.NM)
   if (argWord(c, 0) & 15) return fault(c, Vector.GP)
   return undefined
@@ -122,14 +122,14 @@ export function loadImage(s: CpuState, u8: Uint8Array, at: number, image: Uint8A
 export function fxsave(c: Core, arg: number): Done {
   const refused = refuses(c)
   if (refused !== undefined) return refused
-  const vectors = get(c, 'cr4') & Cr4.OSFXSR ? xmmCount(c) : 0
+  const vectors = get(c, W.cr4) & Cr4.OSFXSR ? xmmCount(c) : 0
   const image = imageOf(c.s, c.u8, c.at, isWide(c, arg), vectors)
   return transfer(c, arg, image, IMAGE.XMM + 16 * vectors, true) ? Done.NEXT : Done.FAULT
 }
 export function fxrstor(c: Core, arg: number): Done {
   const refused = refuses(c)
   if (refused !== undefined) return refused
-  const vectors = get(c, 'cr4') & Cr4.OSFXSR ? xmmCount(c) : 0, image = new Uint8Array(IMAGE.USED)
+  const vectors = get(c, W.cr4) & Cr4.OSFXSR ? xmmCount(c) : 0, image = new Uint8Array(IMAGE.USED)
   if (!transfer(c, arg, image, IMAGE.XMM + 16 * vectors, false)) return Done.FAULT
   const mxcsr = new DataView(image.buffer).getUint32(IMAGE.MXCSR, true)
   if (vectors && mxcsr & ~MXCSR_BITS) return fault(c, Vector.GP)

@@ -1,6 +1,6 @@
 // The processor as gdb sees it: numbers, names and sizes as in gdb's own i386 and x86-64 targets.
 import type { DebugRegister, DebugTarget } from '../isa.ts'
-import { type Core, flags, isCode64, isLong, segment, selectTlb, setFlags, updateMode } from './core.ts'
+import { type Core, flags, isCode64, isLong, segment, selectTlb, setFlags, updateMode, SEG } from './core.ts'
 import { Seg } from './cpu.ts'
 
 type Entry = DebugRegister & { readonly type: string; readonly feature: 'core' | 'sse'; get(c: Core): bigint; set(c: Core, v: bigint): void }
@@ -11,7 +11,7 @@ const SEGMENTS = [['cs', Seg.CS], ['ss', Seg.SS], ['ds', Seg.DS], ['es', Seg.ES]
 const CONTROL = ['fctrl', 'fstat', 'ftag', 'fiseg', 'fioff', 'foseg', 'fooff', 'fop'] as const
 
 /** pc is a linear address; a debugger wants the offset in CS. */
-const base = (c: Core): bigint => (isCode64(c) ? 0n : BigInt(segment(c, Seg.CS, 'base') >>> 0))
+const base = (c: Core): bigint => (isCode64(c) ? 0n : BigInt(segment(c, Seg.CS, SEG.base) >>> 0))
 
 /** The tag word with two bits for each register: 3 is empty. */
 function tagWord(c: Core): number {
@@ -50,7 +50,7 @@ function entries(wide: boolean): Entry[] {
   add(wide ? 'rip' : 'eip', bits, 'code_ptr', c => mask(c.s.pc - base(c)), (c, v) => { c.s.pc = BigInt.asUintN(isLong(c) ? 64 : 32, v + base(c)) })
   add('eflags', 32, 'i386_eflags', c => BigInt(flags(c) >>> 0), (c, v) => setFlags(c, Number(BigInt.asIntN(32, v)), -1))
   for (const [name, seg] of SEGMENTS)
-    add(name, 32, 'int32', c => BigInt(segment(c, seg, 'selector') & 0xffff), () => {})
+    add(name, 32, 'int32', c => BigInt(segment(c, seg, SEG.selector) & 0xffff), () => {})
   for (let n = 0; n < 8; n++) {
     const at = (c: Core) => (c.s.ftop + n) & 7
     add(`st${n}`, 80, 'i387_ext', c => (BigInt(c.s.fpExponent[at(c)]!) << 64n) | c.s.fpMantissa.get(at(c)), (c, v) => {

@@ -22,6 +22,7 @@ function checkA20(c: Core, lines: number): void {
 export function interrupt(c: Core): boolean {
   checkTimer(c)
   const { i32, w } = c, lines = Atomics.load(i32, w + W.lines)
+  i32[w + W.interruptWaits] = 0
   checkA20(c, lines)
   if (lines & Line.INIT) {
     clear(c, Line.INIT)
@@ -43,7 +44,10 @@ export function interrupt(c: Core): boolean {
     raise(c, Vector.NMI, 0, Source.HARDWARE, 0)
     return true
   }
-  if (!(get(c, 'eflags') & Flag.IF)) return false
+  if (!(get(c, W.eflags) & Flag.IF)) {
+    i32[w + W.interruptWaits] = pendingVector(c) >= 0 || lines & Line.INTR ? 1 : 0
+    return false
+  }
   const own = pendingVector(c)
   if (own >= 0) acceptVector(c, own)
   const vector = own >= 0 ? own : lines & Line.INTR && acceptsExtint(c) ? c.platform.acknowledge() : -1
@@ -57,7 +61,7 @@ export function interrupt(c: Core): boolean {
 function inShadow(c: Core): boolean {
   const { shadow } = c.s
   if (shadow & (Shadow.STEPPING | Shadow.STEPPED)) return true
-  if (get(c, 'pc') !== get(c, 'shadowPc') || getHi(c, 'pc') !== getHi(c, 'shadowPc')) {
+  if (get(c, W.pc) !== get(c, W.shadowPc) || getHi(c, W.pc) !== getHi(c, W.shadowPc)) {
     c.s.shadow = 0
     return false
   }
@@ -74,7 +78,7 @@ export function step(c: Core): Done {
     s.shadow = 0
     requestInterrupt(c)
   } else if (s.shadow & Shadow.STEPPING) s.shadow = (s.shadow & ~Shadow.STEPPING) | Shadow.STEPPED
-  const afterSs = s.shadow & Shadow.SS && get(c, 'pc') === get(c, 'shadowPc')
+  const afterSs = s.shadow & Shadow.SS && get(c, W.pc) === get(c, W.shadowPc)
   if (afterSs ? true : debugBefore(c)) i32[w + W.stepChecked] = 1
   updateMode(c)
   return Done.MOVED
@@ -86,7 +90,7 @@ export function wakes(c: Core): boolean {
   const lines = Atomics.load(c.i32, c.w + W.lines)
   const woken = c.s.waitsForSipi ? lines & (Line.INIT | Line.SIPI)
     : lines & Line.INIT || (lines & Line.NMI && !c.s.nmiBlocked)
-      || (get(c, 'eflags') & Flag.IF && (pendingVector(c) >= 0 || (lines & Line.INTR && acceptsExtint(c))))
+      || (get(c, W.eflags) & Flag.IF && (pendingVector(c) >= 0 || (lines & Line.INTR && acceptsExtint(c))))
   if (woken) Atomics.or(c.i32, c.w + W.exitRequest, ExitRequest.INTERRUPT)
   return Boolean(woken)
 }

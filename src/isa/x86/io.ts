@@ -1,13 +1,13 @@
 // Input and output: IN, OUT, INS, OUTS, with IOPL and the bitmap of the task state. Intel SDM volume 1 chapter 19 (18), volume 2.
-import { type Core, cplOf, Done, fault, get, gpr, gprHi, iopl, isProtected, isVm86, segment, segmentHi, setGpr, W } from './core.ts'
+import { type Core, cplOf, Done, fault, get, gpr, gprHi, iopl, isProtected, isVm86, segment, segmentHi, setGpr, W, SEG } from './core.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { implicit, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
 
 /** Whether `size` ports from `port` may be used; if not, #GP(0) is noted. */
 function allowed(c: Core, port: number, size: number): boolean {
   if (!isProtected(c) || (cplOf(c) <= iopl(c) && !isVm86(c))) return true
-  const limit = segment(c, Seg.TR, 'limit') >>> 0, wide = (segment(c, Seg.TR, 'attributes') & 0x88) === 0x88
-  const base = segment(c, Seg.TR, 'base') >>> 0, hi = segmentHi(c, Seg.TR, 'base')
+  const limit = segment(c, Seg.TR, SEG.limit) >>> 0, wide = (segment(c, Seg.TR, SEG.attributes) & 0x88) === 0x88
+  const base = segment(c, Seg.TR, SEG.base) >>> 0, hi = segmentHi(c, Seg.TR, SEG.base)
   const word = (at: number) => {
     const lo = base + at
     return read(c, lo | 0, hi + (lo > 0xffffffff ? 1 : 0), 2, implicit(c))
@@ -62,7 +62,7 @@ const string = (out: boolean) => (c: Core, arg: number): Done => {
     if (!writable(c, lo, hi, size, c.mmuMode)) return Done.FAULT
     write(c, lo, hi, size, c.platform.io.read(port, size), 0, c.mmuMode)
   }
-  step(c, n, addressSize, get(c, 'eflags') & Flag.DF ? -size : size)
+  step(c, n, addressSize, get(c, W.eflags) & Flag.DF ? -size : size)
   if (!repeats) return Done.NEXT
   step(c, Reg.CX, addressSize, -1)
   return Done.MOVED // to itself: with a count of 0 it ends

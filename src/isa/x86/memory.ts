@@ -1,13 +1,13 @@
 // The processor's own accesses to linear memory: tables, stacks, operands of system instructions.
 import { MemOp } from '../../ir/ops.ts'
 import { PAGE } from '../../mem/tlb.ts'
-import { Access } from '../isa.ts'
-import { type Core, Cr4, get, isCode64, limitFault, Mmu, note, SEG, segment, segmentHi, segWord, W } from './core.ts'
+import { Access, NO_HOST, NOT_ALLOWED } from '../isa.ts'
+import { type Core, Cr4, get, isCode64, isLong, limitFault, Mmu, note, SEG, segment, segmentHi, segWord, W } from './core.ts'
 import { Seg, SystemArg } from './cpu.ts'
 import { translate } from './mmu.ts'
 
 /** The MMU mode of accesses to descriptor tables and task state: a supervisor's at any privilege, and never to user pages. */
-export const implicit = (c: Core): number => (get(c, 'cr4') & Cr4.SMAP ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR)
+export const implicit = (c: Core): number => (get(c, W.cr4) & Cr4.SMAP ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR)
 
 /** Physical addresses of the bytes of an access; where one faults, undefined. */
 function bytesAt(c: Core, lo: number, hi: number, bytes: number, access: Access, mmuMode: number, hint: number): number[] | undefined {
@@ -25,6 +25,13 @@ function bytesAt(c: Core, lo: number, hi: number, bytes: number, access: Access,
   return out
 }
 
+/** Where an aligned access is in the memory, or NO_HOST, or NOT_ALLOWED with the fault noted. */
+function hostFor(c: Core, lo: number, hi: number, bytes: number, access: Access, mmuMode: number, hint: number): number {
+  const { services } = c
+  if (!services.hostFor || lo & (Math.min(bytes, 4) - 1)) return NO_HOST
+  return services.hostFor(lo, isLong(c) ? hi : 0, access, mmuMode, hint)
+}
+
 /** Reads 1, 2, 4 or 8 bytes into c.lo and c.hi. */
 export function read(c: Core, lo: number, hi: number, bytes: number, mmuMode: number, hint = 0): boolean {
   const { services } = c
@@ -37,6 +44,14 @@ export function read(c: Core, lo: number, hi: number, bytes: number, mmuMode: nu
       if (i < 4) c.lo |= v
       else c.hi |= v
     })
+    return true
+  }
+  const host = hostFor(c, lo, hi, bytes, Access.READ, mmuMode, hint)
+  if (host === NOT_ALLOWED) return false
+  if (host >= 0) {
+    const { views } = c
+    c.lo = bytes === 1 ? views.u8[host]! : bytes === 2 ? views.u16[host >>> 1]! : c.i32[host >>> 2]!
+    c.hi = bytes === 8 ? c.i32[(host >>> 2) + 1]! : 0
     return true
   }
   const t = translate(c, lo, hi, Access.READ, mmuMode, hint)
@@ -59,6 +74,16 @@ export function write(c: Core, lo: number, hi: number, bytes: number, vLo: numbe
     const at = bytesAt(c, lo, hi, bytes, Access.WRITE, mmuMode, hint)
     at?.forEach((pa, i) => services.write(pa, 1, ((i < 4 ? vLo : vHi) >>> (8 * (i & 3))) & 0xff))
     return at !== undefined
+  }
+  const host = hostFor(c, lo, hi, bytes, Access.WRITE, mmuMode, hint)
+  if (host === NOT_ALLOWED) return false
+  if (host >= 0) {
+    const { views } = c
+    if (bytes === 1) views.u8[host] = vLo
+    else if (bytes === 2) views.u16[host >>> 1] = vLo
+    else c.i32[host >>> 2] = vLo
+    if (bytes === 8) c.i32[(host >>> 2) + 1] = vHi
+    return true
   }
   const t = translate(c, lo, hi, Access.WRITE, mmuMode, hint)
   if (!t) return false
@@ -107,7 +132,7 @@ export function linear(c: Core, seg: number, offset: number, offsetHi: number): 
     c.hi = offsetHi
     return
   }
-  const sum = (offset >>> 0) + (segment(c, seg, 'base') >>> 0)
+  const sum = (offset >>> 0) + (segment(c, seg, SEG.base) >>> 0)
   c.lo = sum | 0
-  c.hi = code64 ? (offsetHi + segmentHi(c, seg, 'base') + (sum > 0xffffffff ? 1 : 0)) | 0 : 0
+  c.hi = code64 ? (offsetHi + segmentHi(c, seg, SEG.base) + (sum > 0xffffffff ? 1 : 0)) | 0 : 0
 }

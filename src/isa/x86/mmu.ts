@@ -16,7 +16,7 @@ const A20 = 1 << 20
 const withA20 = (c: Core, pa: number): number => (c.s.a20 || !(pa & A20) ? pa : pa - A20)
 
 export function translate(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, hint = 0): TranslateResult {
-  const cr0 = get(c, 'cr0'), long = isLong(c)
+  const cr0 = get(c, W.cr0), long = isLong(c)
   vaLo |= 0
   vaHi = long ? vaHi | 0 : 0 // what crosses 4 GiB wraps
   if (!(cr0 & Cr0.PG)) {
@@ -31,13 +31,13 @@ export function translate(c: Core, vaLo: number, vaHi: number, access: Access, m
     note(c, hint & MemOp.STACK ? Vector.SS : Vector.GP)
     return null
   }
-  return get(c, 'cr4') & Cr4.PAE ? walk(c, vaLo, vaHi, access, mmuMode, long) : walk32(c, vaLo, access, mmuMode)
+  return get(c, W.cr4) & Cr4.PAE ? walk(c, vaLo, vaHi, access, mmuMode, long) : walk32(c, vaLo, access, mmuMode)
 }
 
 /** Notes a page fault; `error` is P and RSVD. */
 function pageFault(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: number, error: number): null {
-  const cr4 = get(c, 'cr4')
-  const fetch = access === Access.EXECUTE && (cr4 & Cr4.SMEP || (cr4 & Cr4.PAE && get(c, 'efer') & Efer.NXE))
+  const cr4 = get(c, W.cr4)
+  const fetch = access === Access.EXECUTE && (cr4 & Cr4.SMEP || (cr4 & Cr4.PAE && get(c, W.efer) & Efer.NXE))
   note(c, Vector.PF, error | (access === Access.WRITE ? PageError.W : 0) | (mmuMode === Mmu.USER ? PageError.U : 0) | (fetch ? PageError.I : 0))
   c.i32[c.w + W.faultAddress] = vaLo
   c.i32[c.w + W.faultAddress + 1] = vaHi
@@ -59,7 +59,7 @@ const largeReserved = (level: number): number => (level === 2 ? 0x1fe000 : 0x3ff
 /** Reserved bits of the high half: addresses beyond the model's, NX where it is not enabled, and with PAE alone bits 52-62. */
 export function reservedHigh(c: Core, long: boolean): number {
   const beyond = c.model.physicalBits < 32 ? 0 : 1 << (c.model.physicalBits - 32)
-  return (0xfffff & -beyond) | (get(c, 'efer') & Efer.NXE ? 0 : NX) | (long ? 0 : 0x7ff00000)
+  return (0xfffff & -beyond) | (get(c, W.efer) & Efer.NXE ? 0 : NX) | (long ? 0 : 0x7ff00000)
 }
 const addressOf = (lo: number, hi: number): number => (hi & 0xfffff) * TWO32 + ((lo & ~0xfff) >>> 0)
 
@@ -87,8 +87,8 @@ function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: numb
   restart: for (;;) {
     let table: number, level: number, rights = Pte.W | Pte.U, noExecute = 0
     if (long) {
-      table = (getHi(c, 'cr3') & 0xfffff) * TWO32 + ((get(c, 'cr3') & ~0xfff) >>> 0)
-      level = get(c, 'cr4') & Cr4.LA57 ? 5 : 4
+      table = (getHi(c, W.cr3) & 0xfffff) * TWO32 + ((get(c, W.cr3) & ~0xfff) >>> 0)
+      level = get(c, W.cr4) & Cr4.LA57 ? 5 : 4
     } else {
       const pdpte = c.w + W.pdpte + 2 * (vaLo >>> 30), lo = c.i32[pdpte]!
       if (!(lo & Pte.P)) return pageFault(c, vaLo, vaHi, access, mmuMode, 0)
@@ -121,12 +121,12 @@ function walk(c: Core, vaLo: number, vaHi: number, access: Access, mmuMode: numb
 
 function walk32(c: Core, vaLo: number, access: Access, mmuMode: number): TranslateResult {
   for (;;) {
-    const at = withA20(c, ((get(c, 'cr3') & ~0xfff) >>> 0) + (vaLo >>> 22) * 4)
+    const at = withA20(c, ((get(c, W.cr3) & ~0xfff) >>> 0) + (vaLo >>> 22) * 4)
     readEntry(c, at, 4)
     const directory = c.lo
     if (!(directory & Pte.P)) return pageFault(c, vaLo, 0, access, mmuMode, 0)
     const bits = access === Access.WRITE ? Pte.A | Pte.D : Pte.A
-    if (directory & Pte.PS && get(c, 'cr4') & Cr4.PSE) {
+    if (directory & Pte.PS && get(c, W.cr4) & Cr4.PSE) {
       // Bits 13-20 are bits 32-39 of the address, as far as the model has them.
       const beyond = c.model.physicalBits < 40 ? (0x1fe000 << Math.max(0, c.model.physicalBits - 32)) & 0x1fe000 : 0
       if (directory & (0x200000 | beyond)) return pageFault(c, vaLo, 0, access, mmuMode, PageError.P | PageError.RSVD)
@@ -151,10 +151,10 @@ function allows(c: Core, rights: number, noExecute: number, access: Access, mmuM
   const user = (rights & Pte.U) !== 0
   if (mmuMode === Mmu.USER) {
     if (!user) return false
-  } else if (user && (access === Access.EXECUTE ? get(c, 'cr4') & Cr4.SMEP : mmuMode === Mmu.SUPERVISOR_SMAP)) return false
+  } else if (user && (access === Access.EXECUTE ? get(c, W.cr4) & Cr4.SMEP : mmuMode === Mmu.SUPERVISOR_SMAP)) return false
   if (access === Access.EXECUTE) return noExecute === 0
   if (access === Access.READ) return true
-  return (rights & Pte.W) !== 0 || (mmuMode !== Mmu.USER && !(get(c, 'cr0') & Cr0.WP))
+  return (rights & Pte.W) !== 0 || (mmuMode !== Mmu.USER && !(get(c, W.cr0) & Cr0.WP))
 }
 
 function leaf(c: Core, pa: number, lo: number, rights: number, noExecute: number, mmuMode: number, pageBits: number): TranslateResult {
@@ -163,7 +163,7 @@ function leaf(c: Core, pa: number, lo: number, rights: number, noExecute: number
   t.read = allows(c, rights, noExecute, Access.READ, mmuMode)
   t.write = (lo & Pte.D) !== 0 && allows(c, rights, noExecute, Access.WRITE, mmuMode)
   t.execute = allows(c, rights, noExecute, Access.EXECUTE, mmuMode)
-  t.global = (lo & Pte.G) !== 0 && (get(c, 'cr4') & Cr4.PGE) !== 0
+  t.global = (lo & Pte.G) !== 0 && (get(c, W.cr4) & Cr4.PGE) !== 0
   t.pageBits = pageBits
   return t
 }
@@ -182,10 +182,10 @@ export function loadPdptes(c: Core, cr3: number): boolean {
 
 /** The current address space's physical address, without permissions or effects; -1 if there is none. */
 export function probe(c: Core, vaLo: number, vaHi: number): number {
-  const cr4 = get(c, 'cr4'), long = isLong(c)
-  if (!(get(c, 'cr0') & Cr0.PG)) return withA20(c, vaLo >>> 0)
+  const cr4 = get(c, W.cr4), long = isLong(c)
+  if (!(get(c, W.cr0) & Cr0.PG)) return withA20(c, vaLo >>> 0)
   if (long && !canonical(c, vaHi)) return -1
-  let table = long ? (getHi(c, 'cr3') & 0xfffff) * TWO32 + ((get(c, 'cr3') & ~0xfff) >>> 0) : (get(c, 'cr3') & ~0xfff) >>> 0
+  let table = long ? (getHi(c, W.cr3) & 0xfffff) * TWO32 + ((get(c, W.cr3) & ~0xfff) >>> 0) : (get(c, W.cr3) & ~0xfff) >>> 0
   if (!(cr4 & Cr4.PAE)) {
     readEntry(c, table + (vaLo >>> 22) * 4, 4)
     if (!(c.lo & Pte.P)) return -1

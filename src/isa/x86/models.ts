@@ -21,7 +21,7 @@ type ModelSpec = {
 const I486 = 'fpu vme pse'
 const PENTIUM = `${I486} de tsc msr mce cx8 mmx apic`
 const PENTIUM3 = 'fpu vme de pse tsc msr pae mce cx8 mmx apic sep mtrr pge mca cmov pat pse36 fxsr sse'
-const QEMU = 'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 sse3 cx16 hypervisor'
+const QEMU = 'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 sse3 cx16 tsc-adjust invtsc hypervisor'
 const HASWELL = 'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 sse3 pclmulqdq ssse3 fma '
   + 'cx16 pcid sse4.1 sse4.2 x2apic movbe popcnt tsc-deadline aes xsave avx f16c rdrand syscall nx rdtscp lm lahf-lm abm fsgsbase bmi1 hle avx2 '
   + 'smep bmi2 erms invpcid rtm xsaveopt arat hypervisor'
@@ -30,8 +30,8 @@ const MODELS = {
   '486': { vendor: 'GenuineIntel', family: 4, model: 8, stepping: 0, level: 1, xlevel: 0, brand: '', physicalBits: 32, features: I486 },
   pentium: { vendor: 'GenuineIntel', family: 5, model: 4, stepping: 3, level: 1, xlevel: 0, brand: '', physicalBits: 32, features: PENTIUM },
   pentium3: { vendor: 'GenuineIntel', family: 6, model: 8, stepping: 3, level: 3, xlevel: 0, brand: '', physicalBits: 36, features: PENTIUM3 },
-  qemu32: { vendor: 'GenuineIntel', family: 6, model: 6, stepping: 3, level: 4, xlevel: 0x80000004, brand: 'Typevisor Virtual CPU',
-    physicalBits: 36, features: 'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat mmx fxsr sse sse2 sse3 hypervisor' },
+  qemu32: { vendor: 'GenuineIntel', family: 6, model: 6, stepping: 3, level: 7, xlevel: 0x80000008, brand: 'Typevisor Virtual CPU',
+    physicalBits: 36, features: 'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat mmx fxsr sse sse2 sse3 tsc-adjust invtsc hypervisor' },
   qemu64: { vendor: 'AuthenticAMD', family: 15, model: 107, stepping: 1, level: 13, xlevel: 0x8000000a, brand: 'Typevisor Virtual CPU',
     physicalBits: 40, features: `${QEMU} syscall nx lm lahf-lm svm` },
   Haswell: { vendor: 'GenuineIntel', family: 6, model: 60, stepping: 4, level: 13, xlevel: 0x80000008,

@@ -2,7 +2,7 @@
 // appendix A. One that is not in the table is not there: #GP.
 import * as apic from './apic.ts'
 import {
-  canonical, type Core, Cr0, Cr4, cplOf, Done, Efer, fault, get, getHi, gpr, note, segment, segmentHi, segWord, setGpr, W,
+  canonical, type Core, Cr0, Cr4, cplOf, Done, Efer, fault, get, getHi, gpr, note, segment, segmentHi, segWord, setGpr, W, SEG,
 } from './core.ts'
 import { Seg, Vector } from './cpu.ts'
 
@@ -51,8 +51,8 @@ const constant = (number: number, name: string, value: number, ignoresWrites = f
 const segmentBase = (number: number, name: string, seg: number): Msr => ({
   number, name, feature: 'lm',
   read(c) {
-    c.hi = segmentHi(c, seg, 'base')
-    return segment(c, seg, 'base')
+    c.hi = segmentHi(c, seg, SEG.base)
+    return segment(c, seg, SEG.base)
   },
   write(c, lo, hi) {
     if (!canonical(c, hi)) return invalid(c)
@@ -65,20 +65,30 @@ const segmentBase = (number: number, name: string, seg: number): Msr => ({
 /** The time-stamp counter: low half; high half in c.hi. It counts nanoseconds of guest time. */
 export function readTsc(c: Core): number {
   const now = Math.floor(c.services.countsInstructions ? c.s.retired : c.services.nowNs())
-  const sum = ((now | 0) >>> 0) + (get(c, 'tscOffset') >>> 0)
-  c.hi = (Math.floor(now / 2 ** 32) + getHi(c, 'tscOffset') + (sum > 0xffffffff ? 1 : 0)) | 0
+  const sum = ((now | 0) >>> 0) + (get(c, W.tscOffset) >>> 0)
+  c.hi = (Math.floor(now / 2 ** 32) + getHi(c, W.tscOffset) + (sum > 0xffffffff ? 1 : 0)) | 0
   return sum | 0
 }
 function writeTsc(c: Core, lo: number, hi: number): true {
+  const before = c.s.tscOffset
   set(c, 'tscOffset', 0, 0)
   const now = readTsc(c) >>> 0, borrow = lo >>> 0 < now ? 1 : 0
-  return set(c, 'tscOffset', (lo - now) | 0, (hi - c.hi - borrow) | 0)
+  set(c, 'tscOffset', (lo - now) | 0, (hi - c.hi - borrow) | 0)
+  c.s.tscAdjust = BigInt.asUintN(64, c.s.tscAdjust + c.s.tscOffset - before)
+  return true
+}
+/** What software has added to the counter: changing one changes the other. */
+function writeTscAdjust(c: Core, lo: number, hi: number): true {
+  const value = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+  c.s.tscOffset = BigInt.asUintN(64, c.s.tscOffset + value - c.s.tscAdjust)
+  c.s.tscAdjust = value
+  return true
 }
 
 function writeEfer(c: Core, lo: number, hi: number): boolean {
-  const old = get(c, 'efer'), { model } = c
+  const old = get(c, W.efer), { model } = c
   const known = (model.has('syscall') ? Efer.SCE : 0) | (model.has('lm') ? Efer.LME | Efer.LMA : 0) | (model.has('nx') ? Efer.NXE : 0)
-  if (lo & ~known || hi !== 0 || ((lo ^ old) & Efer.LME && get(c, 'cr0') & Cr0.PG)) return invalid(c)
+  if (lo & ~known || hi !== 0 || ((lo ^ old) & Efer.LME && get(c, W.cr0) & Cr0.PG)) return invalid(c)
   const next = (lo & ~Efer.LMA) | (old & Efer.LMA)
   set(c, 'efer', next, 0)
   if ((next ^ old) & Efer.NXE) c.services.flushTlb()
@@ -115,7 +125,7 @@ const x2apic: Msr[] = Array.from({ length: 0x40 }, (_, reg): Msr => ({
       return ABSENT
     }
     const lo = apic.readRegister(c, reg)
-    c.hi = reg === apic.Reg.ICR ? getHi(c, 'apicIcr') : 0
+    c.hi = reg === apic.Reg.ICR ? getHi(c, W.apicIcr) : 0
     return lo
   },
   write(c, lo, hi) {
@@ -133,6 +143,7 @@ export const msrs: readonly Msr[] = [
   constant(0x17, 'PLATFORM_ID', 0),
   { number: 0x1b, name: 'APIC_BASE', read: at('apicBase'), write: apic.writeApicBase, feature: 'apic' },
   constant(0x3a, 'FEATURE_CONTROL', 1),
+  { number: 0x3b, name: 'TSC_ADJUST', read: at('tscAdjust'), write: writeTscAdjust, feature: 'tsc-adjust' },
   constant(0x79, 'BIOS_UPDT_TRIG', 0, true),
   constant(0x8b, 'BIOS_SIGN_ID', 0, true),
   plain(0x174, 'SYSENTER_CS', 'sysenterCs', 0, 0, 'sep'),
@@ -184,7 +195,7 @@ export function wrmsr(c: Core): Done {
 
 export function rdtsc(c: Core): Done {
   if (!c.model.has('tsc')) return fault(c, Vector.UD)
-  if (get(c, 'cr4') & Cr4.TSD && cplOf(c) !== 0) return fault(c, Vector.GP)
+  if (get(c, W.cr4) & Cr4.TSD && cplOf(c) !== 0) return fault(c, Vector.GP)
   setGpr(c, 0, 4, readTsc(c))
   setGpr(c, 2, 4, c.hi)
   return Done.NEXT
@@ -192,7 +203,7 @@ export function rdtsc(c: Core): Done {
 export function rdtscp(c: Core): Done {
   if (!c.model.has('rdtscp')) return fault(c, Vector.UD)
   if (rdtsc(c) === Done.FAULT) return Done.FAULT
-  setGpr(c, 1, 4, get(c, 'tscAux'))
+  setGpr(c, 1, 4, get(c, W.tscAux))
   return Done.NEXT
 }
 /** There are no performance counters. */

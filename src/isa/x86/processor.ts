@@ -4,7 +4,7 @@ import { Access, type Cpu, type CpuServices, Fault, type Isa } from '../isa.ts'
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
 import * as control from './control.ts'
-import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, segment, selectTlb, setIp, updateMode, type X86Platform } from './core.ts'
+import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, segment, selectTlb, setIp, updateMode, type X86Platform, SEG, W } from './core.ts'
 import { cpuid } from './cpuid.ts'
 import { Seg, Shadow, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
 import { debugTarget } from './gdb.ts'
@@ -34,7 +34,7 @@ const skip: Handler = (c, arg) => {
 const branch = (mask: number): Handler => (c, arg) => {
   readIp(c, arg)
   const ip = c.lo & mask
-  if (ip >>> 0 > segment(c, Seg.CS, 'limit') >>> 0) return fault(c, Vector.GP)
+  if (ip >>> 0 > segment(c, Seg.CS, SEG.limit) >>> 0) return fault(c, Vector.GP)
   setIp(c, ip, 0)
   return Done.MOVED
 }
@@ -117,8 +117,8 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     debug: debugTarget(c),
     float: {
       policy: 'x86',
-      rounding: () => fpu.SIMD_ROUNDING[(get(c, 'mxcsr') >> 13) & 3]!,
-      denormals: () => ({ areZero: (get(c, 'mxcsr') & 0x40) !== 0, flush: (get(c, 'mxcsr') & 0x8000) !== 0 }),
+      rounding: () => fpu.SIMD_ROUNDING[(get(c, W.mxcsr) >> 13) & 3]!,
+      denormals: () => ({ areZero: (get(c, W.mxcsr) & 0x40) !== 0, flush: (get(c, W.mxcsr) & 0x8000) !== 0 }),
       raise(flags) {
         if (fpu.noteSimd(c.s, flags)) updateMode(c)
       },

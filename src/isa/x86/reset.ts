@@ -17,13 +17,13 @@ function common(c: Core): void {
   setHidden(c, Seg.LDTR, 0, 0, 0, 0xffff, LDT)
   setHidden(c, Seg.TR, 0, 0, 0, 0xffff, TSS)
   setFlags(c, 0, -1)
-  setPair(c, 'gdtBase', 0, 0)
-  setPair(c, 'idtBase', 0, 0)
+  setPair(c, W.gdtBase, 0, 0)
+  setPair(c, W.idtBase, 0, 0)
   i32[w + W.gdtLimit] = i32[w + W.idtLimit] = 0xffff
-  setPair(c, 'cr2', 0, 0)
-  setPair(c, 'cr3', 0, 0)
-  setPair(c, 'cr4', 0, 0)
-  setPair(c, 'efer', 0, 0)
+  setPair(c, W.cr2, 0, 0)
+  setPair(c, W.cr3, 0, 0)
+  setPair(c, W.cr4, 0, 0)
+  setPair(c, W.efer, 0, 0)
   for (let n = 0; n < 8; n++) {
     i32[w + W.dr + 2 * n] = n === 6 ? 0xffff0ff0 | 0 : n === 7 ? 0x400 : 0
     i32[w + W.dr + 2 * n + 1] = 0
@@ -35,7 +35,7 @@ function common(c: Core): void {
 
 /** All but the first processor wait for a start-up message. */
 function rest(c: Core): void {
-  const first = (get(c, 'apicBase') & Base.BSP) !== 0
+  const first = (get(c, W.apicBase) & Base.BSP) !== 0
   c.s.waitsForSipi = first ? 0 : 1
   c.i32[c.w + W.halted] = first ? 0 : 1
   c.services.flushTlb()
@@ -46,10 +46,9 @@ function rest(c: Core): void {
 export function reset(c: Core): void {
   resetState(cpuLayout, c.views, c.at)
   forget(c)
-  const { hart, nowNs } = c.services, at = nowNs()
+  const { hart } = c.services
   c.s.apicBase = BigInt(0xfee00000 | (c.model.has('apic') ? Base.ENABLED : 0) | (hart === 0 ? Base.BSP : 0)) & 0xffffffffn
   c.s.apicId = hart
-  c.s.tscOffset = BigInt.asUintN(64, -BigInt(Math.floor(at)))
   resetApic(c)
   common(c)
   rest(c)
@@ -58,7 +57,7 @@ export function reset(c: Core): void {
 /** INIT keeps memory types, the time-stamp counter, floating point, the APIC's base and number. */
 export function initialize(c: Core): void {
   common(c)
-  setPair(c, 'cr0', (get(c, 'cr0') & (Cr0.CD | Cr0.NW)) | Cr0.ET, 0)
+  setPair(c, W.cr0, (get(c, W.cr0) & (Cr0.CD | Cr0.NW)) | Cr0.ET, 0)
   resetApic(c)
   rest(c)
 }

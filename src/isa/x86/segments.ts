@@ -46,7 +46,7 @@ export function setHidden(c: Core, seg: number, selector: number, baseLo: number
 }
 /** Derives again what is not saved, or depends on the mode. */
 export const updateHidden = (c: Core, seg: number): void =>
-  setHidden(c, seg, selectorOf(c, seg), segment(c, seg, 'base'), segmentHi(c, seg, 'base'), segment(c, seg, 'limit'), segment(c, seg, 'attributes'))
+  setHidden(c, seg, selectorOf(c, seg), segment(c, seg, SEG.base), segmentHi(c, seg, SEG.base), segment(c, seg, SEG.limit), segment(c, seg, SEG.attributes))
 function setBound(i32: Int32Array, at: number, bound: number): void {
   i32[at] = bound | 0
   i32[at + 1] = bound > 0xffffffff ? 1 : 0
@@ -59,19 +59,19 @@ export function setFromDescriptor(c: Core, seg: number, selector: number, lo: nu
 /** As real mode loads it: limit and attributes stay. Virtual-8086 mode sets them. */
 export function setReal(c: Core, seg: number, selector: number): void {
   const vm = isVm86(c)
-  setHidden(c, seg, selector, selector << 4, 0, vm ? 0xffff : segment(c, seg, 'limit'), vm ? 0xf3 : segment(c, seg, 'attributes'))
+  setHidden(c, seg, selector, selector << 4, 0, vm ? 0xffff : segment(c, seg, SEG.limit), vm ? 0xf3 : segment(c, seg, SEG.attributes))
 }
 /** A null selector: nothing may be accessed. In SS the privilege level stays in it; the limit is kept for real mode. */
 export function setNull(c: Core, seg: number, selector: number, dpl = 0): void {
-  setHidden(c, seg, selector, 0, 0, segment(c, seg, 'limit'), dpl << 5)
+  setHidden(c, seg, selector, 0, 0, segment(c, seg, SEG.limit), dpl << 5)
 }
 
 /** Finds a selector's descriptor: its linear address in c.lo and c.hi, or false if it is beyond its table. */
 function locate(c: Core, selector: number, bytes: number): boolean {
   const local = (selector & 4) !== 0, offset = selector & 0xfff8
-  const limit = local ? segment(c, Seg.LDTR, 'limit') >>> 0 : get(c, 'gdtLimit') >>> 0
-  if ((local && !(segment(c, Seg.LDTR, 'attributes') & Attribute.PRESENT)) || offset + bytes - 1 > limit) return false
-  const lo = (local ? segment(c, Seg.LDTR, 'base') : get(c, 'gdtBase')) >>> 0, hi = local ? segmentHi(c, Seg.LDTR, 'base') : getHi(c, 'gdtBase')
+  const limit = local ? segment(c, Seg.LDTR, SEG.limit) >>> 0 : get(c, W.gdtLimit) >>> 0
+  if ((local && !(segment(c, Seg.LDTR, SEG.attributes) & Attribute.PRESENT)) || offset + bytes - 1 > limit) return false
+  const lo = (local ? segment(c, Seg.LDTR, SEG.base) : get(c, W.gdtBase)) >>> 0, hi = local ? segmentHi(c, Seg.LDTR, SEG.base) : getHi(c, W.gdtBase)
   c.lo = (lo + offset) | 0
   c.hi = isLong(c) ? (hi + (lo + offset > 0xffffffff ? 1 : 0)) | 0 : 0
   return true
@@ -145,9 +145,9 @@ export function checkData(c: Core, selector: number, vector: number): boolean {
 /** Holds interrupts off until the instruction after the one that ends at pc plus `length`. */
 export function holdOff(c: Core, kind: number, length: number): void {
   c.s.shadow = kind
-  const lo = (get(c, 'pc') >>> 0) + length
+  const lo = (get(c, W.pc) >>> 0) + length
   c.i32[c.w + W.shadowPc] = lo | 0
-  c.i32[c.w + W.shadowPc + 1] = isCode64(c) ? getHi(c, 'pc') + (lo > 0xffffffff ? 1 : 0) : 0
+  c.i32[c.w + W.shadowPc + 1] = isCode64(c) ? getHi(c, W.pc) + (lo > 0xffffffff ? 1 : 0) : 0
 }
 
 const reg = (arg: number): number => (arg >>> SystemArg.REG_SHIFT) & 15

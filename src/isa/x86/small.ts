@@ -2,7 +2,7 @@
 // Intel SDM volume 2.
 import {
   canonical, type Core, Cr4, cplOf, Done, fault, get, getHi, gpr, gprHi, iopl, isCode64, isProtected, isVm86, requestInterrupt, segment, segmentHi,
-  segWord, setFlags, setGpr, setPair, W,
+  segWord, setFlags, setGpr, setPair, W, SEG,
 } from './core.ts'
 import { Flag, Seg, Shadow, SystemArg, Vector } from './cpu.ts'
 import { readOperand, writeOperand } from './memory.ts'
@@ -21,7 +21,7 @@ export function cli(c: Core): Done {
 }
 export function sti(c: Core, arg: number): Done {
   if (!mayChangeIf(c)) return fault(c, Vector.GP)
-  if (!(get(c, 'eflags') & Flag.IF)) holdOff(c, Shadow.STI, arg & SystemArg.LENGTH)
+  if (!(get(c, W.eflags) & Flag.IF)) holdOff(c, Shadow.STI, arg & SystemArg.LENGTH)
   setFlags(c, Flag.IF, Flag.IF)
   return Done.NEXT
 }
@@ -53,26 +53,26 @@ export const loadTable = (base: 'gdtBase' | 'idtBase', limit: 'gdtLimit' | 'idtL
   const newLimit = c.lo
   if (!readOperand(c, arg, wide ? 8 : 4, 2)) return Done.FAULT
   if (wide && !canonical(c, c.hi)) return fault(c, Vector.GP)
-  setPair(c, base, sizeOf(arg) === 2 && !wide ? c.lo & 0xffffff : c.lo, c.hi)
+  setPair(c, W[base], sizeOf(arg) === 2 && !wide ? c.lo & 0xffffff : c.lo, c.hi)
   c.i32[c.w + W[limit]] = newLimit
   return Done.NEXT
 }
 /** SGDT, SIDT. */
 export const storeTable = (base: 'gdtBase' | 'idtBase', limit: 'gdtLimit' | 'idtLimit') => (c: Core, arg: number): Done =>
-  writeOperand(c, arg, 2, get(c, limit)) && writeOperand(c, arg, isCode64(c) ? 8 : 4, get(c, base), getHi(c, base), 2) ? Done.NEXT : Done.FAULT
+  writeOperand(c, arg, 2, get(c, W[limit])) && writeOperand(c, arg, isCode64(c) ? 8 : 4, get(c, W[base]), getHi(c, W[base]), 2) ? Done.NEXT : Done.FAULT
 
 /** Wraps an instruction that CR4.UMIP keeps from users. */
 export const hidden = (f: (c: Core, arg: number) => Done) => (c: Core, arg: number): Done =>
-  get(c, 'cr4') & Cr4.UMIP && cplOf(c) !== 0 ? fault(c, Vector.GP) : f(c, arg)
+  get(c, W.cr4) & Cr4.UMIP && cplOf(c) !== 0 ? fault(c, Vector.GP) : f(c, arg)
 
 /** RDFSBASE and its like. */
 export const readBase = (seg: number) => (c: Core, arg: number): Done => {
-  if (!(get(c, 'cr4') & Cr4.FSGSBASE)) return fault(c, Vector.UD)
-  setGpr(c, rm(arg), sizeOf(arg), segment(c, seg, 'base'), segmentHi(c, seg, 'base'))
+  if (!(get(c, W.cr4) & Cr4.FSGSBASE)) return fault(c, Vector.UD)
+  setGpr(c, rm(arg), sizeOf(arg), segment(c, seg, SEG.base), segmentHi(c, seg, SEG.base))
   return Done.NEXT
 }
 export const writeBase = (seg: number) => (c: Core, arg: number): Done => {
-  if (!(get(c, 'cr4') & Cr4.FSGSBASE)) return fault(c, Vector.UD)
+  if (!(get(c, W.cr4) & Cr4.FSGSBASE)) return fault(c, Vector.UD)
   const wide = sizeOf(arg) === 8, hi = wide ? gprHi(c, rm(arg)) : 0
   if (wide && !canonical(c, hi)) return fault(c, Vector.GP)
   c.i32[c.w + segWord(seg)] = gpr(c, rm(arg))
@@ -90,7 +90,7 @@ export const setAc = (on: boolean) => (c: Core): Done => {
 export const invalidateCaches = (c: Core): Done => (cplOf(c) !== 0 ? fault(c, Vector.GP) : Done.NEXT)
 export function rdpid(c: Core, arg: number): Done {
   if (!c.model.has('rdpid')) return fault(c, Vector.UD)
-  setGpr(c, rm(arg), isCode64(c) ? 8 : 4, get(c, 'tscAux'))
+  setGpr(c, rm(arg), isCode64(c) ? 8 : 4, get(c, W.tscAux))
   return Done.NEXT
 }
 export const POP_SEGMENTS: { readonly [opcode: number]: number } = { 0x07: Seg.ES, 0x17: Seg.SS, 0x1f: Seg.DS, 0xa1: Seg.FS, 0xa9: Seg.GS }

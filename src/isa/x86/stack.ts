@@ -1,7 +1,7 @@
 // Stacks as transfers of control use them: the current one, or one that is about to become current. Nothing is committed until
 // the transfer can no longer fault.
 import { MemOp } from '../../ir/ops.ts'
-import { type Core, Cr4, get, gpr, gprHi, isCode64, Mmu, note, segment, setGpr } from './core.ts'
+import { type Core, Cr4, get, gpr, gprHi, isCode64, Mmu, note, segment, setGpr, SEG, W } from './core.ts'
 import { Flag, Reg, Seg, Vector } from './cpu.ts'
 import { read, write } from './memory.ts'
 import { Attribute } from './segment.ts'
@@ -23,7 +23,7 @@ export type Stack = {
 }
 
 const modeAt = (c: Core, cpl: number): number =>
-  cpl === 3 ? Mmu.USER : get(c, 'cr4') & Cr4.SMAP && !(get(c, 'eflags') & Flag.AC) ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR
+  cpl === 3 ? Mmu.USER : get(c, W.cr4) & Cr4.SMAP && !(get(c, W.eflags) & Flag.AC) ? Mmu.SUPERVISOR_SMAP : Mmu.SUPERVISOR
 
 function stackIn(c: Core, attributes: number, base: number, limit: number, lo: number, cpl: number, error: number): Stack {
   const down = (attributes & Attribute.EXPAND_DOWN) !== 0 && (attributes & Attribute.CODE) === 0, big = (attributes & Attribute.DB) !== 0
@@ -33,7 +33,7 @@ function stackIn(c: Core, attributes: number, base: number, limit: number, lo: n
 }
 export function currentStack(c: Core, error = 0): Stack {
   if (isCode64(c)) return { lo: gpr(c, Reg.SP), hi: gprHi(c, Reg.SP), bytes: 8, base: 0, first: 0, end: Infinity, mmuMode: c.mmuMode, error }
-  const stack = stackIn(c, segment(c, Seg.SS, 'attributes'), segment(c, Seg.SS, 'base'), segment(c, Seg.SS, 'limit'), gpr(c, Reg.SP), 0, error)
+  const stack = stackIn(c, segment(c, Seg.SS, SEG.attributes), segment(c, Seg.SS, SEG.base), segment(c, Seg.SS, SEG.limit), gpr(c, Reg.SP), 0, error)
   return { ...stack, mmuMode: c.mmuMode }
 }
 /** In a segment whose descriptor is `lo`, `hi`. */

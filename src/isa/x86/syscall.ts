@@ -2,7 +2,7 @@
 // 64-bit mode, which processors of that vendor alone have.
 import {
   canonical, type Core, cplOf, Done, Efer, fault, flags, get, getHi, gpr, gprHi, isCode64, isLong, isProtected, readIp, segmentHi, segment,
-  segWord, selectTlb, setFlags, setGpr, setIp, setPair, updateMode,
+  segWord, selectTlb, setFlags, setGpr, setIp, setPair, updateMode, SEG, W,
 } from './core.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { setHidden } from './segments.ts'
@@ -24,21 +24,21 @@ const isIntel = (c: Core): boolean => c.model.vendor === 'GenuineIntel'
 
 export function sysenter(c: Core): Done {
   if (!c.model.has('sep')) return fault(c, Vector.UD)
-  const cs = get(c, 'sysenterCs')
+  const cs = get(c, W.sysenterCs)
   if (!isProtected(c) || (cs & 0xfffc) === 0) return fault(c, Vector.GP)
   const long = isLong(c)
   if (long && !isIntel(c)) return fault(c, Vector.UD)
   setFlat(c, cs, cs + 8, 0, long ? CODE64 : CODE32)
   setFlags(c, 0, Flag.VM | Flag.IF | Flag.RF)
   changed(c)
-  setGpr(c, Reg.SP, long ? 8 : 4, get(c, 'sysenterEsp'), getHi(c, 'sysenterEsp'))
-  setIp(c, get(c, 'sysenterEip'), getHi(c, 'sysenterEip'))
+  setGpr(c, Reg.SP, long ? 8 : 4, get(c, W.sysenterEsp), getHi(c, W.sysenterEsp))
+  setIp(c, get(c, W.sysenterEip), getHi(c, W.sysenterEip))
   return Done.MOVED
 }
 
 export function sysexit(c: Core, arg: number): Done {
   if (!c.model.has('sep')) return fault(c, Vector.UD)
-  const cs = get(c, 'sysenterCs'), wide = ((arg >>> SystemArg.OPERAND_SHIFT) & 3) === 3
+  const cs = get(c, W.sysenterCs), wide = ((arg >>> SystemArg.OPERAND_SHIFT) & 3) === 3
   if (!isProtected(c) || (cs & 0xfffc) === 0 || cplOf(c) !== 0) return fault(c, Vector.GP)
   if (isLong(c) && !isIntel(c)) return fault(c, Vector.UD)
   const ip = gpr(c, Reg.DX), ipHi = gprHi(c, Reg.DX), sp = gpr(c, Reg.CX), spHi = gprHi(c, Reg.CX)
@@ -52,23 +52,23 @@ export function sysexit(c: Core, arg: number): Done {
 }
 
 export function syscall(c: Core, arg: number): Done {
-  if (!(get(c, 'efer') & Efer.SCE) || (isIntel(c) && !isCode64(c))) return fault(c, Vector.UD)
-  const star = getHi(c, 'star'), long = isLong(c), code64 = isCode64(c)
+  if (!(get(c, W.efer) & Efer.SCE) || (isIntel(c) && !isCode64(c))) return fault(c, Vector.UD)
+  const star = getHi(c, W.star), long = isLong(c), code64 = isCode64(c)
   readIp(c, arg & SystemArg.LENGTH)
   if (!long) {
     setGpr(c, Reg.CX, 4, c.lo)
     setFlat(c, star & 0xffff, (star & 0xffff) + 8, 0, CODE32)
     setFlags(c, 0, Flag.IF | Flag.RF | Flag.VM)
     changed(c)
-    setIp(c, get(c, 'star'), 0)
+    setIp(c, get(c, W.star), 0)
     return Done.MOVED
   }
   setGpr(c, Reg.CX, 8, c.lo, c.hi)
   setGpr(c, R11, 8, flags(c) & ~Flag.RF)
   setFlat(c, star & 0xffff, (star & 0xffff) + 8, 0, CODE64)
-  setFlags(c, 0, get(c, 'fmask') | Flag.RF)
+  setFlags(c, 0, get(c, W.fmask) | Flag.RF)
   changed(c)
-  const target = code64 ? 'lstar' : 'cstar'
+  const target = code64 ? W.lstar : W.cstar
   setIp(c, get(c, target), getHi(c, target))
   return Done.MOVED
 }
@@ -76,9 +76,9 @@ export function syscall(c: Core, arg: number): Done {
 const RESTORED = Flag.ARITHMETIC | Flag.TF | Flag.IF | Flag.DF | Flag.IOPL | Flag.NT | Flag.AC | Flag.VIF | Flag.VIP | Flag.ID
 
 export function sysret(c: Core, arg: number): Done {
-  if (!(get(c, 'efer') & Efer.SCE) || (isIntel(c) && !isCode64(c))) return fault(c, Vector.UD)
+  if (!(get(c, W.efer) & Efer.SCE) || (isIntel(c) && !isCode64(c))) return fault(c, Vector.UD)
   if (!isProtected(c) || cplOf(c) !== 0) return fault(c, Vector.GP)
-  const star = getHi(c, 'star') >>> 16, long = isLong(c), wide = ((arg >>> SystemArg.OPERAND_SHIFT) & 3) === 3
+  const star = getHi(c, W.star) >>> 16, long = isLong(c), wide = ((arg >>> SystemArg.OPERAND_SHIFT) & 3) === 3
   const ip = gpr(c, Reg.CX), ipHi = wide ? gprHi(c, Reg.CX) : 0
   if (wide && !canonical(c, ipHi)) return fault(c, Vector.GP)
   setFlat(c, wide ? star + 16 : star, star + 8, 3, wide ? CODE64 : CODE32)
@@ -91,9 +91,9 @@ export function sysret(c: Core, arg: number): Done {
 
 export function swapgs(c: Core): Done {
   if (cplOf(c) !== 0) return fault(c, Vector.GP)
-  const lo = segment(c, Seg.GS, 'base'), hi = segmentHi(c, Seg.GS, 'base'), at = c.w + segWord(Seg.GS)
-  c.i32[at] = get(c, 'kernelGsBase')
-  c.i32[at + 1] = getHi(c, 'kernelGsBase')
-  setPair(c, 'kernelGsBase', lo, hi)
+  const lo = segment(c, Seg.GS, SEG.base), hi = segmentHi(c, Seg.GS, SEG.base), at = c.w + segWord(Seg.GS)
+  c.i32[at] = get(c, W.kernelGsBase)
+  c.i32[at + 1] = getHi(c, W.kernelGsBase)
+  setPair(c, W.kernelGsBase, lo, hi)
   return Done.NEXT
 }

@@ -1,6 +1,6 @@
 // System instructions, far transfers, input and output: rows for decoding; the processor code does them. Intel SDM volume 1,
 // 7.3.10-7.3.17, volume 3, 2.8.
-import type { SystemName } from './cpu.ts'
+import { cpuLayout, Mode, Seg, segmentField, type SystemName } from './cpu.ts'
 import { type Lift, row, type Row } from './row.ts'
 
 const helper = (name: SystemName): Lift => g => g.helper(name)
@@ -9,6 +9,13 @@ const REGISTERS = { force64: true }
 const none: Lift = () => {}
 /** Faults as a load does. */
 const touch: Lift = g => void g.read(0)
+
+const swapgs: Lift = g => {
+  if (g.mode & Mode.CPL) return g.helper('SWAPGS')
+  const base = segmentField(Seg.GS, 'base'), other = cpuLayout.offsets.kernelGsBase, a = g.field(base), b = g.field(other)
+  g.setField(base, b)
+  g.setField(other, a)
+}
 
 export const system: readonly Row[] = [
   row('E4 ib', 'in al, Ib', helper('IN')),
@@ -52,7 +59,7 @@ export const system: readonly Row[] = [
   row('0F 01 CB', 'stac', helper('STAC')),
   row('0F 01 D0', 'xgetbv', helper('XGETBV')),
   row('0F 01 D1', 'xsetbv', helper('XSETBV')),
-  row('0F 01 F8', 'swapgs', helper('SWAPGS'), { only64: true }),
+  row('0F 01 F8', 'swapgs', swapgs, { only64: true }),
   row('0F 01 F9', 'rdtscp', helper('RDTSCP')),
   row('0F 02 /r', 'lar Gv, Mw', helper('LAR'), { protected: true }),
   row('0F 02 /r', 'lar Gv, Rv', helper('LAR'), { protected: true }),

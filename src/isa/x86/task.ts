@@ -1,6 +1,6 @@
 // Hardware task switches, with task state of 16 and 32 bits. Intel SDM volume 3, 8.2-8.5 (7.2-7.5 in older editions).
 import {
-  type Core, Cr0, flags, get, gpr, isVm86, note, readIp, segment, selectTlb, selectorOf, setFlags, setGpr, setIp, setPair, updateMode, W,
+  type Core, Cr0, flags, get, gpr, isVm86, note, readIp, segment, selectTlb, selectorOf, setFlags, setGpr, setIp, setPair, updateMode, W, SEG,
 } from './core.ts'
 import { Flag, Seg, Vector } from './cpu.ts'
 import { writeCr3 } from './control.ts'
@@ -58,8 +58,8 @@ export function switchTask(c: Core, selector: number, source: TaskSource, length
   }
 
   // The old task is saved.
-  const oldWide = (segment(c, Seg.TR, 'attributes') & 8) !== 0, from = LAYOUT[oldWide ? 32 : 16]
-  const oldBase = segment(c, Seg.TR, 'base'), oldTask = selectorOf(c, Seg.TR) & 0xffff
+  const oldWide = (segment(c, Seg.TR, SEG.attributes) & 8) !== 0, from = LAYOUT[oldWide ? 32 : 16]
+  const oldBase = segment(c, Seg.TR, SEG.base), oldTask = selectorOf(c, Seg.TR) & 0xffff
   if (!writable(c, oldBase, 0, 1, mode) || !writable(c, (oldBase + from.size - 1) | 0, 0, 1, mode) || !writable(c, base, 0, 2, mode)) return false
   readIp(c, length)
   const save = (at: number, v: number, bytes: number = from.bytes) => write(c, (oldBase + at) | 0, 0, bytes, v, 0, mode)
@@ -78,8 +78,8 @@ export function switchTask(c: Core, selector: number, source: TaskSource, length
 
   // From here on faults belong to the new task.
   setHidden(c, Seg.TR, selector, base, 0, limit, attributesOf(hi | BUSY))
-  setPair(c, 'cr0', get(c, 'cr0') | Cr0.TS, 0)
-  if (wide && get(c, 'cr0') & Cr0.PG && !writeCr3(c, cr3, 0)) return false
+  setPair(c, W.cr0, get(c, W.cr0) | Cr0.TS, 0)
+  if (wide && get(c, W.cr0) & Cr0.PG && !writeCr3(c, cr3, 0)) return false
   const cs = selectors[Seg.CS]!, cpl = cs & 3
   setIp(c, incoming[0]!, 0)
   for (let i = 0; i < 8; i++) setGpr(c, i, wide ? 4 : 2, wide ? incoming[2 + i]! : incoming[2 + i]! | 0xffff0000)
@@ -107,7 +107,7 @@ export function switchTask(c: Core, selector: number, source: TaskSource, length
     if (!push(c, stack, to.bytes, error)) return false
     commitStack(c, stack)
   }
-  if (incoming[0]! >>> 0 > segment(c, Seg.CS, 'limit') >>> 0) return note(c, Vector.GP)
+  if (incoming[0]! >>> 0 > segment(c, Seg.CS, SEG.limit) >>> 0) return note(c, Vector.GP)
   if (trap) {
     c.i32[c.w + W.dr + 12] = c.i32[c.w + W.dr + 12]! | 0x8000 // DR6.BT
     return note(c, Vector.DB)

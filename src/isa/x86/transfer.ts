@@ -2,7 +2,7 @@
 // and 20.2.
 import {
   type Core, canonical, cplOf, Done, fault, get, gpr, iopl, isCode64, isLong, isProtected, isReal, isVm86, note, readIp, segment, selectorOf,
-  selectTlb, setFlags, setIp, updateMode, W, watchesCode,
+  selectTlb, setFlags, setIp, updateMode, W, watchesCode, SEG,
 } from './core.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { implicit, read, readOperand } from './memory.ts'
@@ -43,13 +43,13 @@ export function callFar(c: Core, arg: number): Done {
   const stack = currentStack(c)
   readIp(c, lengthOf(arg))
   const ip = c.lo
-  if (t.lo >>> 0 > segment(c, Seg.CS, 'limit') >>> 0) return fault(c, Vector.GP)
+  if (t.lo >>> 0 > segment(c, Seg.CS, SEG.limit) >>> 0) return fault(c, Vector.GP)
   if (!push(c, stack, size, selectorOf(c, Seg.CS)) || !push(c, stack, size, ip)) return Done.FAULT
   commitStack(c, stack)
   return realTarget(c, t) ? Done.MOVED : Done.FAULT
 }
 function realTarget(c: Core, t: Target): boolean {
-  if (t.lo >>> 0 > segment(c, Seg.CS, 'limit') >>> 0) return note(c, Vector.GP)
+  if (t.lo >>> 0 > segment(c, Seg.CS, SEG.limit) >>> 0) return note(c, Vector.GP)
   setReal(c, Seg.CS, t.selector)
   setIp(c, t.lo, 0)
   updateMode(c)
@@ -187,9 +187,9 @@ const withoutRf = (c: Core, value: number): number => (watchesCode(c) ? value : 
 export function iret(c: Core, arg: number): Done {
   const size = sizeOf(arg)
   if (isReal(c)) return iretReal(c, size)
-  if (get(c, 'eflags') & Flag.NT) {
+  if (get(c, W.eflags) & Flag.NT) {
     if (isLong(c)) return fault(c, Vector.GP)
-    if (!read(c, segment(c, Seg.TR, 'base'), 0, 2, implicit(c))) return Done.FAULT
+    if (!read(c, segment(c, Seg.TR, SEG.base), 0, 2, implicit(c))) return Done.FAULT
     if (!switchTask(c, c.lo, TaskSource.IRET, lengthOf(arg))) return Done.FAULT
   } else if (!returnFar(c, size, true, 0)) return Done.FAULT
   c.s.nmiBlocked = 0
@@ -267,7 +267,7 @@ function returnFar(c: Core, size: 2 | 4 | 8, isIret: boolean, drop: number): boo
 /** Data segments that the outer level may not use become null. */
 export function dropPrivileged(c: Core, cpl: number): void {
   for (const seg of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
-    const a = segment(c, seg, 'attributes'), conforming = (a & 0xc) === 0xc
+    const a = segment(c, seg, SEG.attributes), conforming = (a & 0xc) === 0xc
     if (((a >> 5) & 3) < cpl && !conforming && !isNull(selectorOf(c, seg))) setNull(c, seg, 0)
   }
   updateMode(c)

@@ -5,7 +5,7 @@
 import { hexAddress, log, logging } from '../../base/log.ts'
 import {
   type Core, cplOf, Done, fault, get, getHi, gpr, gprHi, iopl, isCode64, isLong, isProtected, isVm86, note, readIp, segment, segmentHi,
-  selectorOf, selectTlb, setIp, setPair, updateMode, W, flags, canonical,
+  selectorOf, selectTlb, setIp, setPair, updateMode, W, flags, canonical, SEG,
 } from './core.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { implicit, read } from './memory.ts'
@@ -28,7 +28,7 @@ const TRAPS = set(Vector.DB, Vector.NMI, Vector.BP, Vector.OF, Vector.DF, Vector
 const isSet = (mask: number, vector: number): boolean => vector < 32 && (mask >> vector & 1) !== 0
 
 /** Takes the noted exception. */
-export function deliver(c: Core): void { raise(c, get(c, 'faultVector'), get(c, 'faultError'), Source.EXCEPTION, 0) }
+export function deliver(c: Core): void { raise(c, get(c, W.faultVector), get(c, W.faultError), Source.EXCEPTION, 0) }
 
 /** Takes an exception or interrupt; pc is at the instruction, behind which execution goes on if `length` is its length. A fault
  * on the way is taken instead, or as a double fault (6.15); one of that shuts the processor down. */
@@ -37,16 +37,16 @@ export function raise(c: Core, vector: number, error: number, source: Source, le
   for (;;) {
     const { w, i32 } = c
     if (logging.int) logEvent(c, vector, error, source)
-    if (vector === Vector.PF && source === Source.EXCEPTION) setPair(c, 'cr2', i32[w + W.faultAddress]!, i32[w + W.faultAddress + 1]!)
+    if (vector === Vector.PF && source === Source.EXCEPTION) setPair(c, W.cr2, i32[w + W.faultAddress]!, i32[w + W.faultAddress + 1]!)
     if (enter(c, vector, error, source, ext || source === Source.EXCEPTION || source === Source.HARDWARE || source === Source.PRIVILEGED ? 1 : 0,
       length)) return
-    const second = get(c, 'faultVector')
+    const second = get(c, W.faultVector)
     if (vector === Vector.DF && source === Source.EXCEPTION) return c.platform.reset()
     const doubled = source === Source.EXCEPTION && (isSet(CONTRIBUTORY, vector) ? isSet(CONTRIBUTORY, second)
       : vector === Vector.PF && (isSet(CONTRIBUTORY, second) || second === Vector.PF))
     ext = 1
     vector = doubled ? Vector.DF : second
-    error = doubled ? 0 : get(c, 'faultError')
+    error = doubled ? 0 : get(c, W.faultError)
     source = Source.EXCEPTION
     length = 0
   }
@@ -54,8 +54,8 @@ export function raise(c: Core, vector: number, error: number, source: Source, le
 
 const SOURCES = ['exception', 'software', 'interrupt', 'INT1']
 function logEvent(c: Core, vector: number, error: number, source: Source): void {
-  const pc = hexAddress(get(c, 'pc'), getHi(c, 'pc'))
-  const cr2 = vector === Vector.PF && source === Source.EXCEPTION ? `, CR2 ${hexAddress(get(c, 'faultAddress'), getHi(c, 'faultAddress'))}` : ''
+  const pc = hexAddress(get(c, W.pc), getHi(c, W.pc))
+  const cr2 = vector === Vector.PF && source === Source.EXCEPTION ? `, CR2 ${hexAddress(get(c, W.faultAddress), getHi(c, W.faultAddress))}` : ''
   log('int', `cpu ${c.services.hart}: v=${vector.toString(16).padStart(2, '0')} e=${error.toString(16).padStart(4, '0')} (${SOURCES[source]}), `
     + `cpl=${cplOf(c)} CS=${selectorOf(c, Seg.CS).toString(16).padStart(4, '0')} pc=${pc} `
     + `SP=${selectorOf(c, Seg.SS).toString(16).padStart(4, '0')}:${hexAddress(gpr(c, Reg.SP), gprHi(c, Reg.SP))}${cr2}`)
@@ -81,8 +81,8 @@ function entered(c: Core, keepIf: boolean): void {
 }
 
 function enterReal(c: Core, vector: number, length: number): boolean {
-  if (vector * 4 + 3 > get(c, 'idtLimit') >>> 0) return note(c, Vector.GP)
-  if (!read(c, (get(c, 'idtBase') + vector * 4) | 0, 0, 4, c.mmuMode)) return false
+  if (vector * 4 + 3 > get(c, W.idtLimit) >>> 0) return note(c, Vector.GP)
+  if (!read(c, (get(c, W.idtBase) + vector * 4) | 0, 0, 4, c.mmuMode)) return false
   const target = c.lo, stack = currentStack(c)
   readIp(c, length)
   const ip = c.lo
@@ -106,9 +106,9 @@ function checkTarget(c: Core, selector: number, ext: number): boolean {
 
 /** SS and stack pointer for a privilege level from the task state: selector in c.hi, offset in c.lo. Not in long mode. */
 export function innerStackPointer(c: Core, cpl: number, ext: number): boolean {
-  const wide = (segment(c, Seg.TR, 'attributes') & 8) !== 0, at = wide ? 4 + 8 * cpl : 2 + 4 * cpl, bytes = wide ? 4 : 2
-  const base = segment(c, Seg.TR, 'base')
-  if (at + 2 * bytes - 1 > segment(c, Seg.TR, 'limit') >>> 0) return note(c, Vector.TS, (selectorOf(c, Seg.TR) & 0xfffc) | ext)
+  const wide = (segment(c, Seg.TR, SEG.attributes) & 8) !== 0, at = wide ? 4 + 8 * cpl : 2 + 4 * cpl, bytes = wide ? 4 : 2
+  const base = segment(c, Seg.TR, SEG.base)
+  if (at + 2 * bytes - 1 > segment(c, Seg.TR, SEG.limit) >>> 0) return note(c, Vector.TS, (selectorOf(c, Seg.TR) & 0xfffc) | ext)
   if (!read(c, base + at, 0, bytes, implicit(c))) return false
   const { lo } = c
   if (!read(c, base + at + bytes, 0, 2, implicit(c))) return false
@@ -118,9 +118,9 @@ export function innerStackPointer(c: Core, cpl: number, ext: number): boolean {
 }
 /** A stack pointer of 64 bits at an offset of the task state: c.lo and c.hi. */
 export function longStackPointer(c: Core, at: number, ext = 0): boolean {
-  if (at + 7 > segment(c, Seg.TR, 'limit') >>> 0) return note(c, Vector.TS, (selectorOf(c, Seg.TR) & 0xfffc) | ext)
-  const lo = (segment(c, Seg.TR, 'base') >>> 0) + at
-  if (!read(c, lo | 0, segmentHi(c, Seg.TR, 'base') + (lo > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
+  if (at + 7 > segment(c, Seg.TR, SEG.limit) >>> 0) return note(c, Vector.TS, (selectorOf(c, Seg.TR) & 0xfffc) | ext)
+  const lo = (segment(c, Seg.TR, SEG.base) >>> 0) + at
+  if (!read(c, lo | 0, segmentHi(c, Seg.TR, SEG.base) + (lo > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
   return canonical(c, c.hi) || note(c, Vector.SS, ext)
 }
 
@@ -129,9 +129,9 @@ const GATES32 = set(5, 6, 7, 14, 15), GATES64 = set(14, 15)
 /** Reads and checks a gate into c.lo and c.hi. */
 function readGate(c: Core, vector: number, source: Source, ext: number): boolean {
   const long = isLong(c), size = long ? 16 : 8, error = vector * 8 + 2 + ext
-  if (vector * size + size - 1 > get(c, 'idtLimit') >>> 0) return note(c, Vector.GP, error)
-  const lo = (get(c, 'idtBase') >>> 0) + vector * size
-  if (!read(c, lo | 0, getHi(c, 'idtBase') + (lo > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
+  if (vector * size + size - 1 > get(c, W.idtLimit) >>> 0) return note(c, Vector.GP, error)
+  const lo = (get(c, W.idtBase) >>> 0) + vector * size
+  if (!read(c, lo | 0, getHi(c, W.idtBase) + (lo > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
   const { hi } = c
   if (hi & 0x1000 || !((long ? GATES64 : GATES32) >> typeOf(hi) & 1)) return note(c, Vector.GP, error)
   if (source === Source.SOFTWARE && dplOf(hi) < cplOf(c)) return note(c, Vector.GP, error)
@@ -184,8 +184,8 @@ function enterLong(
 ): boolean {
   if (!readGate(c, vector, source, ext)) return false
   const gateLo = c.lo, gateHi = c.hi, selector = gateLo >>> 16, offset = (gateLo & 0xffff) | (gateHi & 0xffff0000)
-  const upper = (get(c, 'idtBase') >>> 0) + vector * 16 + 8
-  if (!read(c, upper | 0, getHi(c, 'idtBase') + (upper > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
+  const upper = (get(c, W.idtBase) >>> 0) + vector * 16 + 8
+  if (!read(c, upper | 0, getHi(c, W.idtBase) + (upper > 0xffffffff ? 1 : 0), 8, implicit(c))) return false
   const offsetHi = c.lo
   if (!checkTarget(c, selector, ext)) return false
   const codeLo = c.lo, codeHi = c.hi, cpl = cplOf(c), inner = !isConforming(codeHi) && dplOf(codeHi) < cpl
@@ -210,7 +210,7 @@ function enterLong(
   if (inner) setNull(c, Seg.SS, newCpl, newCpl)
   commitStack(c, stack)
   setFromDescriptor(c, Seg.CS, (selector & ~3) | newCpl, codeLo, codeHi)
-  setPair(c, 'pc', offset, offsetHi)
+  setPair(c, W.pc, offset, offsetHi)
   entered(c, (typeOf(gateHi) & 1) !== 0)
   return true
 }
