@@ -63,7 +63,10 @@ export const piix4Pm = defineDevice({
     pm: {
       sizeBytes: PM_BYTES,
       valid: { unaligned: true },
-      read: (s, io, offset, size) => bytesOf(size, i => pmByte(s, io.clock.nowNs(), offset + i)),
+      read(s, io, offset, size) {
+        const now = io.clock.nowNs() // the timer's bytes are of one moment
+        return bytesOf(size, i => pmByte(s, now, offset + i))
+      },
       write(s, io, offset, value, size) {
         for (let i = 0; i < size; i++) writePm(s, io, offset + i, (value >>> (8 * i)) & 0xff)
         arm(s, io)

@@ -1,5 +1,6 @@
 // Jumps, calls, returns, loops, and the flag instructions. Intel SDM volume 1, 7.3.8 and 7.3.13.
 import { JumpKind } from '../../ir/ops.ts'
+import { ExitRequest } from '../isa.ts'
 import { cpuLayout, Flag, Mode, Reg, Shadow, System } from './cpu.ts'
 import { conditional } from './data.insn.ts'
 import type { Emit } from './emit.ts'
@@ -36,7 +37,8 @@ const cli: Lift = g => (g.mode & Mode.IO_ALLOWED ? eflags(g, Flag.IF, 0) : g.hel
 const sti: Lift = g => {
   if (!(g.mode & Mode.IO_ALLOWED)) return g.helper('STI')
   const o = cpuLayout.offsets
-  g.leaveIf(g.field(o.interruptWaits, 'i'), System.STI, g.i.length)
+  const asked = g.and(g.field(o.exitRequest, 'i'), g.i32(ExitRequest.INTERRUPT))
+  g.leaveIf(g.or(g.field(o.interruptWaits, 'i'), asked), System.STI, g.i.length)
   eflags(g, 0, Flag.IF)
   g.setField(o.shadow, g.i32(Shadow.STI), '8')
   g.setField(o.shadowPc, g.pc(g.i.length))

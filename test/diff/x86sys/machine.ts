@@ -18,7 +18,7 @@ export function runImage(image: Uint8Array, engine: Engine, model: string, maxBl
   let output = '', finished = false, resets = 0, now = 0, armed = Infinity
   const platform: X86Platform = {
     states: [0],
-    kick() {},
+    kick: () => void Atomics.or(rig.views.i32, rig.state >>> 2, ExitRequest.INTERRUPT),
     reset() {
       resets++
       rig.stop()
