@@ -55,7 +55,8 @@ export class Reference {
       this.onBlock(block)
       this.isa.registers.forEach((r, i) => {
         const at = this.state + r.offset
-        this.registers[i] = r.type === 'i' ? BigInt(views.u32[at >>> 2]!) : views.u64[at >>> 3]!
+        const low = r.type === 'i' ? BigInt(views.u32[at >>> 2]!) : views.u64[at >>> 3]!
+        this.registers[i] = r.type === 'v' ? (views.u64[(at >>> 3) + 1]! << 64n) | low : low
       })
       machine.float.flags = 0
       const out = evaluate(block, machine)
@@ -63,6 +64,7 @@ export class Reference {
         const at = this.state + r.offset
         if (r.type === 'i') views.u32[at >>> 2] = Number(this.registers[i]!)
         else views.u64[at >>> 3] = this.registers[i]!
+        if (r.type === 'v') views.u64[(at >>> 3) + 1] = this.registers[i]! >> 64n
       })
       if (machine.float.flags) cpu.float.raise(machine.float.flags)
       this.pc = out.pc

@@ -117,9 +117,9 @@ const shiftBytes = (left: boolean): Lift => sse(g => {
 const row = (pattern: string, syntax: string, lift: Lift): Row =>
   plainRow(pattern, syntax, lift, { observes: /[PQN]q|emms/.test(syntax) })
 /** 66 and no prefix. */
-const both = (opcode: string, name: string, f: Binary, twin: (f: Binary) => Lift = mmxBinary): Row[] => [
+const both = (opcode: string, name: string, f: Binary, twin: (f: Binary) => Lift = mmxBinary, operand: 'Qq' | 'Qd' = 'Qq'): Row[] => [
   row(`66 ${opcode} /r`, `${name} Vx, Wx`, vector(f)),
-  row(`NP ${opcode} /r`, `${name} Pq, Qq`, twin(f)),
+  row(`NP ${opcode} /r`, `${name} Pq, ${operand}`, twin(f)),
 ]
 const only = (opcode: string, name: string, f: Binary): Row => row(`66 ${opcode} /r`, `${name} Vx, Wx`, vector(f))
 
@@ -194,9 +194,9 @@ const shiftRows: Row[] = ([['shl', 'psll', [0xf1, 0xf2, 0xf3], 6], ['shr_u', 'ps
   }))
 
 export const sseIntegers: readonly Row[] = [
-  ...both('0F 60', 'punpcklbw', unpack(1, false), f => mmxBinary(f, 4)),
-  ...both('0F 61', 'punpcklwd', unpack(2, false), f => mmxBinary(f, 4)),
-  ...both('0F 62', 'punpckldq', unpack(4, false), f => mmxBinary(f, 4)),
+  ...both('0F 60', 'punpcklbw', unpack(1, false), f => mmxBinary(f, 4), 'Qd'),
+  ...both('0F 61', 'punpcklwd', unpack(2, false), f => mmxBinary(f, 4), 'Qd'),
+  ...both('0F 62', 'punpckldq', unpack(4, false), f => mmxBinary(f, 4), 'Qd'),
   ...both('0F 63', 'packsswb', is('i8x16.narrow_i16x8_s'), mmxJoined),
   ...both('0F 64', 'pcmpgtb', is('i8x16.gt_s')),
   ...both('0F 65', 'pcmpgtw', is('i16x8.gt_s')),

@@ -283,7 +283,7 @@ test('the architecture: from the program, -arch, or the kernel', async () => {
   }
   assert.equal(
     await mistake(undefined),
-    'typevisor: which architecture?; -arch riscv64, or the program typevisor-system-riscv64',
+    'typevisor: which architecture?; -arch NAME (riscv64, x86_64, i386), or a program such as typevisor-system-riscv64',
   )
   assert.equal(await mistake(undefined, '-kernel', 'k'), 'typevisor: -kernel k: k: no such file')
   assert.equal(

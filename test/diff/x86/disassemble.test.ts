@@ -25,6 +25,8 @@ const EXPLAINED: readonly [RegExp, string][] = [
   [/^l[dsefg]s |^(call|jmp) FWORD/, 'the size of a far pointer with REX.W'],
   [/^xlat |^(push|pop)a$/, 'an operand, or a letter, that says nothing'],
   [/^cmpxchg16b/, 'OWORD for XMMWORD'],
+  [/^lddqu/, 'a size that it leaves out'],
+  [/^cmp(eq|lt|le|unord|neq|nlt|nle|ord)[ps][sd]/, 'a predicate as part of the name'],
   [/^(rd|wr)[fg]sbase/, 'a 16-bit form that there is not'],
 ]
 /** In 32-bit code a short jump with an operand size of 16 bits goes to 16 bits of address; objdump keeps the others. */

@@ -22,7 +22,7 @@ function left(r: Row): boolean {
   const g = new Builder(), bits = r.mask & Context.MODE64 && !(r.match & Context.MODE64) ? 32 : 64
   const memory = { base: 3, index: -1, shift: 0, disp: 0 }, inMemory = r.operands.some(o => o.kind === 'M')
   const parts: Parts = { codeBits: bits, wide: (r.match & Context.W) !== 0, reg: 3, rm: 3, ...(inMemory && { memory }) }
-  const code = encode(r, parts), mode = (bits === 64 ? Mode.CODE64 : Mode.CODE32) | Mode.PROTECTED | Mode.OSFXSR
+  const code = encode(r, parts), mode = (bits === 64 ? Mode.CODE64 : Mode.CODE32) | Mode.PROTECTED | Mode.OSFXSR | Mode.CPL
   g.begin(START, 0)
   lift(g, { u8: at => code[at] ?? -1, u16: () => -1 }, mode, { maxInsns: 1 })
   const last = g.block.n - 1
