@@ -21,6 +21,8 @@ export type EvalMachine = {
   call(helper: number, a: bigint, b: bigint): bigint
   /** Flags are accumulated here; `rounding` is set for each operation. */
   readonly float: FloatContext
+  /** Told of them after each operation that raised one. */
+  raise?(flags: number): void
   /** The rounding mode of operations that take it from the state. */
   dynamicRounding(): Rounding
 }
@@ -64,6 +66,10 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
       const rm = lo & FpEnv.RM
       m.float.rounding = rm === FpEnv.DYN ? m.dynamicRounding() : rm as Rounding
       v[i] = floatFunctions[name]!(m.float, a, b, c)
+      if (m.float.flags && m.raise) {
+        m.raise(m.float.flags)
+        m.float.flags = 0
+      }
       continue
     }
     const bytes = name === 'load.v' || name === 'store.v' ? 16 : 1 << (lo & MemOp.SIZE), bits = 8 * bytes

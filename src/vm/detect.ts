@@ -1,9 +1,9 @@
 // What a kernel image is for, from its first bytes: ELF's e_machine, or the header of a Linux Image
-// (arch/riscv/Documentation boot-image-header, arch/arm64 booting.rst). Compressed images do not tell.
+// (arch/riscv/Documentation boot-image-header, arch/arm64 booting.rst, arch/x86/boot.rst). Compressed images do not tell.
 import type { Arch } from './config.ts'
 
 /** Bytes of the file that `detectImage` looks at. */
-export const HEADER_BYTES = 64
+export const HEADER_BYTES = 0x238
 
 export type ImageKind = {
   readonly format: 'elf' | 'linux-image'
@@ -45,5 +45,11 @@ export function detectImage(header: Uint8Array): ImageKind | undefined {
   if (header.length < 64) return undefined
   if (at(0x38, 'RSC\x05')) return { format: 'linux-image', arch: 'riscv64', machine: 'RISC-V' }
   if (at(0x38, 'ARM\x64')) return { format: 'linux-image', arch: undefined, machine: 'AArch64' }
+  if (at(0x202, 'HdrS')) {
+    const long = (header[XLOADFLAGS]! & KERNEL_64) !== 0
+    return { format: 'linux-image', arch: long ? 'x86_64' : 'i386', machine: long ? 'x86-64' : 'x86' }
+  }
   return undefined
 }
+/** Of the boot protocol's header from 2.12 on: whether there is a 64-bit entry. */
+const XLOADFLAGS = 0x236, KERNEL_64 = 1

@@ -58,7 +58,6 @@ export class Reference {
         const low = r.type === 'i' ? BigInt(views.u32[at >>> 2]!) : views.u64[at >>> 3]!
         this.registers[i] = r.type === 'v' ? (views.u64[(at >>> 3) + 1]! << 64n) | low : low
       })
-      machine.float.flags = 0
       const out = evaluate(block, machine)
       this.isa.registers.forEach((r, i) => {
         const at = this.state + r.offset
@@ -66,7 +65,6 @@ export class Reference {
         else views.u64[at >>> 3] = this.registers[i]!
         if (r.type === 'v') views.u64[(at >>> 3) + 1] = this.registers[i]! >> 64n
       })
-      if (machine.float.flags) cpu.float.raise(machine.float.flags)
       this.pc = out.pc
       if (out.kind === 'fault') cpu.deliver()
       else if (out.kind === 'system') cpu.system(out.helper, out.arg)
@@ -213,6 +211,7 @@ export class Reference {
         return views.u64[(self.state + core.result) >>> 3]!
       },
       float: floatContext(cpu.float.policy),
+      raise: flags => { cpu.float.raise(flags) },
       dynamicRounding: () => cpu.float.rounding() as Rounding,
     }
   }
