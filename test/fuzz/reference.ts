@@ -58,6 +58,8 @@ export class Reference {
         const low = r.type === 'i' ? BigInt(views.u32[at >>> 2]!) : views.u64[at >>> 3]!
         this.registers[i] = r.type === 'v' ? (views.u64[(at >>> 3) + 1]! << 64n) | low : low
       })
+      const denormals = cpu.float.denormals?.()
+      if (denormals) Object.assign(machine.float, { denormalsAreZero: denormals.areZero, flushToZero: denormals.flush })
       const out = evaluate(block, machine)
       this.isa.registers.forEach((r, i) => {
         const at = this.state + r.offset
