@@ -1,7 +1,7 @@
 // The software TLB of one processor, in the memory that generated code addresses. It has banks (one for each recent
 // address space) of MMU modes of direct-mapped entries; each bank has a jump cache beside it. Generated code inlines the
-// hit: an access of `size` bytes hits when (va & (PAGE_MASK | size - 1)) equals the entry's tag for its kind, so that a
-// misaligned access misses as well; the host address is then the low half of va plus the addend.
+// hit: an access hits when the page of its last byte equals the tag, for its kind, of the entry for its first byte; the host
+// address is then the low half of va plus the addend.
 import type { Views } from '../state/views.ts'
 
 export const PAGE_BITS = 12
@@ -15,8 +15,10 @@ export const TLB_SLOW = 0x800
 export const TLB_ENTRIES = 1024
 export const TLB_BYTES = TLB_ENTRIES << TlbEntry.BITS
 /** Mask that gives the byte offset of an entry from va >> (PAGE_BITS - TlbEntry.BITS), to which va >> TLB_FOLD is added without
- * carries: buffers that lie a power of two apart are used together. */
-export const TLB_FOLD = 17
+ * carries: buffers that lie a power of two apart are used together. Two pages that follow each other never share an entry (with
+ * a fold by as many bits as an index has, the last page of 4 GiB and the first of the next would): an access across them would
+ * hit. */
+export const TLB_FOLD = 18
 export const TLB_MASK = (TLB_ENTRIES - 1) << TlbEntry.BITS
 
 /** Jump cache: virtual pc and mode word to code (see accel/jit). Byte offsets within an entry. */

@@ -15,18 +15,30 @@ export function emitEntry(f: Code, addr: number, tlb: () => void): void {
   f.get(addr).op(W.I32_WRAP_I64).i32c(TLB_FOLD).op(W.I32_SHR_U).op(W.I32_XOR).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD)
 }
 
-/** Leaves 1 on the stack if an access of `bytes` at the address in local `addr` (i64) hits; sets local `entry` (i32). */
-export function emitHit(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
+/** Leaves 1 on the stack if an access of `bytes` (a number, or a local of one) at the address in local `addr` (i64) is direct:
+ * all of it lies in a page that may be accessed so, and it is aligned if `aligned` says that it must be. Sets local `entry`. */
+export function emitHit(
+  f: Code, kind: number, bytes: number | { readonly local: number }, aligned: boolean, addr: number, entry: number, tlb: () => void,
+): void {
   emitEntry(f, addr, tlb)
   f.tee(entry).load(W.I64_LOAD, kind)
-  f.get(addr).i64c(-(1 << PAGE_BITS) | (bytes - 1), -1).op(W.I64_AND).op(W.I64_EQ)
+  emitTag(f, bytes, aligned, addr)
+  f.op(W.I64_EQ)
+}
+
+/** What an entry's tag must be: the page of the last byte, which the entry of the first byte's page has only where they are
+ * one page (see TLB_FOLD). */
+function emitTag(f: Code, bytes: number | { readonly local: number }, aligned: boolean, addr: number): void {
+  f.get(addr)
+  if (typeof bytes !== 'number') f.get(bytes.local).op(W.I64_EXTEND_I32_U).op(W.I64_ADD).i64c(1, 0).op(W.I64_SUB)
+  else if (bytes > 1 && !aligned) f.i64c(bytes - 1, 0).op(W.I64_ADD)
+  f.i64c(-(1 << PAGE_BITS) | (typeof bytes === 'number' && aligned ? bytes - 1 : 0), -1).op(W.I64_AND)
 }
 
 /** Leaves the host address of `bytes` from the address in local `addr` on if they lie in one page that may be accessed
  * directly, else 0. */
 export function emitSpan(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
-  emitHit(f, kind, 1, addr, entry, tlb)
-  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND).i32c((1 << PAGE_BITS) - bytes).op(W.I32_LE_U).op(W.I32_AND)
+  emitHit(f, kind, bytes, false, addr, entry, tlb)
   f.if(I32)
   emitHost(f, addr, entry)
   f.else().i32c(0).end()
@@ -116,16 +128,6 @@ export function emitCas(f: Code, memop: number, host: number, expected: number, 
   if (size < 3) f.i64c(size === 2 ? -1 : size === 1 ? 0xffff : 0xff, 0).op(W.I64_AND)
   f.get(value).mem(compareSwaps[size]!)
   if (memop & MemOp.SIGNED) extend(f, memop)
-}
-
-/** Leaves 1 if an access of `bytes` (a number, or a local of one) is direct wherever it begins in the page, whose entry is in
- * local `entry`. */
-export function emitNear(f: Code, kind: number, bytes: number | { readonly local: number }, addr: number, entry: number): void {
-  f.get(entry).load(W.I64_LOAD, kind).get(addr).i64c(-(1 << PAGE_BITS), -1).op(W.I64_AND).op(W.I64_EQ)
-  f.get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND)
-  if (typeof bytes === 'number') f.i32c((1 << PAGE_BITS) - bytes)
-  else f.i32c(1 << PAGE_BITS).get(bytes.local).op(W.I32_SUB)
-  f.op(W.I32_LE_U).op(W.I32_AND)
 }
 
 /** The kind of TLB tag that a load needs. */

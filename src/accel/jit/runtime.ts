@@ -7,7 +7,7 @@ import type { WasmFeatures } from '../../wasm/features.ts'
 import { Library } from '../../wasm/lower.ts'
 import * as W from '../../wasm/opcodes.ts'
 import { V128_LOAD, V128_STORE } from '../../wasm/simd.ts'
-import { emitEntry, emitHost, emitLoad, emitNear, emitStore } from './access.ts'
+import { emitHit, emitHost, emitLoad, emitStore } from './access.ts'
 import { Answer, FIRST_RECORD, SLOT_BITS } from './code.ts'
 import { emitPoll } from './poll.ts'
 import { emitHandler } from './tier0/handlers.ts'
@@ -158,17 +158,15 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   return m.finish() as Uint8Array<ArrayBuffer>
 }
 
-/** A compiled region's load (state, address, description, pc) that hits all the same: it is misaligned within its page, or one
- * of a group that does not lie in one page. */
+/** A compiled region's load (state, address, description, pc) that hits all the same: one of a group that does not lie in one
+ * page. */
 function nearLoad(f: Code, offsets: CoreOffsets): void {
-  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32)
-  near(f, cpu, addr, desc, entry, offsets, bytes => {
-    f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
-    emitNear(f, TlbEntry.WRITE, bytes, addr, entry)
-    f.else()
-    emitNear(f, TlbEntry.READ, bytes, addr, entry)
-    f.end()
-  })
+  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32), near = nearness(f, cpu, addr, desc, entry, offsets)
+  f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
+  near(TlbEntry.WRITE)
+  f.else()
+  near(TlbEntry.READ)
+  f.end()
   f.if()
   const cases = [0, MemOp.SIGNED].flatMap(signed => [0, 1, 2, 3].map(size => size | signed))
   const labels = cases.map(() => f.block()).reverse()
@@ -185,7 +183,7 @@ function nearLoad(f: Code, offsets: CoreOffsets): void {
 /** The same for a store (state, address, value, description, pc). */
 function nearStore(f: Code, offsets: CoreOffsets): void {
   const cpu = 0, addr = 1, value = 2, desc = 3, entry = f.local(I32)
-  near(f, cpu, addr, desc, entry, offsets, bytes => emitNear(f, TlbEntry.WRITE, bytes, addr, entry))
+  nearness(f, cpu, addr, desc, entry, offsets)(TlbEntry.WRITE)
   f.if()
   const labels = [0, 1, 2, 3].map(() => f.block()).reverse()
   f.get(desc).i32c(MemOp.SIZE).op(W.I32_AND).brTable(labels, labels[0]!)
@@ -199,16 +197,14 @@ function nearStore(f: Code, offsets: CoreOffsets): void {
   f.end()
 }
 
-/** Sets `entry`, and leaves 1 if the access may be misaligned and `hit` says 1. */
-function near(
-  f: Code, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets, hit: (bytes: { readonly local: number }) => void,
-): void {
+/** What leaves 1 if the access is direct and need not be aligned. */
+function nearness(f: Code, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets): (kind: number) => void {
   const bytes = f.local(I32)
   f.i32c(1).get(desc).i32c(MemOp.SIZE).op(W.I32_AND).op(W.I32_SHL).set(bytes)
-  emitEntry(f, addr, () => f.get(cpu).load(W.I32_LOAD, offsets.tlb))
-  f.set(entry)
-  hit({ local: bytes })
-  f.get(desc).i32c(MemOp.ALIGNED).op(W.I32_AND).op(W.I32_EQZ).op(W.I32_AND)
+  return kind => {
+    emitHit(f, kind, { local: bytes }, false, addr, entry, () => void f.get(cpu).load(W.I32_LOAD, offsets.tlb))
+    f.get(desc).i32c(MemOp.ALIGNED).op(W.I32_AND).op(W.I32_EQZ).op(W.I32_AND)
+  }
 }
 
 /** Sets `entry` to the jump-cache entry of `pc` and leaves 1 if it is for this pc and mode. */

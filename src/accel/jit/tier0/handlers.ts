@@ -9,7 +9,7 @@ import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/l
 import * as W from '../../../wasm/opcodes.ts'
 import { V128_LOAD, V128_STORE } from '../../../wasm/simd.ts'
 import type { MemOp as WasmMemOp } from '../../../wasm/table.ts'
-import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitNear, emitStore, loadTag } from '../access.ts'
+import { accessBytes, emitAmo, emitCas, emitHit, emitHost, emitLoad, emitStore, loadTag } from '../access.ts'
 import { emitPoll } from '../poll.ts'
 import type { CoreOffsets, MemoryShape } from '../runtime.ts'
 import { Record, type RecordOp } from './records.ts'
@@ -123,27 +123,20 @@ function memory(c: HandlerContext, row: number, memop: number): void {
   value(c, 0, 'l')
   f.get(c.rec).load(W.I64_LOAD32_S, Record.IMM).op(W.I64_ADD).set(addr)
   const tag = load ? loadTag(memop) : TlbEntry.WRITE, bytes = accessBytes(t, memop)
-  const direct = () => {
-    f.if()
-    if (load) {
-      destination(c)
-      emitHost(f, addr, entry)
-      emitLoad(f, t, memop)
-      f.store(slotStore[t])
-    } else {
-      emitHost(f, addr, entry)
-      value(c, 1, t)
-      emitStore(f, t, memop)
-    }
-    advance(c)
-    f.end()
+  emitHit(f, tag, bytes, (memop & MemOp.ALIGNED) !== 0, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
+  f.if()
+  if (load) {
+    destination(c)
+    emitHost(f, addr, entry)
+    emitLoad(f, t, memop)
+    f.store(slotStore[t])
+  } else {
+    emitHost(f, addr, entry)
+    value(c, 1, t)
+    emitStore(f, t, memop)
   }
-  emitHit(f, tag, bytes, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
-  direct()
-  if (bytes > 1 && !(memop & MemOp.ALIGNED)) {
-    emitNear(f, tag, bytes, addr, entry)
-    direct()
-  }
+  advance(c)
+  f.end()
   slowAndAdvance(c)
   f.free(addr).free(entry)
 }
@@ -153,7 +146,7 @@ function atomic(c: HandlerContext, row: number, memop: number, amo: number): voi
   const x = f.temp(I64), y = f.temp(I64), z = f.temp(I64)
   value(c, 0, 'l')
   f.set(addr)
-  emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
+  emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), true, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
   f.if()
   emitHost(f, addr, entry)
   f.set(host)

@@ -1,7 +1,7 @@
 // From a block of IR to WebAssembly. Pure operations are emitted where they are used, as expression trees; what has an
 // effect is emitted where it stands. Guest registers are locals that always hold the architectural value.
 import type { Block } from '../../../ir/block.ts'
-import { arity, effects, isGet, isSet, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
+import { arity, effects, isGet, isSet, MemOp, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
 import { TlbEntry } from '../../../mem/tlb.ts'
 import { type Code, I32, I64, type Label } from '../../../wasm/encode.ts'
 import { emitFloat } from '../../../wasm/float.ts'
@@ -267,10 +267,10 @@ export class BlockLowering {
     const group = this.groups[i]
     if (group && (group.members > 1 || group.host >= 0)) return this.grouped(i, group)
     const memop = b.lo[i]! & 0xff, bytes = accessBytes(typeOf(o), memop), addr = this.address(i), entry = f.temp(I32)
-    const tlb = () => void f.get(c.tlb)
+    const tlb = () => void f.get(c.tlb), aligned = (memop & MemOp.ALIGNED) !== 0
     if (resultType[o]) {
       const t = resultType[o] as Type
-      emitHit(f, loadTag(memop), bytes, addr, entry, tlb)
+      emitHit(f, loadTag(memop), bytes, aligned, addr, entry, tlb)
       f.if(valType[t])
       emitHost(f, addr, entry)
       emitLoad(f, t, memop)
@@ -285,7 +285,7 @@ export class BlockLowering {
     const value = f.temp(local[t])
     this.value(v)
     f.set(value)
-    emitHit(f, TlbEntry.WRITE, bytes, addr, entry, tlb)
+    emitHit(f, TlbEntry.WRITE, bytes, aligned, addr, entry, tlb)
     f.if()
     emitHost(f, addr, entry)
     f.get(value)
@@ -367,7 +367,7 @@ export class BlockLowering {
       this.value(b.c[i]!)
       f.set(y)
     }
-    emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), addr, entry, () => void f.get(c.tlb))
+    emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), true, addr, entry, () => void f.get(c.tlb))
     f.if(I64)
     emitHost(f, addr, entry)
     f.set(host)
