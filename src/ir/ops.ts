@@ -5,6 +5,7 @@
 // Signatures: operand types, '>', result type. i = i32, l = i64, f = f32, d = f64, v = 128 bits. Values are raw bits: a row's `eval`
 // takes and gives unsigned BigInts of the operand's width.
 
+import { arithFlags } from './arith-flags.ts'
 import { type VectorOp, vectorRows } from './vector.ts'
 
 export type Type = 'i' | 'l' | 'f' | 'd' | 'v'
@@ -153,6 +154,8 @@ export const table = {
   'xor3': pure('lll>l', (a, b, c) => a ^ b ^ c),
   'overflow.add': pure('lll>l', (a, b, c) => (a ^ c) & (b ^ c)),
   'overflow.sub': pure('lll>l', (a, b, c) => (a ^ b) & (a ^ c)),
+  // The flags of a remembered operation (arith-flags.ts).
+  'arithflags': pure('lli>i', arithFlags),
   // A single-precision value in a double-precision register: the upper half all ones, else it reads as the canonical NaN.
   'nanbox': pure('f>d', a => a | (M32 << 32n)),
   'nanunbox': pure('d>f', a => (a >> 32n === M32 ? a & M32 : CANONICAL_F32)),

@@ -1,6 +1,7 @@
 // From pure rows of the IR table to WebAssembly: a row that is named like an instruction is that instruction, the few
 // others are short sequences or functions that a module gets when it first needs them.
 import { opNames, rows, type Type } from '../ir/ops.ts'
+import { emitArithFlags } from './arith-flags.ts'
 import { type Code, F32, F64, I32, I64, type ModuleBuilder, V128, type ValType } from './encode.ts'
 import * as W from './opcodes.ts'
 import * as S from './simd.ts'
@@ -56,6 +57,9 @@ export function emitPure(f: Code, lib: Library, row: number): void {
       return
     case 'divw.u':
       f.call(lib.get('divw.u', [I64, I64, I64], [I64], divideWide))
+      return
+    case 'arithflags':
+      f.call(lib.get(name, [I64, I64, I32], [I32], g => emitArithFlags(g, lib.get('mulh.ss', [I64, I64], [I64], h => mulhSigned(h, lib, true)))))
       return
     case 'xor3':
       f.op(W.I64_XOR).op(W.I64_XOR)

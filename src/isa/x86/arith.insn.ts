@@ -14,18 +14,18 @@ const add: Lift = g => {
   }, { kind: AmoKind.ADD, operand: b })
 }
 const adc: Lift = g => {
-  const b = g.read(1, true), size = g.size(0), carry = g.extendU(g.carry())
+  const b = g.read(1, true), size = g.size(0), carry = g.carry()
   g.modify(a => {
-    const r = g.add(g.add(a, b), carry)
-    g.flagsAdc(size, a, b, r)
+    const r = g.add(g.add(a, b), g.extendU(carry))
+    g.flagsAdd(size, a, b, r, carry)
     return r
   })
 }
 const sbb: Lift = g => {
-  const b = g.read(1, true), size = g.size(0), carry = g.extendU(g.carry())
+  const b = g.read(1, true), size = g.size(0), borrow = g.carry()
   g.modify(a => {
-    const r = g.sub(g.sub(a, b), carry)
-    g.flagsSbb(size, a, b, r)
+    const r = g.sub(g.sub(a, b), g.extendU(borrow))
+    g.flagsSub(size, a, b, r, borrow)
     return r
   })
 }
@@ -105,7 +105,7 @@ const cmpxchg8b: Lift = g => {
     g.storeAt(p, 8, g.select(g.eq(old, expected), b, old))
   }
   const found = g.eq(old, expected)
-  g.setFlag(Reg.ZR, g.xor(old, expected))
+  g.setExplicit(g.or(g.and(g.flagBits(), g.imm(~Flag.ZF)), g.shl(g.extendU(found), g.imm(6))))
   g.set(Reg.AX, g.select(found, g.get(Reg.AX), g.zext(old, 4)))
   g.set(Reg.DX, g.select(found, g.get(Reg.DX), g.shrU(old, g.imm(32))))
 }
@@ -116,10 +116,14 @@ const multiply = (signed: boolean): Lift => g => {
   const b = extend(g.read(0, signed)), a = extend(g.register(Reg.AX, size))
   const lo = g.mul(a, b)
   const hi = size === 8 ? g.emit(signed ? op['mulh.ss'] : op['mulh.uu'], a, b) : g.shrS(lo, g.imm(8 * size))
-  // Carry and overflow: the upper half says something.
-  const more = g.ne(signed ? g.sext(hi, size) : g.zext(hi, size), signed ? g.shrS(g.sext(lo, size), g.imm(63)) : g.imm(0))
-  g.setFlag(Reg.CF, more)
-  g.setOverflow(more)
+  if (signed) g.flagsMul(size, a, b, lo)
+  else {
+    // Carry and overflow: the upper half says something.
+    const more = g.ne(g.zext(hi, size), g.imm(0))
+    g.flagsLogic(size, lo)
+    g.setCarry(more)
+    g.setOverflow(more)
+  }
   if (size === 1) return g.setRegister(Reg.AX, 2, lo)
   g.setRegister(Reg.AX, size, lo)
   g.setRegister(Reg.DX, size, hi)
@@ -127,11 +131,7 @@ const multiply = (signed: boolean): Lift => g => {
 /** IMUL with two or three operands. */
 const imul = (from: number, by: number): Lift => g => {
   const size = g.size(0), b = g.sext(g.read(by, true), size), a = g.sext(g.read(from, true), size), lo = g.mul(a, b)
-  const more = size === 8
-    ? g.ne(g.emit(op['mulh.ss'], a, b), g.shrS(lo, g.imm(63)))
-    : g.ne(g.sext(lo, size), lo)
-  g.setFlag(Reg.CF, more)
-  g.setOverflow(more)
+  g.flagsMul(size, a, b, lo)
   g.write(0, lo)
 }
 
@@ -188,9 +188,11 @@ function quotient(g: Emit, size: number, q: Value, r: Value): void {
 
 const lowNibbleOver = (g: Emit): Value => {
   const over = g.gtU(g.and(g.get(Reg.AX), g.imm(15)), g.imm(9))
-  return g.or(over, g.ne(g.and(g.auxiliaryWord(), g.imm(Flag.AF)), g.imm(0)))
+  return g.or(over, g.ne(g.auxiliary(), g.i32(0)))
 }
-const auxiliary = (g: Emit, v: Value) => g.setFlag(Reg.AF, g.shl(g.extendU(v), g.imm(4)))
+/** Carry and auxiliary carry (i32: 0 or 1) as bits of EFLAGS. */
+const carries = (g: Emit, carry: Value, auxiliary: Value): Value =>
+  g.extendU(g.or(carry, g.shl(auxiliary, g.i32(4))))
 /** DAA and DAS. */
 const decimal = (add: boolean): Lift => g => {
   const al = g.zext(g.get(Reg.AX), 1), zero = g.imm(0), carry = g.carry()
@@ -199,30 +201,27 @@ const decimal = (add: boolean): Lift => g => {
   const r = add ? g.add(al, by) : g.sub(al, by)
   // DAS: the carry also comes from borrowing of the first step.
   const borrowed = g.and(low, g.ltU(al, g.imm(6)))
-  g.setFlag(Reg.CF, add ? high : g.or(high, borrowed))
-  auxiliary(g, low)
-  g.setResultFlags(1, r)
+  g.setExplicit(g.or(carries(g, add ? high : g.or(high, borrowed), low), g.resultBits(1, r)))
   g.setRegister(Reg.AX, 1, r)
 }
 /** AAA and AAS. */
 const ascii = (add: boolean): Lift => g => {
   const ax = g.get(Reg.AX), adjust = lowNibbleOver(g), by = g.select(adjust, g.imm(0x106), g.imm(0))
   const r = add ? g.add(ax, by) : g.sub(ax, by)
-  g.setFlag(Reg.CF, adjust)
-  auxiliary(g, adjust)
+  g.setExplicit(carries(g, adjust, adjust))
   g.setRegister(Reg.AX, 2, g.and(r, g.imm(0xff0f)))
 }
 const aam: Lift = g => {
   const base = g.i.immLo, al = g.zext(g.get(Reg.AX), 1)
   if (base === 0) return g.fault(Vector.DE)
   const q = g.divU(al, g.imm(base)), r = g.remU(al, g.imm(base))
-  g.setResultFlags(1, r)
+  g.flagsLogic(1, r)
   g.setRegister(Reg.AX, 2, g.or(g.shl(q, g.imm(8)), r))
 }
 const aad: Lift = g => {
   const ax = g.get(Reg.AX), ah = g.and(g.shrU(ax, g.imm(8)), g.imm(0xff))
   const r = g.zext(g.add(ax, g.mul(ah, g.imm(g.i.immLo))), 1)
-  g.setResultFlags(1, r)
+  g.flagsLogic(1, r)
   g.setRegister(Reg.AX, 2, r)
 }
 

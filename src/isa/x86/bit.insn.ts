@@ -15,7 +15,7 @@ const bitTest = (change: 'none' | 'set' | 'reset' | 'complement'): Lift => g => 
     index = g.and(whole, g.imm(bits - 1))
     if (g.firstInMemory) g.displaced = g.shl(g.shrS(whole, g.imm(Math.log2(bits))), g.imm(Math.log2(size)))
   }
-  const carry = (old: Value) => g.setFlag(Reg.CF, g.and(g.wrap(g.shrU(old, index)), g.i32(1)))
+  const carry = (old: Value) => g.setCarry(g.and(g.wrap(g.shrU(old, index)), g.i32(1)))
   if (change === 'none') return carry(g.read(0))
   const bit = g.shl(g.imm(1), index), others = g.xor(bit, g.imm(-1))
   g.modify(old => {
@@ -31,21 +31,20 @@ const leading = (g: Emit, v: Value, size: number): Value => g.sub(g.clz(v), g.im
 const scan = (forward: boolean): Lift => g => {
   const size = g.size(0), v = g.zext(g.read(1), size), found = g.ne(v, g.imm(0))
   const n = forward ? g.ctz(v) : g.sub(g.imm(63), g.clz(v))
-  g.setFlag(Reg.ZR, v)
+  g.flagsLogic(8, v)
   if (size === 4) g.set(g.i.reg, g.select(found, n, g.get(g.i.reg)))
   else g.write(0, g.select(found, n, g.read(0)))
 }
 const count = (trailing: boolean): Lift => g => {
   const size = g.size(0), v = g.zext(g.read(1), size)
   const n = trailing ? g.ctz(size === 8 ? v : g.or(v, g.big(1n << BigInt(8 * size)))) : leading(g, v, size)
-  g.setFlag(Reg.CF, g.eqz(v))
-  g.setFlag(Reg.ZR, n)
+  g.flagsLogic(8, n)
+  g.setCarry(g.eqz(v))
   g.write(0, n)
 }
 const popcnt: Lift = g => {
   const size = g.size(0), v = g.zext(g.read(1), size)
-  g.flagsLogic(8, v) // zero if the operand is
-  g.setFlag(Reg.PS, g.imm(1)) // neither sign nor parity
+  g.setExplicit(g.shl(g.extendU(g.eqz(v)), g.imm(6)))
   g.write(0, g.popcnt(v))
 }
 
@@ -54,7 +53,7 @@ const popcnt: Lift = g => {
 const result = (g: Emit, r: Value, carry: Value): void => {
   const size = g.size(0)
   g.flagsLogic(size, r)
-  g.setFlag(Reg.CF, carry)
+  g.setCarry(carry)
   g.write(0, r)
 }
 const andn: Lift = g => result(g, g.and(g.xor(g.read(1), g.imm(-1)), g.read(2)), g.i32(0))
@@ -101,10 +100,10 @@ const shiftx = (make: (g: Emit, v: Value, n: Value, size: number) => Value): Lif
 /** ADCX and ADOX: additions through the carry or the overflow flag alone. */
 const addThrough = (flag: 'cf' | 'of'): Lift => g => {
   const size = g.size(0), a = g.zext(g.read(0), size), b = g.zext(g.read(1), size)
-  const old = flag === 'cf' ? g.extendU(g.carry()) : g.shrU(g.overflowWord(), g.imm(63))
+  const old = g.extendU(flag === 'cf' ? g.carry() : g.overflow())
   const sum = g.add(a, b), r = g.add(sum, old)
   const carry = size === 8 ? g.or(g.ltU(sum, a), g.ltU(r, sum)) : g.wrap(g.shrU(r, g.imm(32)))
-  if (flag === 'cf') g.setFlag(Reg.CF, carry)
+  if (flag === 'cf') g.setCarry(carry)
   else g.setOverflow(carry)
   g.write(0, r)
 }

@@ -29,8 +29,8 @@ const jrcxz: Lift = g => g.branchRelative(g.eqz(g.zext(g.get(Reg.CX), g.i.addres
 
 const eflags = (g: Emit, clear: number, set: number): void =>
   g.setField(eflagsAt, g.or(g.and(g.field(eflagsAt, 'i'), g.i32(~clear)), g.i32(set)), 'i')
-const carry = (to: 0 | 1): Lift => g => g.setFlag(Reg.CF, g.i32(to))
-const complement: Lift = g => g.setFlag(Reg.CF, g.xor(g.carry(), g.i32(1)))
+const carry = (to: 0 | 1): Lift => g => g.setCarry(g.i32(to))
+const complement: Lift = g => g.setCarry(g.xor(g.carry(), g.i32(1)))
 const cli: Lift = g => (g.mode & Mode.IO_ALLOWED ? eflags(g, Flag.IF, 0) : g.helper('CLI'))
 
 /** Left to the processor code where an interrupt waits for it. The next instruction comes before one all the same. */
@@ -47,13 +47,18 @@ const pushf: Lift = g => {
   // In virtual-8086 mode with too low a privilege level this faults; VM and RF are pushed as 0.
   if (g.mode & Mode.VM86 && !(g.mode & Mode.IO_ALLOWED)) return g.helper('PUSHF')
   const others = g.and(g.extendU(g.field(cpuLayout.offsets.eflags, 'i')), g.imm(~(Flag.ARITHMETIC | Flag.VM | Flag.RF)))
-  g.push(g.or(others, g.flagBits(true)), g.i.operandSize)
+  g.push(g.or(others, g.flagBits()), g.i.operandSize)
 }
+/** The flags in the byte of LAHF and SAHF. */
+const SAHF = Flag.ARITHMETIC & 0xff
 const lahf: Lift = g => {
   const kept = g.and(g.get(Reg.AX), g.imm(~0xff00))
-  g.set(Reg.AX, g.or(kept, g.shl(g.or(g.flagBits(false), g.imm(2)), g.imm(8))))
+  g.set(Reg.AX, g.or(kept, g.shl(g.or(g.and(g.flagBits(), g.imm(SAHF)), g.imm(2)), g.imm(8))))
 }
-const sahf: Lift = g => g.setFlagBits(g.shrU(g.get(Reg.AX), g.imm(8)))
+const sahf: Lift = g => {
+  const overflow = g.and(g.flagBits(), g.imm(Flag.OF))
+  g.setExplicit(g.or(g.and(g.shrU(g.get(Reg.AX), g.imm(8)), g.imm(SAHF)), overflow))
+}
 const salc: Lift = g => g.setRegister(Reg.AX, 1, g.sub(g.imm(0), g.extendU(g.carry())))
 
 const bound: Lift = g => {

@@ -3,10 +3,12 @@
 // recompiled code depends on: the mode word, and the current TLB.
 //
 // Functions that may fault return false (or Done.FAULT) with the fault noted; until then they have changed nothing.
+import { Arith } from '../../ir/arith-flags.ts'
 import { bind } from '../../state/bind.ts'
 import type { Views } from '../../state/views.ts'
 import { type CpuServices, ExitRequest, type Translation } from '../isa.ts'
 import { cpuLayout, type CpuState, Flag, Mode, Seg, segmentField, segmentLayout, Shadow, Vector } from './cpu.ts'
+import { arithmeticFlags } from './arith-flags.ts'
 import type { Model } from './models.ts'
 import { Attribute } from './segment.ts'
 
@@ -155,24 +157,13 @@ export function setIp(c: Core, lo: number, hi: number): void {
 // Flags.
 
 /** EFLAGS with the lazy ones. */
-export function flags(c: Core): number {
-  const { i32, w } = c
-  let p = i32[w + W.sp]! & 0xff
-  p ^= p >> 4
-  const parity = (0x9669 >> (p & 15)) & 1
-  return (get(c, W.eflags) & ~Flag.ARITHMETIC) | 2 | (i32[w + W.cf]! & 1) | (parity ? Flag.PF : 0) | (i32[w + W.af]! & Flag.AF)
-    | (i32[w + W.zr]! === 0 && i32[w + W.zr + 1]! === 0 ? Flag.ZF : 0) | (i32[w + W.sp + 1]! < 0 ? Flag.SF : 0)
-    | (i32[w + W.of + 1]! < 0 ? Flag.OF : 0)
-}
+export function flags(c: Core): number { return (get(c, W.eflags) & ~Flag.ARITHMETIC) | 2 | arithmeticFlags(c) }
 /** Sets those flags that `mask` names, and what follows from them. */
 export function setFlags(c: Core, value: number, mask: number): void {
   const { i32, w } = c, old = flags(c), next = (old & ~mask) | (value & mask)
   if (mask & Flag.ARITHMETIC) {
-    i32[w + W.cf] = next & 1
-    setPair(c, W.zr, next & Flag.ZF ? 0 : 1, 0)
-    setPair(c, W.sp, next & Flag.PF ? 0 : 1, next & Flag.SF ? 1 << 31 : 0)
-    setPair(c, W.of, 0, next & Flag.OF ? 1 << 31 : 0)
-    setPair(c, W.af, next & Flag.AF, 0)
+    setPair(c, W.fa, next & Flag.ARITHMETIC, 0)
+    i32[w + W.fx] = Arith.EXPLICIT
   }
   i32[w + W.eflags] = (next & ~Flag.ARITHMETIC) | 2
   const changed = old ^ next

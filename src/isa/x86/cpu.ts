@@ -1,10 +1,10 @@
 // The state of an x86 processor, and the word of what a translation depends on. After Intel's Software Developer's
 // Manual (volume 1 chapter 3, volume 3 chapters 2 and 3) and AMD64 volume 2.
 //
-// `pc` holds the linear address of the next instruction: RIP plus the base of CS. Flags are kept lazily, always in the
-// same form: ZF is set if zr is 0; SF is bit 63 of sp and PF the even parity of its low byte; CF is cf; OF is bit 63 of
-// of; AF is bit 4 of af. An operation of any size leaves there its result and what follows from it, sign-extended to 64
-// bits. The other flags are in `eflags`, whose arithmetic bits mean nothing.
+// `pc` holds the linear address of the next instruction: RIP plus the base of CS. The arithmetic flags are kept lazily: `fa` and
+// `fb` are operands, `fx` says of what operation (ir/arith-flags.ts). The other flags are in `eflags`, whose arithmetic bits
+// mean nothing.
+import { Arith, ArithFlag } from '../../ir/arith-flags.ts'
 import { layoutOf } from '../../state/layout.ts'
 import { array, f64, structs, transient, u16, u32, u64, u8, type StateOf } from '../../state/schema.ts'
 import { type RegisterSpec, vcpuCore } from '../isa.ts'
@@ -29,13 +29,11 @@ export const cpuState = {
   ...vcpuCore,
   /** rax rcx rdx rbx rsp rbp rsi rdi r8-r15. */
   gpr: array(u64(), 16),
-  zr: u64(),
-  sp: u64(),
-  of: u64(),
-  af: u64(),
-  cf: u32(),
+  fa: u64(),
+  fb: u64(),
+  fx: u32(Arith.EXPLICIT),
   /** A 32-bit register of generated code has a slot of 64 bits; the upper half means nothing. */
-  cfUpper: transient(u32()),
+  fxUpper: transient(u32()),
   /** Flags that are not arithmetic ones; bit 1 reads as 1. */
   eflags: u32(2),
 
@@ -152,21 +150,23 @@ export const segmentField = (segment: number, field: keyof typeof segmentState):
   cpuLayout.offsets.seg + segment * segmentLayout.sizeBytes + segmentLayout.offsets[field]
 
 /** Indices into the register file: rax..r15 are 0-15 in the encoding's order, then the lazy flags, then xmm0-15. */
-export const Reg = { AX: 0, CX: 1, DX: 2, BX: 3, SP: 4, BP: 5, SI: 6, DI: 7, ZR: 16, PS: 17, OF: 18, AF: 19, CF: 20, XMM: 21 } as const
+export const Reg = { AX: 0, CX: 1, DX: 2, BX: 3, SP: 4, BP: 5, SI: 6, DI: 7, FA: 16, FB: 17, FX: 18, XMM: 19 } as const
 
 export const registerNames64 = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi',
   'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15']
 export const registers: readonly RegisterSpec[] = [
   ...registerNames64.map((name, i) => ({ name, type: 'l' as const, offset: cpuLayout.offsets.gpr + 8 * i })),
-  ...(['zr', 'sp', 'of', 'af'] as const).map(name => ({ name, type: 'l' as const, offset: cpuLayout.offsets[name] })),
-  { name: 'cf', type: 'i', offset: cpuLayout.offsets.cf },
+  { name: 'fa', type: 'l', offset: cpuLayout.offsets.fa },
+  { name: 'fb', type: 'l', offset: cpuLayout.offsets.fb },
+  { name: 'fx', type: 'i', offset: cpuLayout.offsets.fx },
   ...Array.from({ length: 16 }, (_, n) => ({ name: `xmm${n}`, type: 'v' as const, offset: cpuLayout.offsets.xmm + 16 * n })),
 ]
 
 /** Bits of EFLAGS. ARITHMETIC are those that are kept lazily. */
 export const Flag = {
-  CF: 1, PF: 4, AF: 0x10, ZF: 0x40, SF: 0x80, TF: 0x100, IF: 0x200, DF: 0x400, OF: 0x800, IOPL: 0x3000, NT: 0x4000,
-  RF: 0x10000, VM: 0x20000, AC: 0x40000, VIF: 0x80000, VIP: 0x100000, ID: 0x200000, ARITHMETIC: 0x8d5,
+  CF: ArithFlag.CF, PF: ArithFlag.PF, AF: ArithFlag.AF, ZF: ArithFlag.ZF, SF: ArithFlag.SF, OF: ArithFlag.OF,
+  TF: 0x100, IF: 0x200, DF: 0x400, IOPL: 0x3000, NT: 0x4000,
+  RF: 0x10000, VM: 0x20000, AC: 0x40000, VIF: 0x80000, VIP: 0x100000, ID: 0x200000, ARITHMETIC: ArithFlag.ALL,
 } as const
 
 /** The mode word: what a translation depends on besides the bytes. */

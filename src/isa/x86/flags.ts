@@ -1,37 +1,53 @@
-// The lazy flags while a block is lifted. What an instruction leaves in the flags is only remembered; it is computed where
-// an instruction reads it, and put into its registers before anything that could show it: an access that may fault, a way
-// out, the end of the block. A flag that is set again before that costs nothing, and a condition on a comparison of the same
-// block compares directly.
+// The lazy flags while a block is lifted. An instruction's operands are remembered; a condition on an operation of the same
+// block compares them directly. Before anything that could show the flags (an access that may fault, a way out, the end of
+// the block) operands and a word that says what was done with them go into registers, as ir/arith-flags.ts has it: nothing is
+// computed but where a condition, or an instruction that stores the flags, finds an operation of another block.
+import { Arith, ArithFlag } from '../../ir/arith-flags.ts'
 import { Builder, type Value } from '../../ir/build.ts'
 import { op } from '../../ir/ops.ts'
-import { cpuLayout, Flag, Reg } from './cpu.ts'
+import { cpuLayout, Reg } from './cpu.ts'
 
-/** What an operation leaves in the flags. */
-const Kind = { ADD: 0, SUB: 1, ADC: 2, SBB: 3, LOGIC: 4, VALUE: 5 } as const
+const NONE = -1
+
+/** What set the flags last. `a`, `b` and `r` are operands and result, whose bits beyond the size mean nothing. LOGIC: carry and
+ * overflow are 0. COMPARE: of numbers, each an i32; all three flags are set where none holds. EXPLICIT: `a` holds them as EFLAGS
+ * does. REGISTERS: what the registers hold, or would hold. */
+const Kind = { ADD: 0, SUB: 1, LOGIC: 2, MUL: 3, COMPARE: 4, EXPLICIT: 5, REGISTERS: 6 } as const
 type Kind = (typeof Kind)[keyof typeof Kind]
-
-/** The last operation that set a flag: operands and result, whose bits beyond the size mean nothing. VALUE: the flag's
- * register itself is `r`. */
-type Source = { readonly kind: Kind; readonly size: number; readonly a: Value; readonly b: Value; readonly r: Value; readonly insn: number }
-
-const FLAGS = [Reg.ZR, Reg.PS, Reg.OF, Reg.AF, Reg.CF]
-const slotOf = (register: number): number => register - Reg.ZR
-const NO_FLAG = -1, ZR = 0, PS = 1, OF = 2, AF = 3, CF = 4
+type Operation = {
+  readonly kind: Kind
+  readonly size: number
+  readonly a: Value
+  readonly b: Value
+  readonly r: Value
+  /** Of ADD and SUB: the carry that went in, an i32; of REGISTERS the word. */
+  readonly c?: Value
+  /** All flags, once they were computed: an i32. */
+  bits?: Value
+}
+/** The registers' values. */
+type Remembered = { readonly a: Value; readonly b: Value; readonly word: Value }
 
 /** Conditions as instructions encode them; the lowest bit negates. */
 export const Condition = { O: 0, B: 2, E: 4, BE: 6, S: 8, P: 10, L: 12, LE: 14 } as const
 
 export class FlagEmit extends Builder {
-  /** For each flag what set it in this block, and whether its register does not hold it yet. */
-  private readonly sources: (Source | undefined)[] = []
-  private readonly dirty: boolean[] = []
+  /** What set the flags in this block; carry and overflow (i32: 0 or 1) that were set since by themselves. */
+  private operation: Operation | undefined
+  private ownCarry: Value | undefined
+  private ownOverflow: Value | undefined
+  /** The instruction from which on the registers do not hold the flags; NONE: they do. */
+  private dirtyFrom = NONE
+  /** The operation whose operands are in the registers. */
+  private stored: Operation | undefined
   /** Values that are known to be sign- or zero-extended from a size, and what they were made from. */
   private readonly extended = new Map<number, Value>()
   private insns = 0
 
   override begin(pcLo: number, pcHi: number): void {
     super.begin(pcLo, pcHi)
-    this.sources.length = this.dirty.length = 0
+    this.operation = this.stored = this.ownCarry = this.ownOverflow = undefined
+    this.dirtyFrom = NONE
     this.extended.clear()
     this.insns = 0
   }
@@ -67,80 +83,137 @@ export class FlagEmit extends Builder {
 
   // Setting flags.
 
-  private from(kind: Kind, size: number, a: Value, b: Value, r: Value): Source {
-    return { kind, size, a, b, r, insn: this.insns }
+  private did(kind: Kind, size: number, a: Value, b: Value, r: Value, c?: Value): void {
+    this.operation = c === undefined ? { kind, size, a, b, r } : { kind, size, a, b, r, c }
+    this.ownCarry = this.ownOverflow = undefined
+    this.dirtyFrom = this.insns
   }
-  private setAll(s: Source, but = NO_FLAG): void {
-    for (let i = 0; i < FLAGS.length; i++)
-      if (i !== but) {
-        this.sources[i] = s
-        this.dirty[i] = true
-      }
-  }
+  private changed(): void { if (this.dirtyFrom === NONE) this.dirtyFrom = this.insns }
 
-  flagsAdd(size: number, a: Value, b: Value, r: Value): void { this.setAll(this.from(Kind.ADD, size, a, b, r)) }
-  flagsSub(size: number, a: Value, b: Value, r: Value): void { this.setAll(this.from(Kind.SUB, size, a, b, r)) }
-  flagsAdc(size: number, a: Value, b: Value, r: Value): void { this.setAll(this.from(Kind.ADC, size, a, b, r)) }
-  flagsSbb(size: number, a: Value, b: Value, r: Value): void { this.setAll(this.from(Kind.SBB, size, a, b, r)) }
+  flagsAdd(size: number, a: Value, b: Value, r: Value, carry?: Value): void { this.did(Kind.ADD, size, a, b, r, carry) }
+  flagsSub(size: number, a: Value, b: Value, r: Value, borrow?: Value): void { this.did(Kind.SUB, size, a, b, r, borrow) }
   /** Carry, overflow and auxiliary carry are 0. */
-  flagsLogic(size: number, r: Value): void { this.setAll(this.from(Kind.LOGIC, size, r, r, r)) }
+  flagsLogic(size: number, r: Value): void { this.did(Kind.LOGIC, size, r, r, r) }
+  /** A signed multiplication of operands that are sign-extended. */
+  flagsMul(size: number, a: Value, b: Value, r: Value): void { this.did(Kind.MUL, size, a, b, r) }
   /** INC and DEC: as ADD or SUB, but the carry stays. */
   flagsStep(add: boolean, size: number, a: Value, b: Value, r: Value): void {
-    this.setAll(this.from(add ? Kind.ADD : Kind.SUB, size, a, b, r), CF)
+    const carry = this.carry()
+    this.did(add ? Kind.ADD : Kind.SUB, size, a, b, r)
+    this.ownCarry = carry
   }
-  /** A flag's register: see cpu.ts. CF is an i32, the others are 64 bits wide. */
-  setFlag(register: number, v: Value): void {
-    const slot = slotOf(register)
-    this.sources[slot] = this.from(Kind.VALUE, 8, v, v, v)
-    this.dirty[slot] = true
+  /** Zero, parity and carry as comparisons of numbers (i32) leave them, all three where they are unordered; the others are 0. */
+  setComparison(less: Value, equal: Value, greater: Value): void { this.did(Kind.COMPARE, 8, less, equal, greater) }
+  /** All of them, as EFLAGS has them. */
+  setExplicit(bits: Value): void { this.did(Kind.EXPLICIT, 8, bits, bits, bits) }
+  /** By themselves: an i32, 0 or 1. */
+  setCarry(v: Value): void {
+    this.ownCarry = v
+    this.changed()
   }
-  /** Zero, sign and parity from a result. */
-  setResultFlags(size: number, r: Value): void {
-    const s = this.sext(r, size)
-    this.setFlag(Reg.ZR, s)
-    this.setFlag(Reg.PS, s)
+  setOverflow(v: Value): void {
+    this.ownOverflow = v
+    this.changed()
   }
-  /** Zero, parity and carry as comparisons of numbers leave them, all three where they are unordered; the others are 0. */
-  setComparison(less: Value, equal: Value, greater: Value): void {
-    const unordered = this.eqz(this.or(this.or(less, equal), greater))
-    this.setFlag(Reg.ZR, this.extendU(this.eqz(this.or(equal, unordered))))
-    this.setFlag(Reg.PS, this.extendU(this.eqz(unordered)))
-    this.setFlag(Reg.OF, this.imm(0))
-    this.setFlag(Reg.AF, this.imm(0))
-    this.setFlag(Reg.CF, this.or(less, unordered))
+  /** Leaves the flags as `change` sets them if `condition` (i32) is not 0, else as they were. */
+  setIf(condition: Value, change: () => void): void {
+    const before = this.forRegisters()
+    change()
+    const after = this.forRegisters(), pick = (x: Value, y: Value) => this.select(condition, x, y)
+    this.did(Kind.REGISTERS, 8, pick(after.a, before.a), pick(after.b, before.b), 0, pick(after.word, before.word))
   }
-  /** The overflow flag from a condition (i32). */
-  setOverflow(v: Value): void { this.setFlag(Reg.OF, this.shl(this.extendU(v), this.imm(63))) }
 
   // Reading flags.
 
-  private computed(slot: number): Value {
-    const s = this.sources[slot]
-    if (s === undefined || !this.dirty[slot]) return this.get(FLAGS[slot]!, slot === CF ? 'i' : 'l')
-    const { kind, size } = s
-    if (kind === Kind.VALUE) return s.r
-    if (slot === ZR || slot === PS) return this.sext(s.r, size)
-    if (kind === Kind.LOGIC) return slot === CF ? this.i32(0) : this.imm(0)
-    if (slot === AF) return this.emit(op.xor3, s.a, s.b, s.r)
-    const a = this.sext(s.a, size), b = this.sext(s.b, size)
-    if (slot === CF && kind === Kind.SUB) return this.ltU(a, b)
-    const r = this.sext(s.r, size)
-    if (slot === OF) return this.emit(kind === Kind.ADD || kind === Kind.ADC ? op['overflow.add'] : op['overflow.sub'], a, b, r)
-    if (kind === Kind.ADD) return this.ltU(r, a)
-    // The carry out of the top bit: where both operands have it, or one of them and the result not.
-    const not = (v: Value) => this.xor(v, this.imm(-1))
-    const vector = kind === Kind.ADC
-      ? this.or(this.and(a, b), this.and(this.or(a, b), not(r)))
-      : this.or(this.and(not(a), b), this.and(this.or(not(a), b), r))
-    return this.wrap(this.shrU(vector, this.imm(63)))
+  private current(): Operation {
+    return this.operation ??= this.stored =
+      { kind: Kind.REGISTERS, size: 8, a: this.get(Reg.FA), b: this.get(Reg.FB), r: 0, c: this.get(Reg.FX, 'i') }
   }
+  /** All of them, as EFLAGS has them, without what was set since: an i32. */
+  private allFlags(o: Operation): Value {
+    if (o.bits === undefined)
+      o.bits = o.kind === Kind.EXPLICIT ? this.wrap(o.a) : this.emit(op.arithflags, o.a, o.b, o.c)
+    return o.bits
+  }
+  private bit(o: Operation, flag: number): Value {
+    return this.and(this.shrU(this.allFlags(o), this.i32(31 - Math.clz32(flag))), this.i32(1))
+  }
+  private static hasOperands(o: Operation): boolean { return o.kind <= Kind.MUL }
 
   /** The carry, an i32: 0 or 1. */
-  carry(): Value { return this.computed(CF) }
-  zeroWord(): Value { return this.computed(ZR) }
-  signWord(): Value { return this.computed(PS) }
-  overflowWord(): Value { return this.computed(OF) }
-  auxiliaryWord(): Value { return this.computed(AF) }
+  carry(): Value {
+    if (this.ownCarry !== undefined) return this.ownCarry
+    const o = this.current(), { size } = o
+    switch (o.kind) {
+      case Kind.LOGIC: return this.i32(0)
+      case Kind.COMPARE: return this.or(o.a, this.unordered(o))
+      case Kind.MUL: return this.left(o)
+      case Kind.ADD:
+      case Kind.SUB: {
+        const a = this.sext(o.a, size), b = this.sext(o.b, size)
+        if (o.c === undefined) return o.kind === Kind.SUB ? this.ltU(a, b) : this.ltU(this.sext(o.r, size), a)
+        // The carry out of the top bit: where both operands have it, or one of them and the result not.
+        const r = this.sext(o.r, size), not = (v: Value) => this.xor(v, this.imm(-1))
+        const vector = o.kind === Kind.ADD
+          ? this.or(this.and(a, b), this.and(this.or(a, b), not(r)))
+          : this.or(this.and(not(a), b), this.and(this.or(not(a), b), r))
+        return this.wrap(this.shrU(vector, this.imm(63)))
+      }
+      default: return this.bit(o, ArithFlag.CF)
+    }
+  }
+  /** A product has left its operands' size: an i32. */
+  private left({ size, a, b, r }: Operation): Value {
+    return size === 8 ? this.ne(this.emit(op['mulh.ss'], a, b), this.shrS(r, this.imm(63))) : this.ne(this.sext(r, size), r)
+  }
+  private unordered(o: Operation): Value { return this.eqz(this.or(this.or(o.a, o.b), o.r)) }
+
+  overflow(): Value {
+    if (this.ownOverflow !== undefined) return this.ownOverflow
+    const o = this.current()
+    switch (o.kind) {
+      case Kind.LOGIC:
+      case Kind.COMPARE: return this.i32(0)
+      case Kind.MUL: return this.left(o)
+      case Kind.ADD:
+      case Kind.SUB: return this.wrap(this.shrU(this.overflowWord(o), this.imm(63)))
+      default: return this.bit(o, ArithFlag.OF)
+    }
+  }
+  /** Of ADD and SUB, in bit 63. */
+  private overflowWord({ kind, size, a, b, r }: Operation): Value {
+    return this.emit(kind === Kind.ADD ? op['overflow.add'] : op['overflow.sub'], this.sext(a, size), this.sext(b, size), this.sext(r, size))
+  }
+  /** 0 or not. */
+  auxiliary(): Value {
+    const o = this.current()
+    return o.kind === Kind.ADD || o.kind === Kind.SUB ? this.and(this.wrap(this.emit(op.xor3, o.a, o.b, o.r)), this.i32(ArithFlag.AF))
+      : FlagEmit.hasOperands(o) || o.kind === Kind.COMPARE ? this.i32(0) : this.and(this.allFlags(o), this.i32(ArithFlag.AF))
+  }
+  /** A result as a number of 32 or 64 bits that is zero or negative as the result is. */
+  private result({ size, r }: Operation): Value { return size === 4 ? this.wrap(r) : this.sext(r, size) }
+  private none(size: number): Value { return size === 4 ? this.i32(0) : this.imm(0) }
+
+  private zero(): Value {
+    const o = this.current()
+    if (FlagEmit.hasOperands(o)) return o.kind === Kind.SUB && o.c === undefined ? this.eq(this.half(o.a, o.size), this.half(o.b, o.size)) : this.eqz(this.result(o))
+    return o.kind === Kind.COMPARE ? this.or(o.b, this.unordered(o)) : this.bit(o, ArithFlag.ZF)
+  }
+  private negative(): Value {
+    const o = this.current()
+    if (FlagEmit.hasOperands(o)) return this.ltS(this.result(o), this.none(o.size))
+    return o.kind === Kind.COMPARE ? this.i32(0) : this.bit(o, ArithFlag.SF)
+  }
+  private parity(): Value {
+    const o = this.current()
+    if (FlagEmit.hasOperands(o)) return this.evenOnes(o.r)
+    return o.kind === Kind.COMPARE ? this.unordered(o) : this.bit(o, ArithFlag.PF)
+  }
+  /** Of the low byte: an i32. */
+  private evenOnes(v: Value): Value {
+    return this.eqz(this.and(this.popcnt(this.and(this.wrap(v), this.i32(0xff))), this.i32(1)))
+  }
+  private half(v: Value, size: number): Value { return size === 4 ? this.wrap(v) : this.sext(v, size) }
 
   /** Whether a condition holds, an i32: 0 or 1. */
   condition(code: number): Value {
@@ -156,116 +229,135 @@ export class FlagEmit extends Builder {
     return this.condition(code)
   }
 
-  /** A condition on the operands of the operation that set all its flags. */
+  /** A condition as one comparison, which knows its opposite. */
   private fused(code: number): Value | undefined {
-    const s = this.sources[ZR]
-    if (s === undefined || s !== this.sources[PS] || s !== this.sources[OF] || s !== this.sources[CF])
-      return this.ofResult(code)
-    const { kind, size } = s
-    const half = (v: Value) => (size === 4 ? this.wrap(v) : this.sext(v, size))
-    const zero = () => (size === 4 ? this.i32(0) : this.imm(0))
-    if (kind === Kind.SUB) {
+    const o = this.current(), { kind, size } = o, which = code & 14
+    if (FlagEmit.hasOperands(o)) {
+      const zero = () => this.none(size)
       switch (code) {
-        case Condition.B: return this.ltU(half(s.a), half(s.b))
-        case Condition.B | 1: return this.geU(half(s.a), half(s.b))
-        case Condition.E: return this.eq(half(s.a), half(s.b))
-        case Condition.E | 1: return this.ne(half(s.a), half(s.b))
-        case Condition.BE: return this.leU(half(s.a), half(s.b))
-        case Condition.BE | 1: return this.gtU(half(s.a), half(s.b))
-        case Condition.L: return this.ltS(half(s.a), half(s.b))
-        case Condition.L | 1: return this.geS(half(s.a), half(s.b))
-        case Condition.LE: return this.leS(half(s.a), half(s.b))
-        case Condition.LE | 1: return this.gtS(half(s.a), half(s.b))
+        case Condition.E | 1: return kind === Kind.SUB && o.c === undefined ? this.ne(this.half(o.a, size), this.half(o.b, size)) : this.ne(this.result(o), zero())
+        case Condition.S | 1: return this.geS(this.result(o), zero())
+      }
+      if ((which === Condition.B || which === Condition.BE) && this.ownCarry !== undefined) return undefined
+      if ((which === Condition.L || which === Condition.LE) && this.ownOverflow !== undefined) return undefined
+    }
+    if (kind === Kind.SUB && o.c === undefined) {
+      const a = () => this.half(o.a, size), b = () => this.half(o.b, size)
+      switch (code) {
+        case Condition.B: return this.ltU(a(), b())
+        case Condition.B | 1: return this.geU(a(), b())
+        case Condition.BE: return this.leU(a(), b())
+        case Condition.BE | 1: return this.gtU(a(), b())
+        case Condition.L: return this.ltS(a(), b())
+        case Condition.L | 1: return this.geS(a(), b())
+        case Condition.LE: return this.leS(a(), b())
+        case Condition.LE | 1: return this.gtS(a(), b())
       }
     }
     if (kind === Kind.LOGIC) {
+      const r = () => this.result(o), zero = () => this.none(size)
       switch (code) {
-        case Condition.O:
-        case Condition.B: return this.i32(0)
-        case Condition.O | 1:
-        case Condition.B | 1: return this.i32(1)
-        case Condition.BE: return this.eqz(half(s.r))
-        case Condition.BE | 1: return this.ne(half(s.r), zero())
-        case Condition.L: return this.ltS(half(s.r), zero())
-        case Condition.L | 1: return this.geS(half(s.r), zero())
-        case Condition.LE: return this.leS(half(s.r), zero())
-        case Condition.LE | 1: return this.gtS(half(s.r), zero())
+        case Condition.BE: return this.eqz(r())
+        case Condition.BE | 1: return this.ne(r(), zero())
+        case Condition.L: return this.ltS(r(), zero())
+        case Condition.L | 1: return this.geS(r(), zero())
+        case Condition.LE: return this.leS(r(), zero())
+        case Condition.LE | 1: return this.gtS(r(), zero())
       }
     }
-    return this.ofResult(code)
-  }
-  /** Zero and sign are set by one operation more often than the others (INC leaves the carry). */
-  private ofResult(code: number): Value | undefined {
-    const which = code & 14
-    if (which !== Condition.E && which !== Condition.S) return undefined
-    const s = this.sources[which === Condition.E ? ZR : PS]
-    if (s === undefined || s.kind === Kind.VALUE) return undefined
-    const r = s.size === 4 ? this.wrap(s.r) : this.sext(s.r, s.size), zero = s.size === 4 ? this.i32(0) : this.imm(0)
-    switch (code) {
-      case Condition.E: return this.eqz(r)
-      case Condition.E | 1: return this.ne(r, zero)
-      case Condition.S: return this.ltS(r, zero)
-      case Condition.S | 1: return this.geS(r, zero)
+    if (kind === Kind.COMPARE && this.ownCarry === undefined) {
+      switch (code) {
+        case Condition.B | 1: return this.or(o.b, o.r)
+        case Condition.BE | 1: return o.r
+        case Condition.E | 1: return this.or(o.a, o.r)
+      }
     }
     return undefined
   }
 
   private general(code: number): Value {
-    const zero = this.imm(0)
-    const less = () => this.ltS(this.xor(this.signWord(), this.overflowWord()), zero)
+    const less = () => {
+      const o = this.current()
+      if (this.ownOverflow !== undefined || (o.kind !== Kind.ADD && o.kind !== Kind.SUB)) return this.xor(this.negative(), this.overflow())
+      return this.ltS(this.xor(this.sext(o.r, o.size), this.overflowWord(o)), this.imm(0))
+    }
     switch (code) {
-      case Condition.O: return this.ltS(this.overflowWord(), zero)
+      case Condition.O: return this.overflow()
       case Condition.B: return this.carry()
-      case Condition.E: return this.eqz(this.zeroWord())
-      case Condition.BE: return this.or(this.carry(), this.eqz(this.zeroWord()))
-      case Condition.S: return this.ltS(this.signWord(), zero)
+      case Condition.E: return this.zero()
+      case Condition.BE: return this.or(this.carry(), this.zero())
+      case Condition.S: return this.negative()
       case Condition.P: return this.parity()
       case Condition.L: return less()
-      default: return this.or(less(), this.eqz(this.zeroWord()))
+      default: return this.or(less(), this.zero())
     }
   }
-  private parity(): Value {
-    const ones = this.popcnt(this.and(this.wrap(this.signWord()), this.i32(0xff)))
-    return this.eqz(this.and(ones, this.i32(1)))
-  }
 
-  /** The arithmetic flags as bits of EFLAGS; without OF the byte that LAHF stores. */
-  flagBits(overflow: boolean): Value {
-    const at = (bit: Value, shift: number) => this.shl(this.extendU(bit), this.imm(shift))
-    let v = this.extendU(this.carry())
-    v = this.or(v, at(this.parity(), 2))
-    v = this.or(v, this.and(this.auxiliaryWord(), this.imm(Flag.AF)))
-    v = this.or(v, at(this.general(Condition.E), 6))
-    v = this.or(v, this.and(this.shrU(this.signWord(), this.imm(56)), this.imm(Flag.SF)))
-    if (overflow) v = this.or(v, this.and(this.shrU(this.overflowWord(), this.imm(52)), this.imm(Flag.OF)))
-    return v
+  /** The arithmetic flags as bits of EFLAGS. */
+  flagBits(): Value {
+    const { a, b, word } = this.forRegisters()
+    return this.extendU(this.emit(op.arithflags, a, b, word))
   }
-  /** Sets the flags that LAHF stores from their bits. */
-  setFlagBits(v: Value): void {
-    this.setFlag(Reg.CF, this.and(this.wrap(v), this.i32(1)))
-    this.setFlag(Reg.AF, v)
-    this.setFlag(Reg.ZR, this.xor(this.and(v, this.imm(Flag.ZF)), this.imm(Flag.ZF)))
-    // The sign in bit 63, and in the low byte a single one where the parity is odd.
-    const odd = this.and(this.xor(this.shrU(v, this.imm(2)), this.imm(1)), this.imm(1))
-    this.setFlag(Reg.PS, this.or(this.and(this.shl(v, this.imm(56)), this.i64(0, 0x80000000)), odd))
+  /** Zero, sign and parity of a result as bits of EFLAGS. */
+  resultBits(size: number, v: Value): Value {
+    const r = this.sext(v, size), at = (bit: Value, flag: number) => this.shl(this.extendU(bit), this.imm(31 - Math.clz32(flag)))
+    return this.or(this.or(at(this.eqz(r), ArithFlag.ZF), at(this.evenOnes(r), ArithFlag.PF)),
+      this.and(this.shrU(r, this.imm(56)), this.imm(ArithFlag.SF)))
   }
 
   // Where flags show.
 
-  /** Puts all flags into their registers. What set them is still known to conditions. */
-  syncFlags(): void {
-    for (let slot = 0; slot < FLAGS.length; slot++) {
-      if (!this.dirty[slot]) continue
-      const v = this.computed(slot)
-      this.dirty[slot] = false
-      this.set(FLAGS[slot]!, v)
+  /** What the registers hold when they hold the flags. */
+  private forRegisters(): Remembered {
+    const o = this.current(), { a, b, c, size } = o, zero = () => this.imm(0), shift = 64 - 8 * size
+    switch (o.kind) {
+      case Kind.ADD: return { a, b, word: this.word(shift, c) }
+      case Kind.SUB: return { a, b, word: this.word(shift | Arith.SUB, c) }
+      case Kind.MUL: return { a, b, word: this.word(shift | Arith.MUL) }
+      case Kind.LOGIC: return { a, b: zero(), word: this.word(shift) }
+      case Kind.EXPLICIT: return { a, b: zero(), word: this.word(Arith.EXPLICIT) }
+      case Kind.COMPARE: {
+        const none = this.unordered(o), at = (v: Value, bit: number) => this.shl(v, this.i32(bit))
+        const bits = this.or(this.or(o.a, this.and(this.sub(this.i32(0), none), this.i32(ArithFlag.ZF | ArithFlag.PF | ArithFlag.CF))), at(o.b, 6))
+        return { a: this.extendU(bits), b: zero(), word: this.word(Arith.EXPLICIT) }
+      }
+      default: return { a, b, word: this.withOwn(c!, true) }
     }
+  }
+  private word(fixed: number, carryIn?: Value): Value {
+    const own = (this.ownCarry === undefined ? 0 : Arith.CARRY) | (this.ownOverflow === undefined ? 0 : Arith.OVERFLOW)
+    const w = this.i32(fixed | own)
+    return this.withOwn(carryIn === undefined ? w : this.or(w, this.shl(carryIn, this.i32(Arith.CARRY_IN_BIT))), false)
+  }
+  /** Carry and overflow that were set by themselves; `over`: in place of others, and the bits that announce them. */
+  private withOwn(word: Value, over: boolean): Value {
+    let w = word
+    const put = (v: Value | undefined, announce: number, bit: number) => {
+      if (v === undefined) return
+      if (over) w = this.or(this.and(w, this.i32(~(1 << bit))), this.i32(announce))
+      w = this.or(w, this.shl(v, this.i32(bit)))
+    }
+    put(this.ownCarry, Arith.CARRY, Arith.CARRY_BIT)
+    put(this.ownOverflow, Arith.OVERFLOW, Arith.OVERFLOW_BIT)
+    return w
+  }
+
+  /** Puts the flags into their registers. What set them is still known to conditions. */
+  syncFlags(): void {
+    if (this.dirtyFrom === NONE) return
+    this.dirtyFrom = NONE
+    const o = this.current(), { a, b, word } = this.forRegisters()
+    if (this.stored !== o) {
+      this.set(Reg.FA, a)
+      this.set(Reg.FB, b)
+    }
+    this.stored = o
+    this.set(Reg.FX, word)
   }
   /** An access or a way out in the middle of an instruction: the flags of those before it must be in their registers. */
   private checkFlags(): void {
-    for (let slot = 0; slot < FLAGS.length; slot++)
-      if (this.dirty[slot] && this.sources[slot]!.insn !== this.insns)
-        throw new Error('an instruction that may leave found flags not in their registers')
+    if (this.dirtyFrom !== NONE && this.dirtyFrom !== this.insns)
+      throw new Error('an instruction that may leave found flags not in their registers')
   }
 
   override load(memop: number, addr: Value, disp = 0, type: 'i' | 'l' | 'f' | 'd' | 'v' = 'l'): Value {

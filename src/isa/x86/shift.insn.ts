@@ -1,11 +1,9 @@
-// Shifts and rotates. Intel SDM volume 1, 7.3.6. A count of 0 leaves the flags alone. OF, which the manual defines for a
-// count of 1 only, is computed in the same way for others.
+// Shifts and rotates. Intel SDM volume 1, 7.3.6. A count of 0 leaves the flags alone. OF is defined for a count of 1 only.
 import type { Value } from '../../ir/build.ts'
-import { Reg } from './cpu.ts'
 import type { Emit } from './emit.ts'
 import { type Lift, row, type Row } from './row.ts'
 
-type Result = { readonly r: Value; /** An i32. */ readonly carry: Value; /** Its bit 63. */ readonly overflow: Value }
+type Result = { readonly r: Value; /** An i32: 0 or 1. */ readonly carry: Value; /** The same, in bit 63. */ readonly overflow: Value }
 /** `a` by `c`, which is not 0; both are 64 bits wide, `a` with any bits beyond its size. */
 type Shift = (g: Emit, a: Value, c: Value, size: number) => Result
 
@@ -85,23 +83,21 @@ function shiftBy(g: Emit, shift: Shift, k: number, rotate: boolean): void {
     if (n === 0) return g.modify(a => a)
     return g.modify(a => {
       const { r, carry, overflow } = shift(g, a, count, size)
-      g.setFlag(Reg.CF, carry)
-      g.setFlag(Reg.OF, overflow)
-      if (!rotate) g.setResultFlags(size, r)
+      if (!rotate) g.flagsLogic(size, r)
+      g.setCarry(carry)
+      if (n === 1) g.setOverflow(g.wrap(g.shrU(overflow, g.imm(63))))
       return r
     })
   }
   const count = g.and(g.read(k), g.imm(most)), some = g.ne(count, g.imm(0))
   g.modify(a => {
-    const { r, carry, overflow } = shift(g, a, count, size), v = g.select(some, r, a)
-    g.setFlag(Reg.CF, g.select(some, carry, g.carry()))
-    g.setFlag(Reg.OF, g.select(some, overflow, g.overflowWord()))
-    if (!rotate) {
-      const s = g.sext(r, size)
-      g.setFlag(Reg.ZR, g.select(some, s, g.zeroWord()))
-      g.setFlag(Reg.PS, g.select(some, s, g.signWord()))
-    }
-    return v
+    const { r, carry, overflow } = shift(g, a, count, size)
+    g.setIf(some, () => {
+      if (!rotate) g.flagsLogic(size, r)
+      g.setCarry(carry)
+      g.setOverflow(g.wrap(g.shrU(overflow, g.imm(63))))
+    })
+    return g.select(some, r, a)
   })
 }
 const shiftRow = (shift: Shift, rotate: boolean): Lift => g => shiftBy(g, shift, 1, rotate)

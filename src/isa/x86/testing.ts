@@ -1,6 +1,7 @@
 // A processor that runs user code for tests: it knows no tables and no privileges, stops at the first exception, and notes
 // it. What it does not know of the architecture it says.
 import { Access, type Cpu, ExitRequest, type CpuServices, Fault, type Isa, type Translation } from '../isa.ts'
+import { Arith, arithFlags } from '../../ir/arith-flags.ts'
 import { bind } from '../../state/bind.ts'
 import type { Views } from '../../state/views.ts'
 import { callBits } from './bits.ts'
@@ -111,16 +112,9 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
 }
 
 /** All flags as EFLAGS has them. */
-export function flagsOf(s: CpuState): number {
-  const parity = (x: bigint) => (x.toString(2).replaceAll('0', '').length & 1 ? 0 : 1)
-  return (s.cf & 1) | (parity(s.sp & 0xffn) ? Flag.PF : 0) | Number(s.af & 0x10n) | (s.zr === 0n ? Flag.ZF : 0) | (s.sp >> 63n ? Flag.SF : 0)
-    | (s.of >> 63n ? Flag.OF : 0) | (s.eflags & ~Flag.ARITHMETIC)
-}
+export const flagsOf = (s: CpuState): number => Number(arithFlags(s.fa, s.fb, BigInt(s.fx >>> 0))) | (s.eflags & ~Flag.ARITHMETIC)
 export function setFlags(s: CpuState, flags: number): void {
-  s.cf = flags & 1
-  s.zr = flags & Flag.ZF ? 0n : 1n
-  s.sp = (flags & Flag.SF ? 1n << 63n : 0n) | (flags & Flag.PF ? 0n : 1n)
-  s.of = flags & Flag.OF ? 1n << 63n : 0n
-  s.af = BigInt(flags & Flag.AF)
+  s.fa = BigInt(flags & Flag.ARITHMETIC)
+  s.fx = Arith.EXPLICIT
   s.eflags = (flags & ~Flag.ARITHMETIC) | 2
 }

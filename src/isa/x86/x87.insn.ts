@@ -1,7 +1,7 @@
 // x87: rows for decoding and what generated code does itself, which is memory. Intel SDM volume 1, 8.3; volume 2, appendix A.5.
 import type { Value } from '../../ir/build.ts'
 import { MemOp } from '../../ir/ops.ts'
-import { cpuLayout, Mode, Reg, Vector } from './cpu.ts'
+import { cpuLayout, Flag, Mode, Reg, Vector } from './cpu.ts'
 import type { Emit } from './emit.ts'
 import { type Lift, row, type Row } from './row.ts'
 import { fpuError } from './vector.ts'
@@ -49,12 +49,8 @@ const storingTenBytes = (name: string): Lift => waits(g => {
 
 /** Comparisons that set flags as integers do. */
 const flags = (name: string): Lift => waits(g => {
-  const r = g.call(helperOf(name, i(g))), bit = (n: number) => g.and(g.shrU(r, g.imm(n)), g.imm(1))
-  g.setFlag(Reg.ZR, g.xor(bit(1), g.imm(1)))
-  g.setFlag(Reg.PS, g.xor(bit(2), g.imm(1)))
-  g.setFlag(Reg.OF, g.imm(0))
-  g.setFlag(Reg.AF, g.imm(0))
-  g.setFlag(Reg.CF, g.wrap(bit(0)))
+  const r = g.call(helperOf(name, i(g))), at = (from: number, flag: number) => g.and(g.shl(r, g.imm(Math.log2(flag) - from)), g.imm(flag))
+  g.setExplicit(g.or(g.or(at(0, Flag.CF), at(1, Flag.ZF)), at(2, Flag.PF)))
 })
 /** FCMOVcc: the condition by its number. */
 const move = (condition: number): Lift => waits(g => {
