@@ -14,12 +14,11 @@ export const TlbEntry = { READ: 0, WRITE: 8, ADDEND: 16, BITS: 5 } as const
 export const TLB_SLOW = 0x800
 export const TLB_ENTRIES = 1024
 export const TLB_BYTES = TLB_ENTRIES << TlbEntry.BITS
-/** Mask that gives the byte offset of an entry from va >> (PAGE_BITS - TlbEntry.BITS), to which va >> TLB_FOLD is added without
- * carries: buffers that lie a power of two apart are used together. Two pages that follow each other never share an entry (with
- * a fold by as many bits as an index has, the last page of 4 GiB and the first of the next would): an access across them would
- * hit. */
-export const TLB_FOLD = 18
+/** An entry's byte offset is the page's number in TLB_MASK, with the next higher bits (va >> PAGE_BITS, in TLB_FOLD) put over the
+ * upper half of it: buffers that lie a multiple of the table's size apart, or a page more or less, are used together. Two
+ * pages that follow each other differ in the lower half, so that they never share an entry: an access across them would hit. */
 export const TLB_MASK = (TLB_ENTRIES - 1) << TlbEntry.BITS
+export const TLB_FOLD = TLB_MASK & (TLB_MASK << 5)
 
 /** Jump cache: virtual pc and mode word to code (see accel/jit). Byte offsets within an entry. */
 export const JumpEntry = { PC: 0, MODE: 8, CODE: 12, BITS: 4 } as const
@@ -122,7 +121,7 @@ export class Tlb {
   private jumpCacheIn(bank: number): number { return this.base + ALL * this.modes * TLB_BYTES + bank * JUMP_BYTES }
 
   private entry(mode: number, vaLo: number, bank = this.bankOf(mode)): number {
-    return (this.tableIn(mode, bank) + (((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) ^ (vaLo >>> TLB_FOLD)) & TLB_MASK)) >>> 2
+    return (this.tableIn(mode, bank) + (((vaLo >>> (PAGE_BITS - TlbEntry.BITS)) & TLB_MASK) ^ ((vaLo >>> PAGE_BITS) & TLB_FOLD))) >>> 2
   }
 
   /** Enters a page into the current bank. */

@@ -11,8 +11,8 @@ export const accessBytes = (type: Type, memop: number): number => (type === 'v' 
 /** Leaves the address of the TLB entry for the address in local `addr` (i64). `tlb` leaves the table's on the stack. */
 export function emitEntry(f: Code, addr: number, tlb: () => void): void {
   tlb()
-  f.get(addr).op(W.I32_WRAP_I64).i32c(PAGE_BITS - TlbEntry.BITS).op(W.I32_SHR_U)
-  f.get(addr).op(W.I32_WRAP_I64).i32c(TLB_FOLD).op(W.I32_SHR_U).op(W.I32_XOR).i32c(TLB_MASK).op(W.I32_AND).op(W.I32_ADD)
+  f.get(addr).op(W.I32_WRAP_I64).i32c(PAGE_BITS - TlbEntry.BITS).op(W.I32_SHR_U).i32c(TLB_MASK).op(W.I32_AND)
+  f.get(addr).op(W.I32_WRAP_I64).i32c(PAGE_BITS).op(W.I32_SHR_U).i32c(TLB_FOLD).op(W.I32_AND).op(W.I32_XOR).op(W.I32_ADD)
 }
 
 /** Leaves 1 on the stack if an access of `bytes` (a number, or a local of one) at the address in local `addr` (i64) is direct:
@@ -27,7 +27,7 @@ export function emitHit(
 }
 
 /** What an entry's tag must be: the page of the last byte, which the entry of the first byte's page has only where they are
- * one page (see TLB_FOLD). */
+ * one page (see TLB_MASK). */
 function emitTag(f: Code, bytes: number | { readonly local: number }, aligned: boolean, addr: number): void {
   f.get(addr)
   if (typeof bytes !== 'number') f.get(bytes.local).op(W.I64_EXTEND_I32_U).op(W.I64_ADD).i64c(1, 0).op(W.I64_SUB)

@@ -122,12 +122,14 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   store.i32c(1).else().i32c(0).end()
   const wideLoad = m.function(m.type([I32, I64, I32, I32], [V128, I32]), { name: 'slowLoadWide', export: 'slowLoadWide' })
   const wideMissed = wideLoad.local(I32)
+  nearWideLoad(wideLoad, offsets)
   wideLoad.get(0).get(1).store(W.I64_STORE, offsets.args)
   wideLoad.get(2).call(imports.slowAccess).tee(wideMissed)
   wideLoad.if()
   wideLoad.get(0).get(3).store(W.I32_STORE, offsets.pc).end()
   wideLoad.get(0).load(V128_LOAD, offsets.result).get(wideMissed)
   const wideStore = m.function(m.type([I32, I64, V128, I32, I32], [I32]), { name: 'slowStoreWide', export: 'slowStoreWide' })
+  nearWideStore(wideStore, offsets)
   wideStore.get(0).get(1).store(W.I64_STORE, offsets.args)
   wideStore.get(0).get(2).store(V128_STORE, offsets.args + 8)
   wideStore.get(3).call(imports.slowAccess)
@@ -197,10 +199,38 @@ function nearStore(f: Code, offsets: CoreOffsets): void {
   f.end()
 }
 
+/** The same of 16 bytes. */
+function nearWideLoad(f: Code, offsets: CoreOffsets): void {
+  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32), near = nearness(f, cpu, addr, desc, entry, offsets, true)
+  f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
+  near(TlbEntry.WRITE)
+  f.else()
+  near(TlbEntry.READ)
+  f.end()
+  f.if()
+  emitHost(f, addr, entry)
+  emitLoad(f, 'v', 0)
+  f.i32c(0).return()
+  f.end()
+}
+function nearWideStore(f: Code, offsets: CoreOffsets): void {
+  const cpu = 0, addr = 1, value = 2, desc = 3, entry = f.local(I32)
+  nearness(f, cpu, addr, desc, entry, offsets, true)(TlbEntry.WRITE)
+  f.if()
+  emitHost(f, addr, entry)
+  f.get(value)
+  emitStore(f, 'v', 0)
+  f.i32c(0).return()
+  f.end()
+}
+
 /** What leaves 1 if the access is direct and need not be aligned. */
-function nearness(f: Code, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets): (kind: number) => void {
+function nearness(
+  f: Code, cpu: number, addr: number, desc: number, entry: number, offsets: CoreOffsets, wide = false,
+): (kind: number) => void {
   const bytes = f.local(I32)
-  f.i32c(1).get(desc).i32c(MemOp.SIZE).op(W.I32_AND).op(W.I32_SHL).set(bytes)
+  if (wide) f.i32c(16).set(bytes)
+  else f.i32c(1).get(desc).i32c(MemOp.SIZE).op(W.I32_AND).op(W.I32_SHL).set(bytes)
   return kind => {
     emitHit(f, kind, { local: bytes }, false, addr, entry, () => void f.get(cpu).load(W.I32_LOAD, offsets.tlb))
     f.get(desc).i32c(MemOp.ALIGNED).op(W.I32_AND).op(W.I32_EQZ).op(W.I32_AND)

@@ -168,6 +168,8 @@ export class SlowAccess {
 
   /** Where an access goes: a byte offset in the memory, DEVICE (then `pa` holds the address), or FAULT. */
   private place(vaLo: number, vaHi: number, access: Access, size: number): number {
+    const known = this.tlb.lookup(this.dataMode, access === Access.WRITE ? TlbEntry.WRITE : TlbEntry.READ, vaLo, vaHi)
+    if (known >= 0) return known
     const t = this.cpu.translate(vaLo, vaHi, access, this.dataMode, size, this.hint)
     if (!t) return FAULT
     this.pa = t.pa
