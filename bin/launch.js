@@ -9,8 +9,9 @@ const NEEDED = 24
 /** For glibc's malloc: freed memory goes back to the system beyond a megabyte for each thread. By itself it keeps up to twice
  * the largest block that was ever freed, and the threads that compile for V8 free much. */
 const ENVIRONMENT = { MALLOC_TRIM_THRESHOLD_: String(1 << 20) }
-/** For V8: garbage is short-lived, the space for new objects need not grow. */
-const FLAGS = ['--max-semi-space-size=2']
+/** For V8: garbage is short-lived, the space for new objects need not grow; hints say which branches of compiled code are
+ * seldom taken (a flag of this Node's V8, which others may not know). */
+const FLAGS = ['--max-semi-space-size=2', ...(process.versions.node.startsWith('24.') ? ['--experimental-wasm-branch-hinting'] : [])]
 
 /** Path of the Node binary that came with the installation, if there is one for this host. */
 function bundledNode() {

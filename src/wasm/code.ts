@@ -49,6 +49,8 @@ export class Code extends Bytes {
   private readonly runs: number[] = []
   private readonly labels: Label[] = [BODY]
   private serial = 0
+  /** Branches that mostly go one way: where each stands in the instructions, and whether its condition mostly holds. */
+  readonly hints: { readonly at: number; readonly likely: boolean }[] = []
   /** Temporaries that are free, by the negated type. */
   private readonly pool: number[][] = []
 
@@ -208,6 +210,15 @@ export class Code extends Bytes {
     if (lanes.length !== 16) throw new RangeError('a shuffle has 16 lanes')
     this.opcode(I8X16_SHUFFLE)
     for (let i = 0; i < 16; i++) this.data[this.length++] = lanes[i]
+    return this
+  }
+
+  /** The condition of the `if` or `brIf` that follows mostly holds. */
+  likely(): this { return this.hint(true) }
+  /** It mostly does not. */
+  unlikely(): this { return this.hint(false) }
+  private hint(likely: boolean): this {
+    this.hints.push({ at: this.length, likely })
     return this
   }
 

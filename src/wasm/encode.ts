@@ -250,6 +250,7 @@ export class ModuleBuilder {
       out.u32(sizeOfU32(this.segments.count))
       out.u32(this.segments.count)
     }
+    this.writeHints(out, starts)
     if (functions.length) {
       out.u8(SECTION.CODE)
       out.u32(codeSize)
@@ -304,6 +305,28 @@ export class ModuleBuilder {
     this.segments.count++
     this.segments.u32(bytes.length)
     this.segments.append(bytes)
+  }
+
+  /** The section of the branch hinting proposal: offsets count from a function's declarations of locals on. An engine that does
+   * not know it passes it over. */
+  private writeHints(out: Bytes, starts: readonly number[]): void {
+    const hinted = this.functions.flatMap((code, i) => (code.hints.length ? [{ code, declared: starts[i + 1] - starts[i] }] : []))
+    if (!hinted.length) return
+    const section = new Section()
+    section.name('metadata.code.branch_hint')
+    section.u32(hinted.length)
+    for (const { code, declared } of hinted) {
+      section.u32(code.index)
+      section.u32(code.hints.length)
+      for (const { at, likely } of code.hints) {
+        section.u32(declared + at)
+        section.u32(1)
+        section.u8(likely ? 1 : 0)
+      }
+    }
+    out.u8(SECTION.CUSTOM)
+    out.sized(section)
+    section.release()
   }
 
   /** The name section (core specification, appendix 7.4): what stack traces and profilers show. */

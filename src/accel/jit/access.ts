@@ -39,7 +39,7 @@ function emitTag(f: Code, bytes: number | { readonly local: number }, aligned: b
  * directly, else 0. */
 export function emitSpan(f: Code, kind: number, bytes: number, addr: number, entry: number, tlb: () => void): void {
   emitHit(f, kind, bytes, false, addr, entry, tlb)
-  f.if(I32)
+  f.likely().if(I32)
   emitHost(f, addr, entry)
   f.else().i32c(0).end()
 }

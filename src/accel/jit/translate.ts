@@ -137,9 +137,9 @@ export class Translator {
         return b.code
       }
       if (debug.breaking && debug.at(pcLo, pcHi) !== undefined) return b.code
-      if (rec && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto) this.link(rec, b)
+      const linked = rec !== 0 && epoch === this.stats.recordFlushes && this.u16(rec) === control.goto && this.link(rec, b)
+      if (!linked) b.entered = true
       if (this.tlb.lookupCode(this.fetchMode, pcLo, pcHi) >= 0 && (b.secondPage < 0 || this.secondEntered(b))) {
-        b.entered = true
         this.tlb.setJump(this.fetchMode, pcLo, pcHi, mode, b.code, b.secondPage >= 0)
       }
       return b.code
@@ -195,17 +195,18 @@ export class Translator {
     return this.tlb.lookupCode(this.fetchMode, lo, hi) >= 0
   }
 
-  /** Links a goto record to a block of the same page, where both go away together. */
-  private link(rec: number, b: CodeBlock): void {
+  /** Links a goto record to a block of the same page, where both go away together; false if that cannot be. */
+  private link(rec: number, b: CodeBlock): boolean {
     const from = this.blockOf(rec)
     if (!from.valid || from.host >>> PAGE_BITS !== b.host >>> PAGE_BITS || from.pcLo >>> PAGE_BITS !== b.pcLo >>> PAGE_BITS
-      || from.mode !== b.mode || b.secondPage >= 0 || from.secondPage >= 0) return
+      || from.mode !== b.mode || b.secondPage >= 0 || from.secondPage >= 0) return false
     this.views.u16[rec >>> 1] = control.link
     this.views.i32[(rec + Record.IMM) >>> 2] = b.record
     // The branch that leads to this goto can go there itself.
     for (const back of [rec - Record.BYTES, rec - 2 * Record.BYTES])
       if (back > from.record && this.views.i32[(back + Record.IMM) >>> 2] === rec && isBranch(this.u16(back)))
         this.views.i32[(back + Record.IMM) >>> 2] = b.record
+    return true
   }
 
   /** The block that a record belongs to: its first record names it. */
@@ -317,6 +318,11 @@ export class Translator {
     this.tlb.changeJump(b.pcLo, b.pcHi, b.mode, code)
   }
 
+  /** `b` is part of a region but no entry of it: only if it is run by itself very often, it should become one. */
+  cool(b: CodeBlock): void {
+    if (this.u16(b.record) === control.enter) this.views.i32[(b.record + Record.IMM) >>> 2] = this.heat * COOL
+  }
+
   dropCode(page: number): void {
     if (!this.cache.dropPage(page)) return
     this.stats.drops++
@@ -342,6 +348,9 @@ export class Translator {
     this.blockCount = mark.count
   }
 }
+
+/** How much more often than others. */
+const COOL = 16
 
 export type RecordMark = { readonly end: number; readonly count: number; readonly flushes: number }
 

@@ -124,7 +124,7 @@ function memory(c: HandlerContext, row: number, memop: number): void {
   f.get(c.rec).load(W.I64_LOAD32_S, Record.IMM).op(W.I64_ADD).set(addr)
   const tag = load ? loadTag(memop) : TlbEntry.WRITE, bytes = accessBytes(t, memop)
   emitHit(f, tag, bytes, (memop & MemOp.ALIGNED) !== 0, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
-  f.if()
+  f.likely().if()
   if (load) {
     destination(c)
     emitHost(f, addr, entry)
@@ -147,7 +147,7 @@ function atomic(c: HandlerContext, row: number, memop: number, amo: number): voi
   value(c, 0, 'l')
   f.set(addr)
   emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), true, addr, entry, () => f.get(c.cpu).load(W.I32_LOAD, c.offsets.tlb))
-  f.if()
+  f.likely().if()
   emitHost(f, addr, entry)
   f.set(host)
   value(c, 1, 'l')

@@ -60,7 +60,8 @@ export function entryTable(region: Region, align: number): { first: number; byte
 }
 
 const isReturn = (b: Block): boolean => b.op[b.n - 1] === op.jumpto && b.lo[b.n - 1] !== JumpKind.CALL
-const hasReturn = (region: Region): boolean => region.blocks.some(b => isReturn(b.block))
+/** Returns are looked for among its entries. */
+const hasReturn = (region: Region): boolean => region.calls && region.blocks.some(b => isReturn(b.block))
 
 const loadOf: { [T in Type]: typeof W.I64_LOAD } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD, v: V128_LOAD }
 const storeOf: { [T in Type]: typeof W.I64_STORE } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE, v: V128_STORE }
@@ -108,7 +109,7 @@ function emitRegion(
     if (!exitAt.has(key)) exitAt.set(key, exits.push({ lo, hi }) - 1 + region.blocks.length)
     return exitAt.get(key)!
   }
-  const { first, bytes: { length: tableBytes } } = entryTable(region, isa.codeAlign)
+  const { first, bytes: { length: tableBytes } } = entryTable(region, isa.codeAlign), returns = hasReturn(region)
   for (const r of region.blocks) {
     const b = r.block, last = b.n - 1, o = b.op[last]!, end = b.pcLo + b.sizeBytes
     if (o === op.branch)
@@ -118,7 +119,7 @@ function emitRegion(
         else: r.fall >= 0 ? number.get(r.fall)! : exitTo(end | 0, (b.pcHi + Math.floor(end / 0x100000000)) | 0),
       })
     else if (o === op.jump) nodes.push({ kind: 'goto', to: r.taken >= 0 ? number.get(r.taken)! : exitTo(b.lo[last]!, b.hi[last]!) })
-    else if (isReturn(b))
+    else if (returns && isReturn(b))
       nodes.push({ kind: 'switch', targets: [indirectExit(), ...region.entries.map(e => number.get(e)!)], otherwise: indirectExit() })
     else if (o === op.jumpto) nodes.push({ kind: 'goto', to: indirectExit() })
     else nodes.push({ kind: 'exit' })
@@ -152,7 +153,7 @@ function emitRegion(
     backEdge(_from, to) {
       const b = region.blocks[to]!.block // an exit node is on no cycle
       emitPoll(f, cpu, offsets, c.memory)
-      f.if()
+      f.unlikely().if()
       f.i64c(b.pcLo | 0, b.pcHi).set(pc).i32c(Answer.EXIT).set(answer).br(leave)
       f.end()
     },
@@ -174,18 +175,18 @@ function emitRegion(
   spill()
   f.get(cpu).get(pc).store(W.I64_STORE, offsets.pc)
   emitPoll(f, cpu, offsets, c.memory)
-  f.if()
+  f.unlikely().if()
   f.i32c(Answer.EXIT).return()
   f.end()
   jumpEntry(f, cpu, pc, entry, offsets)
   f.op(W.I32_EQZ)
-  f.if()
+  f.unlikely().if()
   f.i32c(Answer.DISPATCH).return()
   f.end()
   f.get(entry).load(W.I32_LOAD, JumpEntry.CODE).set(code)
   if (c.features.tailCalls) {
     f.get(code).i32c(1).op(W.I32_AND)
-    f.if()
+    f.likely().if()
     f.get(cpu).get(code).get(code).i32c(1).op(W.I32_SHR_U).i32c((1 << SLOT_BITS) - 1).op(W.I32_AND).returnCallIndirect(type, table)
     f.end()
   }

@@ -78,7 +78,8 @@ export class Compiler {
       if (!region || this.o.codePages.version(request.host) !== version) continue
       const { pageLo, pageHi, mode, host } = request
       places.push(this.place(region))
-      done.push({ pageLo, pageHi, mode, host, version, index: regions.length, entries: region.entries, insns: region.insns })
+      const inner = region.blocks.map(b => b.offset).filter(o => !region.entries.includes(o))
+      done.push({ pageLo, pageHi, mode, host, version, index: regions.length, entries: region.entries, inner, insns: region.insns })
       regions.push(region)
     }
     return regions.length > 0 ? [...again, this.compile(regions, done, places)] : [...again]

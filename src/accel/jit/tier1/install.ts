@@ -83,6 +83,10 @@ export class Tier1 {
         const b = this.v.code.cache.find(region.host + offset, region.pageLo + offset, region.pageHi, region.mode)
         if (b && this.mayCompile(b)) this.enter(b, one, i)
       })
+      for (const offset of region.inner) {
+        const b = this.v.code.cache.find(region.host + offset, region.pageLo + offset, region.pageHi, region.mode)
+        if (b) this.v.code.cool(b)
+      }
     }
   }
 

@@ -106,7 +106,7 @@ export class BlockLowering {
         return this.result(i)
       case 'leave':
         this.value(b.a[i]!)
-        this.c.f.if()
+        this.c.f.unlikely().if()
         this.leave(i)
         this.c.f.end()
         return i
@@ -271,7 +271,7 @@ export class BlockLowering {
     if (resultType[o]) {
       const t = resultType[o] as Type
       emitHit(f, loadTag(memop), bytes, aligned, addr, entry, tlb)
-      f.if(valType[t])
+      f.likely().if(valType[t])
       emitHost(f, addr, entry)
       emitLoad(f, t, memop)
       f.else()
@@ -286,7 +286,7 @@ export class BlockLowering {
     this.value(v)
     f.set(value)
     emitHit(f, TlbEntry.WRITE, bytes, aligned, addr, entry, tlb)
-    f.if()
+    f.likely().if()
     emitHost(f, addr, entry)
     f.get(value)
     emitStore(f, t, memop)
@@ -301,14 +301,14 @@ export class BlockLowering {
   /** State and address are on the stack; the value is left there. */
   private slowLoad(t: Type, memop: number): void {
     const { f, slow, fault } = this.c, wide = t === 'v'
-    f.i32c(memop | AccessKind.LOAD | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowLoadWide' : 'slowLoad')).brIf(fault)
+    f.i32c(memop | AccessKind.LOAD | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowLoadWide' : 'slowLoad')).unlikely().brIf(fault)
     this.fromBits(t)
   }
   /** State, address and value are on the stack. */
   private slowStore(t: Type, memop: number): void {
     const { f, slow, fault } = this.c, wide = t === 'v'
     this.toBits(t)
-    f.i32c(memop | AccessKind.STORE | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowStoreWide' : 'slowStore')).brIf(fault)
+    f.i32c(memop | AccessKind.STORE | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowStoreWide' : 'slowStore')).unlikely().brIf(fault)
   }
 
   /** One of several accesses to the same page. */
@@ -330,7 +330,7 @@ export class BlockLowering {
     const offset = b.hi[i]! - g.first, last = --g.members === 0
     if (resultType[o]) {
       const t = resultType[o] as Type
-      f.get(g.host).if(valType[t])
+      f.get(g.host).likely().if(valType[t])
       f.get(g.host)
       emitLoad(f, t, memop, offset)
       f.else()
@@ -344,7 +344,7 @@ export class BlockLowering {
     const v = b.b[i]!, t = this.b.typeOf(v) as Type, value = f.temp(local[t])
     this.value(v)
     f.set(value)
-    f.get(g.host).if()
+    f.get(g.host).likely().if()
     f.get(g.host).get(value)
     emitStore(f, t, memop, offset)
     f.else()
@@ -368,7 +368,7 @@ export class BlockLowering {
       f.set(y)
     }
     emitHit(f, TlbEntry.WRITE, accessBytes('l', memop), true, addr, entry, () => void f.get(c.tlb))
-    f.if(I64)
+    f.likely().if(I64)
     emitHost(f, addr, entry)
     f.set(host)
     if (o === op.cas) emitCas(f, memop, host, x, y)
@@ -378,7 +378,7 @@ export class BlockLowering {
     if (o === op.cas) f.get(y)
     else f.i64c(0, 0)
     f.i32c(memop | (amo << 8) | (o === op.cas ? AccessKind.CAS : AccessKind.AMO)).i32c(this.pcLo)
-    f.call(c.slow('slowAtomic')).brIf(c.fault)
+    f.call(c.slow('slowAtomic')).unlikely().brIf(c.fault)
     f.end()
     for (const t of [addr, entry, host, x, y, z]) f.free(t)
     return this.result(i)

@@ -10,6 +10,8 @@ export type CompiledRegion = RegionPlace & {
   readonly version: number
   /** Offsets in the page of its entries, in the order of entry numbers. */
   readonly entries: readonly number[]
+  /** Of its blocks that are none. */
+  readonly inner: readonly number[]
   readonly insns: number
 }
 export type CompileAnswer = {

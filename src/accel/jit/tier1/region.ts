@@ -43,6 +43,8 @@ export type Region = {
   readonly blocks: readonly RegionBlock[]
   /** Offsets of blocks where the function can begin, the hot one first. */
   readonly entries: readonly number[]
+  /** A call's return may come back into it. */
+  readonly calls: boolean
   readonly insns: number
 }
 
@@ -121,8 +123,17 @@ export function findRegion(
     if (lastOp(b) === op.branch || lastOp(b) === op.jump) r.taken = inside(inPage(b.lo[last]!, b.hi[last]!))
     if (lastOp(b) === op.branch) r.fall = inside(r.offset + b.sizeBytes)
   }
-  const entries = [request.start, ...leaders.filter(o => o !== request.start && present.has(o) && (entered.has(o) || continuations.has(o)))]
-  return { request, blocks, entries: entries.slice(0, 255), insns: blocks.reduce((n, b) => n + b.block.insns, 0) }
+  // Loops are entered where they begin: code that was left in the middle of one comes back there at the latest.
+  const headers = new Set(blocks.flatMap(r => [r.taken, r.fall].filter(to => to >= 0 && to <= r.offset)))
+  const entries = [request.start, ...leaders.filter(o => o !== request.start && present.has(o)
+    && (entered.has(o) || continuations.has(o) || headers.has(o)))]
+  const calls = blocks.some(r => callOf(r.block) && present.has(r.offset + r.block.sizeBytes))
+  return { request, blocks, entries: entries.slice(0, 255), calls, insns: blocks.reduce((n, b) => n + b.block.insns, 0) }
+}
+
+function callOf(b: Block): boolean {
+  const last = b.n - 1
+  return lastOp(b) === op.jump ? b.c[last] === JumpKind.CALL : lastOp(b) === op.jumpto && b.lo[last] === JumpKind.CALL
 }
 
 /** The registers that a region reads or writes, and those it writes. */
