@@ -39,3 +39,11 @@ export function pinAt(levels: NumberArray, i: number, drive: (level: boolean) =>
     get level() { return levels[i] === 1 },
   }
 }
+
+/** What an interrupt controller shows of itself, in its facet `controller`. */
+export type ControllerFacet = {
+  /** Lines of `info pic`. */
+  describe(s: any): string[]
+  /** How often each input rose, by number: `info irq`. */
+  counts(s: any): ArrayLike<number>
+}

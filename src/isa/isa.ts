@@ -183,8 +183,12 @@ export type Cpu = {
    * outside. */
   refresh(): void
   readonly debug: DebugTarget
+  /** What a monitor shows of it, by topic, in words; undefined: it has nothing of the kind. Changes nothing. */
+  describe?(topic: CpuTopic, index: number): string | undefined
   readonly float: FloatState
 }
+
+export type CpuTopic = 'registers' | 'lapic' | 'mtrr' | 'irq'
 
 /** What soft-float needs of a processor. */
 export type FloatState = {

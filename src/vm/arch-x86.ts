@@ -1,8 +1,9 @@
 // x86 processors as the assembly knows them: what they need of the board, and how messages reach their local APICs.
 import { acknowledgeInterrupt } from '../devices/irq/i8259.ts'
 import { endOfInterrupt } from '../devices/irq/ioapic.ts'
-import { sendMessage } from '../isa/x86/apic.ts'
+import { pulseLint1, sendMessage } from '../isa/x86/apic.ts'
 import type { X86Platform } from '../isa/x86/core.ts'
+import { describeMemory, describeTranslations } from '../isa/x86/describe-paging.ts'
 import { startDirect } from '../isa/x86/direct.ts'
 import { setLine } from '../isa/x86/lines.ts'
 import { modelOf } from '../isa/x86/models.ts'
@@ -37,9 +38,9 @@ const support = (long: boolean): ArchSupport => ({
     makeCpu(x86, around.views, at, services, platformOf(around), modelOf(spec.cpu, long)),
   setLine,
   message,
-  describeMemory: () => 'not implemented: mappings of an x86 processor',
-  describeTranslations: () => 'not implemented: mappings of an x86 processor',
-  describeInterrupts: () => 'not implemented: interrupts of an x86 processor',
+  nmi: ({ views, states, kick }) => pulseLint1({ i32: views.i32, states, kick }),
+  describeMemory,
+  describeTranslations,
   start(views, at, cpu, index, boot) {
     if (boot.kind === 'direct') {
       if (index > 0) return

@@ -32,10 +32,12 @@ export type ArchSupport = {
   setLine(views: Views, at: number, line: string, level: boolean): void
   /** A message-signalled interrupt for the processors, at `offset` from where the board has them. Any thread. */
   message?(around: Pick<Surroundings, 'views' | 'states' | 'kick'>, offset: number, data: number): void
-  /** The current address space of the processor at `at`, and its interrupts, as text. */
+  /** Presses the button for a non-maskable interrupt; absent: there is none. Any thread. */
+  nmi?(around: Pick<Surroundings, 'views' | 'states' | 'kick'>): void
+  /** The current address space of the processor at `at` as text; its interrupts, where `Cpu.describe` does not know them. */
   describeMemory(views: Views, at: number, ramAt: (pa: number) => number): string
   describeTranslations(views: Views, at: number, ramAt: (pa: number) => number): string
-  describeInterrupts(views: Views, at: number): string
+  describeInterrupts?(views: Views, at: number): string
   /** After a reset of `cpu`, processor `index` with its state at `at`: where and how it begins. */
   start(views: Views, at: number, cpu: Cpu, index: number, boot: Boot): void
 }

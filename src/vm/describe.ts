@@ -1,6 +1,7 @@
 // Text for the monitor's `info`.
 import { mtree, qtree } from '../device/qtree.ts'
-import { vcpuCore } from '../isa/isa.ts'
+import type { ControllerFacet } from '../device/irq.ts'
+import { type CpuTopic, vcpuCore } from '../isa/isa.ts'
 import { registerText } from '../isa/registers.ts'
 import { TLB_BYTES } from '../mem/tlb.ts'
 import { type Permission, tlbEntries } from '../mem/tlb-entries.ts'
@@ -22,7 +23,9 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
   const { system, arch, views } = m.bound, cpu = o.cpu ?? 0
   switch (topic) {
     case 'registers':
-      return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => registerText(i, m.cpuObjects[i]!.debug)).join('\n')
+      return (o.all ? m.cpuObjects.map((_, i) => i) : [cpu]).map(i => processorText(m, 'registers', i) ?? registerText(i, m.cpuObjects[i]!.debug)).join('\n')
+    case 'lapic': case 'mtrr':
+      return processorText(m, topic, cpu)
     case 'mtree':
       return mtree(system.memory.ranges)
     case 'qtree':
@@ -34,9 +37,12 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
     case 'softtlb':
       return softwareTlb(m, cpu)
     case 'irq':
-      return m.bound.cpus.map((c, i) => `CPU#${i}\n${arch.describeInterrupts(views, c.state)}`).join('\n')
+      return [...counts(m), ...m.bound.cpus.map((c, i) =>
+        `CPU#${i}\n${processorText(m, 'irq', i) ?? arch.describeInterrupts?.(views, c.state)}`)].join('\n')
     case 'pic':
-      return states(m, name => name.includes('plic') || name.includes('clint'))
+      return controllers(m).flatMap(c => c.lines).join('\n') || states(m, name => name.includes('plic') || name.includes('clint'))
+    case 'ioapic':
+      return controllers(m).filter(c => c.name === 'ioapic').flatMap(c => c.lines).join('\n') || undefined
     case 'lines':
       return lines(m)
     case 'virtio':
@@ -53,6 +59,19 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
       return undefined
   }
 }
+
+const processorText = (m: Machine, topic: CpuTopic, cpu: number) => m.cpuObjects[cpu]!.describe?.(topic, cpu)
+
+/** Interrupt controllers that have a text of their own. */
+const controllers = (m: Machine) => m.bound.system.instances.flatMap(i => {
+  const facet = i.device.facets?.controller as ControllerFacet | undefined
+  return facet ? [{ name: i.device.name, lines: facet.describe(i.state), counts: Array.from(facet.counts(i.state)) }] : []
+}).sort((a, b) => (a.name < b.name ? -1 : 1))
+
+/** How often each input of each controller rose. */
+const counts = (m: Machine): string[] => controllers(m).flatMap(c => [
+  `IRQ statistics for ${c.name}:`, ...c.counts.flatMap((n, irq) => (n ? [`${String(irq).padStart(2)}: ${n}`] : [])),
+])
 
 /** The state of devices by kind, each field a line. */
 function states(m: Machine, wanted: (name: string) => boolean): string | undefined {

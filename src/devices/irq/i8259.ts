@@ -3,7 +3,8 @@
 // The processor takes a vector with `acknowledgeInterrupt`, under the device's lock.
 // Not modelled: MCS-80 mode (ICW4 bit 0), buffered mode (no effect on software), and bit 3 of ICW1, in whose
 // place the PIIX has the edge/level registers.
-import { defineDevice, flag, inputs, output, structs, u8, type Io, type StateOf } from '../../device/define.ts'
+import { array, defineDevice, flag, inputs, output, structs, transient, u32, u8, type Io, type StateOf } from '../../device/define.ts'
+import type { ControllerFacet } from '../../device/irq.ts'
 
 const ICW1 = { IS: 0x10, SINGLE: 0x02, IC4: 0x01 }, ICW4 = { SFNM: 0x10, AEOI: 0x02 }
 const OCW3 = { IS: 0x08, POLL: 0x04, READ: 0x02, READ_ISR: 0x01, SET_MASK_MODE: 0x40, MASK_MODE: 0x20 }
@@ -28,7 +29,11 @@ const chip = {
   rotateOnAutoEoi: flag(), specialFullyNested: flag(),
 }
 type Chip = StateOf<typeof chip>
-const state = { chip: structs(chip, 2) }
+const state = {
+  chip: structs(chip, 2),
+  /** How often each input rose. */
+  counts: transient(array(u32(), 16)),
+}
 type S = StateOf<typeof state>
 const pins = { ir: inputs(16), int: output() }
 type IO = Io<{}, typeof pins>
@@ -40,6 +45,16 @@ const ports = (n: 0 | 1) => ({
   write: (s: S, _io: IO, offset: number, value: number) =>
     (offset === 0 ? command(s, n, value) : data(s.chip[n]!, value)),
 })
+
+const hex2 = (n: number) => n.toString(16).padStart(2, '0')
+const controller: ControllerFacet = {
+  describe: (s: S) => [1, 0].map(n => {
+    const c = s.chip[n]!
+    return `pic${n}: irr=${hex2(c.irr)} imr=${hex2(c.imr)} isr=${hex2(c.isr)} hprio=${c.first} irq_base=${hex2(c.base)} `
+      + `rr_sel=${c.readIsr ? 1 : 0} elcr=${hex2(c.elcr)} fnm=${c.specialFullyNested ? 1 : 0}`
+  }),
+  counts: (s: S) => s.counts,
+}
 
 export const i8259 = defineDevice({
   name: 'isa-i8259',
@@ -57,7 +72,11 @@ export const i8259 = defineDevice({
       write: (s, _io, n, value) => setLevelTriggered(s.chip[n]!, value & LEVEL_CAPABLE[n]!),
     },
   },
-  input(s, _io, _pin, index, level) { drive(s.chip[index >> 3]!, index & 7, level) },
+  facets: { controller },
+  input(s, _io, _pin, index, level) {
+    if (level) s.counts[index]!++
+    drive(s.chip[index >> 3]!, index & 7, level)
+  },
   update(s, io) {
     cascade(s)
     io.int.set(candidate(s.chip[0]!, true) !== NONE)

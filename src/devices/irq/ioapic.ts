@@ -4,7 +4,8 @@
 // device's lock and not under their own.
 // Not modelled: external interrupts (delivery mode 7) are sent as messages like all others: whoever receives
 // one asks the 8259s for the vector.
-import { array, defineDevice, inputs, u32, u8, type Io, type StateOf } from '../../device/define.ts'
+import { array, defineDevice, inputs, transient, u32, u8, type Io, type StateOf } from '../../device/define.ts'
+import type { ControllerFacet } from '../../device/irq.ts'
 import { guestError } from '../../base/log.ts'
 
 const IOREGSEL = 0x00, IOWIN = 0x10, EOI = 0x40
@@ -13,7 +14,7 @@ export const IOAPIC_PINS = 24
 const VERSION_VALUE = ((IOAPIC_PINS - 1) << 16) | 0x20
 /** Of the lower word of an entry. */
 const ENTRY = {
-  VECTOR: 0xff, DELIVERY: 0x700, LOGICAL: 0x800, SENDING: 0x1000, REMOTE_IRR: 0x4000, LEVEL: 0x8000,
+  VECTOR: 0xff, DELIVERY: 0x700, LOGICAL: 0x800, SENDING: 0x1000, ACTIVE_LOW: 0x2000, REMOTE_IRR: 0x4000, LEVEL: 0x8000,
   MASKED: 0x1_0000,
 }
 const READ_ONLY = ENTRY.SENDING | ENTRY.REMOTE_IRR, DEFINED = 0x1_ffff
@@ -24,10 +25,34 @@ const state = {
   low: array(u32(ENTRY.MASKED), IOAPIC_PINS), high: array(u32(), IOAPIC_PINS),
   /** Levels of the pins, and requests that wait: of edges until they are sent, of levels while they last. */
   level: u32(), irr: u32(),
+  /** How often each pin rose. */
+  counts: transient(array(u32(), IOAPIC_PINS)),
 }
 type S = StateOf<typeof state>
 const pins = { in: inputs(IOAPIC_PINS) }
 type IO = Io<{}, typeof pins>
+
+const hex = (n: number, digits: number) => (n >>> 0).toString(16).padStart(digits, '0')
+const DELIVERIES = ['fixed', 'lowest', 'SMI', '...', 'NMI', 'INIT', '...', 'extINT']
+const controller: ControllerFacet = {
+  describe(s: S) {
+    const pins = Array.from({ length: IOAPIC_PINS }, (_, n) => n), entry = s.select - TABLE
+    const which = entry >= 0 && entry < 2 * IOAPIC_PINS ? ` (redir[${entry >> 1}])` : ''
+    const list = (is: (n: number) => number) => pins.filter(is).join(' ') || '(none)'
+    return [
+      `ioapic0: ver=0x${hex(VERSION_VALUE & 0xff, 2)} id=0x${hex(s.id, 2)} sel=0x${hex(s.select, 2)}${which}`,
+      ...pins.map(n => {
+        const low = s.low[n]!, high = s.high[n]!
+        return `  pin ${String(n).padEnd(2)} 0x${hex(high, 8)}${hex(low, 8)} dest=${(high >>> 24).toString(16)} vec=${String(low & 0xff).padEnd(3)} `
+          + `${low & ENTRY.ACTIVE_LOW ? 'active-lo' : 'active-hi'} ${low & ENTRY.LEVEL ? 'level' : 'edge '} ${low & ENTRY.MASKED ? 'masked' : '      '} `
+          + `${DELIVERIES[(low >> 8) & 7]!.padEnd(6)} ${low & ENTRY.LOGICAL ? 'logical' : 'physical'}`
+      }),
+      `  IRR      ${list(n => s.irr >>> n & 1)}`,
+      `  Remote IRR ${list(n => s.low[n]! & ENTRY.REMOTE_IRR)}`,
+    ]
+  },
+  counts: (s: S) => s.counts,
+}
 
 export const ioapic = defineDevice({
   name: 'ioapic',
@@ -48,8 +73,10 @@ export const ioapic = defineDevice({
     else if (offset === IOWIN) writeRegister(s, value)
     else if (offset === EOI) endOfInterrupt(value)(s)
   },
+  facets: { controller },
   input(s, _io, _pin, n, level) {
     const bit = 1 << n
+    if (level) s.counts[n]!++
     s.level = level ? s.level | bit : s.level & ~bit
     // Section 3.2.4: an edge at a masked pin is not remembered.
     if (s.low[n]! & ENTRY.LEVEL) s.irr = level ? s.irr | bit : s.irr & ~bit

@@ -1,8 +1,8 @@
 // The local APIC of each processor, xAPIC and x2APIC: its registers, priorities, timer, and messages between processors. Intel SDM
 // volume 3, chapter 11 (10 in older editions). Messages set bits of the target's state with Atomics, from any thread.
 //
-// Not modelled: SMI messages (not implemented), CMCI, thermal and performance interrupts, LINT pins but ExtINT on LINT0. An NMI input is taken
-// as it comes. The timer counts nanoseconds divided as DCR says.
+// Not modelled: SMI messages (not implemented), CMCI, thermal and performance interrupts, LINT pins but ExtINT on LINT0 and the NMI button on
+// LINT1. An NMI input is taken as it comes. The timer counts nanoseconds divided as DCR says.
 import { unimplemented } from '../../base/log.ts'
 import { type Core, get, getHi, note, requestInterrupt, setPair, W, type X86Platform } from './core.ts'
 import { Line, Vector } from './cpu.ts'
@@ -13,7 +13,7 @@ export const Reg = { ID: 2, VERSION: 3, TPR: 8, APR: 9, PPR: 10, EOI: 11, LDR: 1
 export const Base = { BSP: 0x100, X2APIC: 0x400, ENABLED: 0x800 } as const
 const SVR_ENABLED = 0x100, SVR_NO_BROADCAST = 0x1000
 const VERSION = 0x14 | (5 << 16) | (1 << 24) // six LVT entries, no broadcast on request
-const Lvt = { TIMER: 0, LINT0: 3, ERROR: 5, MASKED: 0x10000, MODE: 0x700, EXTINT: 0x700, PENDING: 0x1000 } as const
+const Lvt = { TIMER: 0, LINT0: 3, LINT1: 4, ERROR: 5, MASKED: 0x10000, LEVEL: 0x8000, MODE: 0x700, EXTINT: 0x700, PENDING: 0x1000 } as const
 const LVT_BITS = [0x710ff, 0x117ff, 0x117ff, 0x1f7ff, 0x1f7ff, 0x110ff]
 const Error = { SEND_VECTOR: 0x20, RECEIVE_VECTOR: 0x40, REGISTER: 0x80 } as const
 export const Delivery = { FIXED: 0, LOWEST: 1, SMI: 2, NMI: 4, INIT: 5, STARTUP: 6, EXTINT: 7 } as const
@@ -42,7 +42,7 @@ export function writeTpr(c: Core, value: number): true {
   requestInterrupt(c)
   return true
 }
-function ppr(c: Core): number {
+export function ppr(c: Core): number {
   const tpr = get(c, W.apicTpr), service = Math.max(0, highest(c.i32, c.w + W.apicIsr))
   return (tpr & 0xf0) >= (service & 0xf0) ? tpr : service & 0xf0
 }
@@ -148,6 +148,17 @@ function sendTo(a: Apics, cpu: number, m: Message): void {
   a.kick(cpu)
 }
 
+/** The NMI button: a pulse at the pin LINT1 of every processor, which does as its entry in the local vector table says. Any thread. */
+export function pulseLint1(a: Apics): void {
+  a.states.forEach((state, cpu) => {
+    const entry = Atomics.load(a.i32, (state >> 2) + W.apicLvt + Lvt.LINT1), mode = (entry >> 8) & 7
+    if (!(word(a, cpu, 'apicBase') & Base.ENABLED)) sendTo(a, cpu, { ...NMI_MESSAGE }) // the pin is NMI
+    else if (!(entry & Lvt.MASKED) && (mode === Delivery.NMI || mode === Delivery.FIXED))
+      sendTo(a, cpu, { ...NMI_MESSAGE, mode, vector: entry & 0xff, level: mode === Delivery.FIXED && (entry & Lvt.LEVEL) !== 0 })
+  })
+}
+const NMI_MESSAGE: Message = { destination: 0, logical: false, mode: Delivery.NMI, vector: 0, level: false }
+
 function sendIcr(c: Core, lo: number, hi: number): void {
   const mode = (lo >> 8) & 7, level = (lo & 0x8000) !== 0, shorthand = (lo >> 18) & 3, vector = lo & 0xff
   if ((mode === Delivery.FIXED || mode === Delivery.LOWEST) && vector < 16) return error(c, Error.SEND_VECTOR)
@@ -178,7 +189,7 @@ function startTimer(c: Core): void {
   armTimer(c)
 }
 export function armTimer(c: Core): void { c.services.armTimer(c.s.apicExpires || Infinity) }
-function currentCount(c: Core): number {
+export function currentCount(c: Core): number {
   if (c.s.apicExpires === 0 || timerMode(c) === DEADLINE) return 0
   const gone = Math.floor((c.services.nowNs() - c.s.apicStarted) / divisor(c)), initial = get(c, W.apicInitial) >>> 0
   return timerMode(c) === PERIODIC ? initial - (gone % initial) : Math.max(0, initial - gone)

@@ -1,12 +1,13 @@
 // An x86 processor bound to its state: the `Cpu` of isa.ts. Everything it remembers is in the state, or can be derived from it.
 import type { Views } from '../../state/views.ts'
-import { Access, type Cpu, type CpuServices, Fault, type Isa } from '../isa.ts'
+import { Access, type Cpu, type CpuTopic, type CpuServices, Fault, type Isa } from '../isa.ts'
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
 import * as control from './control.ts'
 import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, segment, selectTlb, setIp, updateMode, type X86Platform, SEG, W } from './core.ts'
 import { cpuid } from './cpuid.ts'
 import { Seg, Shadow, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
+import { describeApic, describeInterrupts, describeMemoryTypes, describeRegisters } from './describe.ts'
 import { debugTarget } from './gdb.ts'
 import { interrupt, step, wakes } from './interrupts.ts'
 import * as fpu from './fpu-state.ts'
@@ -23,6 +24,10 @@ import * as transfer from './transfer.ts'
 import { callX87, X87_CALLS } from './x87.ts'
 import * as environment from './x87-env.ts'
 import { deliver, int, intOf, Source } from './traps.ts'
+
+const texts: { readonly [T in CpuTopic]: (c: Core, index: number) => string } = {
+  registers: describeRegisters, lapic: describeApic, mtrr: describeMemoryTypes, irq: describeInterrupts,
+}
 
 type Handler = (c: Core, arg: number) => Done
 
@@ -115,6 +120,7 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     },
     local: { page: () => apicPage(c), read: (offset, size) => readPage(c, offset, size), write: (offset, size, value) => writePage(c, offset, size, value) },
     debug: debugTarget(c),
+    describe: (topic, index) => texts[topic](c, index),
     float: {
       policy: 'x86',
       rounding: () => fpu.SIMD_ROUNDING[(get(c, W.mxcsr) >> 13) & 3]!,

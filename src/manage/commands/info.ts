@@ -19,6 +19,8 @@ const described: readonly { topic: Topic; help: string }[] = [
   { topic: 'jit', help: 'the recompiler: translated code and its costs' },
   { topic: 'irq', help: 'interrupts of each processor: enabled, pending, the last trap' },
   { topic: 'pic', help: 'state of the interrupt controllers' },
+  { topic: 'ioapic', help: 'state of the I/O APIC' },
+  { topic: 'mtrr', help: 'memory types of the current processor' },
   { topic: 'lines', help: 'levels of interrupt lines' },
   { topic: 'usb', help: 'USB devices' },
   { topic: 'virtio', help: 'virtio devices and their queues' },
@@ -145,6 +147,14 @@ export const infoCommands = [
     help: 'translations of the current processor: each mapping of its page tables, or (-s) what its software TLB holds',
     args: { software: { type: 'switch', help: 'the software TLB' } },
     run: (ctx, { software }) => describe(ctx, software ? 'softtlb' : 'tlb'),
+  }),
+  command({
+    hmp: ['info lapic'], help: 'the local APIC of the current processor, or of the one with this number',
+    args: { apic: { type: 'integer', help: 'number of a processor', optional: true } },
+    run(ctx, { apic }) {
+      if (apic !== undefined && apic >= BigInt(ctx.machine.cpus.length)) throw badArgument('No CPU available', `processors 0 to ${ctx.machine.cpus.length - 1}`)
+      return describe(apic === undefined ? ctx : { ...ctx, cpu: Number(apic) }, 'lapic')
+    },
   }),
   ...described.map(({ topic, help }) => command({
     hmp: [`info ${topic}`], help, args: {}, run: ctx => describe(ctx, topic),
