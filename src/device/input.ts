@@ -15,6 +15,8 @@ export type PointerMotion = {
   readonly buttons: number
 }
 export type InputFacet = {
+  /** What users call the pointing device. */
+  readonly pointerName?: string
   /** `key` is a name of QEMU's (`a`, `shift_r`, `kp_enter`); false if the device has no such key. */
   key?(s: any, io: any, key: string, down: boolean): boolean
   move?(s: any, io: any, motion: PointerMotion): void

@@ -32,8 +32,23 @@ export function pcCmos(o: CmosOptions): { [index: number]: number } {
   set(0x34, 2, atMost((o.ramBelow4G - 16 * MIB) / CHUNK, 0xffff))
   set(0x5b, 3, o.ramAbove4G / CHUNK)
   set(0x5f, 1, o.cpus - 1)
-  const [first = 0, second = 0, third = 0] = [...(o.bootOrder ?? 'cad')].map(letter => BOOT_DEVICE[letter] ?? 0)
-  set(0x3d, 1, (second << 4) | first)
-  set(0x38, 1, third << 4)
-  return bytes
+  return { ...bytes, ...bootBytes(o.bootOrder ?? DEFAULT_BOOT_ORDER) }
+}
+
+export const DEFAULT_BOOT_ORDER = 'cad'
+/** The two bytes of the boot order. */
+export function bootBytes(order: string): { [index: number]: number } {
+  const [first = 0, second = 0, third = 0] = [...order].map(letter => BOOT_DEVICE[letter] ?? 0)
+  return { 0x3d: (second << 4) | first, 0x38: third << 4 }
+}
+
+/** What is wrong with a boot order, in QEMU's words; undefined: nothing. */
+export function badBootOrder(order: string): string | undefined {
+  const letters = [...order], odd = letters.find(letter => letter < 'a' || letter > 'p')
+  if (odd !== undefined) return `Invalid boot device '${odd}'`
+  const twice = letters.find((letter, i) => letters.indexOf(letter) !== i)
+  if (twice !== undefined) return `Boot device '${twice}' was given twice`
+  if (letters.length > 3) return 'Too many boot devices for PC'
+  const other = letters.find(letter => !(letter in BOOT_DEVICE))
+  return other === undefined ? undefined : `Invalid boot device for PC: '${other}'`
 }

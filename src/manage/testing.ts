@@ -240,6 +240,23 @@ export function fakeMachine(
       emit('powerdown', {})
       return true
     },
+    nmi() {
+      calls.push('nmi')
+      return true
+    },
+    setBootOrder: order => void calls.push(`boot ${order}`),
+    input: {
+      keys: ['a', 'ctrl', 'alt', 'delete', 'less'], pointers: [{ device: 'mouse0', name: 'mouse' }], buttons: 0,
+      key(name, down) {
+        calls.push(`${down ? '+' : '-'}${name}`)
+        return true
+      },
+      nameOf: number => (number === 0x1e ? 'a' : undefined),
+      move({ dx, dy, dz, buttons }) {
+        calls.push(`move ${dx} ${dy} ${dz} ${buttons}`)
+        return true
+      },
+    },
     async quit(cause, exitCode = 0) {
       calls.push(`quit ${cause}`)
       halt('shutdown')

@@ -65,6 +65,11 @@ export type MachineControl = {
   reset(): Promise<void>
   /** Presses the power button: the guest may react. False if the machine has no way to tell the guest. */
   powerdown(): Promise<boolean>
+  /** A non-maskable interrupt to all processors, as a button gives it; false if the machine has none. */
+  nmi(): boolean
+  /** Letters of drives in the order in which firmware tries them, from the next reset on; throws VmError. */
+  setBootOrder(order: string): void
+  readonly input: InputControl
   /** Stops the machine and emits `shutdown` with this cause. */
   quit(cause: ShutdownCause, exitCode?: number): Promise<void>
   /** Ends threads, flushes and closes back ends. Nothing may be called afterwards. Idempotent. */
@@ -170,6 +175,22 @@ export type CharEnd = {
   sendBreak?(): void
   /** Called on the main thread when there is output to take, or room for input again. One listener. */
   onChange(listener: () => void): void
+}
+
+/** The guest's keyboard and mouse. */
+export type InputControl = {
+  /** QEMU's names of the keys that there are. */
+  readonly keys: readonly string[]
+  /** False: there is no such key. */
+  key(name: string, down: boolean): boolean
+  /** The key of a scan code in set 1, 80h added where it follows E0h. */
+  nameOf(number: number): string | undefined
+  /** Motion is for the first one. */
+  readonly pointers: readonly { readonly device: string; readonly name: string }[]
+  /** Downwards is positive, and the wheel away from the user; buttons: 1 left, 2 right, 4 middle. False: there is no mouse. */
+  move(motion: { readonly dx: number; readonly dy: number; readonly dz: number; readonly buttons: number }): boolean
+  /** Those of the last motion. */
+  readonly buttons: number
 }
 
 /** What a display shows at this moment. */

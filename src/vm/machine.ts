@@ -8,6 +8,7 @@ import type { Host } from '../host/host.ts'
 import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
 import { poke } from './arch.ts'
+import { type BootOrder, bootOrderOf, pressPowerButton } from './front-panel.ts'
 import { type BootImages, bootImages } from './boot-images.ts'
 import { Bell } from './bell.ts'
 import { bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
@@ -19,6 +20,7 @@ import { type AccelChoice, chooseAccel } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
 import { MachineLog } from './machine-log.ts'
+import { inputsOf } from './inputs.ts'
 import { pciFunctions } from './pci.ts'
 import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
 import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
@@ -83,6 +85,7 @@ class Machine implements MachineControl {
   readonly nets: MachineControl['nets']
   readonly catalogue: Catalogue
   readonly screens: MachineControl['screens']
+  readonly input: MachineControl['input']
   private readonly config: MachineConfig
   private readonly runner: Runner
   private readonly log: MachineLog
@@ -91,6 +94,7 @@ class Machine implements MachineControl {
   private readonly closers: (() => Promise<void>)[] = []
   private timer: ReturnType<typeof setTimeout> | undefined
   private closed = false
+  private readonly bootOrder: BootOrder
   /** While a snapshot is made or restored, nothing of the host reaches devices. */
   private frozen = false
 
@@ -101,6 +105,7 @@ class Machine implements MachineControl {
     this.config = config
     this.plan = plan
     this.images = bootImages(config, plan)
+    this.bootOrder = bootOrderOf(plan.spec)
     this.accel = accel
     this.bound = bindMachine(shape, memory, () => host.nowNs(), () => {})
     const { bound } = this
@@ -124,6 +129,7 @@ class Machine implements MachineControl {
     this.nets = plan.nets
     this.catalogue = catalogue(plan.info.arch)
     this.screens = screensOf(bound.system)
+    this.input = inputsOf(bound.system)
     this.cpus = this.cpuObjects.map((cpu, index) => ({
       index,
       get state() {
@@ -168,6 +174,7 @@ class Machine implements MachineControl {
     })
     bound.system.reset() // after the processors, whose inputs it drives
     bound.meetAgain()
+    this.bootOrder.apply(bound.system)
     await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
     if (plan.boot.kind === 'direct') for (const [port, size, value] of plan.boot.ports) bound.system.io.write(port, size, value)
     this.runner.refresh()
@@ -340,7 +347,17 @@ class Machine implements MachineControl {
 
   async powerdown(): Promise<boolean> {
     this.emit('powerdown', {})
-    return false
+    return pressPowerButton(this.bound.system)
+  }
+
+  nmi(): boolean {
+    const { arch, surroundings } = this.bound
+    arch.nmi?.(surroundings)
+    return arch.nmi !== undefined
+  }
+
+  setBootOrder(order: string): void {
+    this.bootOrder.set(order)
   }
 
   async quit(cause: ShutdownCause, exitCode = 0): Promise<void> {

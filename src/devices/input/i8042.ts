@@ -43,6 +43,7 @@ type IO = Io<{}, typeof pins>
 const keyboardOf = (s: S): Keyboard => s.keyboard[0]!
 const mouseOf = (s: S): Mouse => s.mouse[0]!
 const input: InputFacet = {
+  pointerName: 'PS/2 Mouse',
   key(s: S, _io, name, down) {
     return pressKey(keyboardOf(s), name, down)
   },

@@ -58,6 +58,14 @@ export function scanCodes(name: string, down: boolean, set: number): readonly nu
   return set === 1 && set2 ? toSet1(set2) : set2
 }
 
+/** The key whose scan code in set 1 is `number`; 80h is added where it follows E0h. */
+export const keyOfNumber = (number: number): string | undefined =>
+  keyNames.find(name => name !== 'pause' && setOne(name) === number)
+function setOne(name: string): number {
+  const codes = name === 'print' ? [EXTENDED, toSet1(PRINT.make).at(-1)!] : scanCodes(name, true, 1)!
+  return codes.length === 2 ? codes[1]! | 0x80 : codes[0]!
+}
+
 /** Bytes of set 2 as the controller hands them on. */
 export function toSet1(bytes: readonly number[]): number[] {
   const out: number[] = []

@@ -91,7 +91,7 @@ export const piix4Pm = defineDevice({
       },
     },
   },
-  facets: { pci: pci.facet },
+  facets: { pci: pci.facet, powerButton: pressPowerButton },
   reset(s, io) {
     pci.reset(s, io as any)
     // Firmware that finds this set does not wait for system management mode.
@@ -107,8 +107,9 @@ export const piix4Pm = defineDevice({
   },
 })
 
+
 /** As `instance.call(pressPowerButton)`. */
-export const pressPowerButton = (s: S): void => { s.status |= EVENT.POWER_BUTTON }
+export function pressPowerButton(s: S): void { s.status |= EVENT.POWER_BUTTON }
 
 /** Register 40h says where the power management ports are, 80h whether. */
 function place(s: any, io: any): void {

@@ -42,6 +42,12 @@ export const mc146818rtc = defineDevice({
   pins,
   timers,
   regions: { ports: { sizeBytes: 2, valid: { max: 1 } } },
+  /** What firmware will find there. */
+  facets: {
+    cmos(s: S, bytes: { readonly [index: number]: number }): void {
+      for (const [index, value] of Object.entries(bytes)) s.cmos[Number(index)] = value
+    },
+  },
 
   reset(s, io) {
     for (const [index, value] of Object.entries(io.props.cmos)) s.cmos[Number(index)] = value

@@ -13,8 +13,9 @@ export type ArgumentType =
   | 'switch'
   /** `/8xw` directly after the command. */
   | 'format'
-  /** QMP only: a list of texts. */
+  /** QMP only: a list of texts, or of objects. */
   | 'list'
+  | 'objects'
 export type Argument = {
   readonly type: ArgumentType
   readonly help: string
@@ -28,6 +29,8 @@ type ArgumentValue<A extends Argument> = A['type'] extends 'integer'
     ? boolean
     : A['type'] extends 'list'
       ? readonly string[]
+    : A['type'] extends 'objects'
+      ? readonly { readonly [key: string]: unknown }[]
       : string
 export type ArgumentValues<A extends Arguments> = {
   readonly [N in keyof A]: A[N] extends { optional: true } | { type: 'switch' }
@@ -157,6 +160,9 @@ function fromJson(name: string, arg: Argument, value: unknown): unknown {
       return value
     case 'list':
       if (!Array.isArray(value) || value.some(v => typeof v !== 'string')) throw wrong('array')
+      return value
+    case 'objects':
+      if (!Array.isArray(value) || value.some(v => typeof v !== 'object' || v === null)) throw wrong('array')
       return value
     default:
       if (typeof value !== 'string') throw wrong('string')

@@ -11,7 +11,7 @@ const query = (qmp: string, help: string, run: Parameters<typeof command>[0]['ru
 
 /** Answers that say that there is nothing of the kind. */
 const nothing: { readonly [name: string]: unknown } = {
-  'query-iothreads': [], 'query-jobs': [], 'query-block-jobs': [], 'query-memory-devices': [], 'query-mice': [],
+  'query-iothreads': [], 'query-jobs': [], 'query-block-jobs': [], 'query-memory-devices': [],
   'query-tpm': [], 'query-tpm-models': [], 'query-tpm-types': [], 'query-fdsets': [], 'query-migrate': {},
   'query-migrate-capabilities': [], 'query-vnc': { enabled: false },
   'query-current-machine': { 'wakeup-suspend-support': false },

@@ -30,6 +30,20 @@ export const runCommands = [
     },
   }),
   command({
+    hmp: ['nmi'], qmp: 'inject-nmi', help: 'a non-maskable interrupt to all processors, as by a button', args: {},
+    run({ machine }) {
+      if (!machine.nmi()) throw badArgument('this machine has no non-maskable interrupts')
+    },
+  }),
+  command({
+    hmp: ['boot_set'], help: 'drives that firmware tries from the next reset on: letters as -boot order= has them',
+    args: { order: { type: 'word', help: 'letters' } },
+    run({ machine }, { order }) {
+      machine.setBootOrder(order)
+      return `boot device list now set to ${order}\n`
+    },
+  }),
+  command({
     hmp: ['quit', 'q'], qmp: 'quit', help: 'ends the program', args: {},
     run(ctx) { ctx.quit(ctx.quitCause) },
   }),
@@ -61,10 +75,6 @@ export const missingCommands: { readonly [name: string]: string } = {
   'object-add': 'objects are fixed at start',
   'object-del': 'objects are fixed at start',
   migrate: 'savevm and loadvm',
-  sendkey: 'no keyboard',
-  mouse_move: 'no mouse',
-  mouse_button: 'no mouse',
-  nmi: 'RISC-V has none here',
   change: '',
   eject: '',
   commit: 'qemu-img commit',
@@ -76,7 +86,6 @@ export const missingCommands: { readonly [name: string]: string } = {
   watchdog_action: '',
   hostfwd_add: 'hostfwd= of -netdev user',
   hostfwd_remove: '',
-  boot_set: '',
   dump: 'pmemsave',
   'dump-guest-memory': 'pmemsave',
   i: 'no ports',
@@ -86,10 +95,7 @@ export const missingCommands: { readonly [name: string]: string } = {
   'qom-list': '',
   'qom-get': '',
   'qom-set': '',
-  'inject-nmi': '',
   'query-hotpluggable-cpus': '',
-  'input-send-event': '',
-  'send-key': '',
   'query-spice': '',
   'xen-set-global-dirty-log': '',
 }

@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { debugCommands } from './debug.ts'
 import { hardwareCommands } from './hardware.ts'
 import { infoCommands } from './info.ts'
+import { inputCommands } from './input.ts'
 import { memoryCommands } from './memory.ts'
 import { queryCommands } from './query.ts'
 import { missingCommands, runCommands } from './run.ts'
@@ -12,7 +13,7 @@ import { screenCommands } from './screen.ts'
 import { snapshotCommands } from './snapshot.ts'
 
 export const commands: readonly Command[] = [
-  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...screenCommands, ...snapshotCommands,
+  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...screenCommands, ...inputCommands, ...snapshotCommands,
   ...debugCommands, ...queryCommands,
 ]
 

@@ -141,6 +141,33 @@ test('cards', async () => {
 `)
 })
 
+test('keys, mouse, buttons', async () => {
+  const { say, machine } = bench()
+  const done = async (n: number) => {
+    while (machine.calls.length < n) await new Promise(resolve => setTimeout(resolve, 5))
+    return machine.calls.splice(0)
+  }
+  assert.equal(await say('sendkey ctrl-alt-delete 1'), '')
+  await say('sendkey 0x1e 1')
+  assert.deepEqual(await done(8), ['+ctrl', '+alt', '+delete', '-delete', '-alt', '-ctrl', '+a', '-a'])
+  await say('sendkey < 0')
+  assert.deepEqual(await done(2), ['+less', '-less'])
+  assert.match(await say('sendkey bla'), /invalid parameter: bla/)
+  assert.match(await say('sendkey a-'), /invalid parameter: /)
+  assert.match(await say('sendkey 0x99'), /invalid parameter: 0x99/)
+  assert.match(await say('sendkey yen'), /not implemented: key 'yen'/)
+  assert.match(await say('sendkey a 99999999'), /a hold time of 99999999 ms; 0 to 60000/)
+  await say('mouse_move 3 -4')
+  await say('mouse_move 0 0 1')
+  await say('mouse_button 5')
+  assert.deepEqual(machine.calls.splice(0), ['move 3 -4 0 0', 'move 0 0 1 0', 'move 0 0 0 5'])
+  assert.match(await say('mouse_move 1 x'), /dy: 'x' is not a number/)
+  assert.equal(await say('info mice'), '* Mouse #0: mouse\n')
+  await say('nmi')
+  assert.equal(await say('boot_set dc'), 'boot device list now set to dc\n')
+  assert.deepEqual(machine.calls.splice(0), ['nmi', 'boot dc'])
+})
+
 test('memory to files, snapshots', async () => {
   const { say, host, machine } = bench()
   machine.memory.set([1, 2, 3], 0x300)

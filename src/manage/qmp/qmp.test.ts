@@ -154,6 +154,28 @@ test('trace events', async () => {
   assert.match((await say('trace-event-set-state', { name: 'uart_*' })).error.desc, /'enable' is missing/)
 })
 
+test('input events', async () => {
+  const { ask, take, machine } = await bench()
+  take()
+  await ask({ execute: 'qmp_capabilities' })
+  const send = async (...events: object[]) => (await ask({ execute: 'input-send-event', arguments: { events } }))[0]
+  const key = (down: boolean, data: unknown, type = 'qcode') => ({ type: 'key', data: { down, key: { type, data } } })
+  const button = (name: string, down: boolean) => ({ type: 'btn', data: { button: name, down } })
+  const axis = (name: string, value: number) => ({ type: 'rel', data: { axis: name, value } })
+  machine.calls.splice(0)
+  assert.deepEqual(await send(key(true, 'a'), key(false, 0x1e, 'number'), axis('x', 5), axis('y', -2), button('right', true)), { return: {} })
+  assert.deepEqual(machine.calls.splice(0), ['+a', '-a', 'move 5 -2 0 2'])
+  await send(button('wheel-down', true), button('wheel-down', false))
+  assert.deepEqual(machine.calls.splice(0), ['move 0 0 -1 0'])
+  assert.match((await send(key(true, 'a'), key(true, 'bla'))).error.desc, /invalid parameter: bla/)
+  assert.match((await send({ type: 'abs', data: { axis: 'x', value: 1 } })).error.desc, /not implemented: input event 'abs'/)
+  assert.deepEqual(machine.calls, [], 'a mistake undoes all of them')
+  const [answer] = await ask({ execute: 'send-key', arguments: { keys: [{ type: 'qcode', data: 'ctrl' }, { type: 'qcode', data: 'a' }], 'hold-time': 0 } })
+  assert.deepEqual(answer, { return: {} })
+  while (machine.calls.length < 4) await new Promise(resolve => setTimeout(resolve, 5))
+  assert.deepEqual(machine.calls, ['+ctrl', '+a', '-a', '-ctrl'])
+})
+
 test('what there is: hardware, properties, options, and the commands themselves', async () => {
   const { ask, take } = await bench()
   take()

@@ -6,7 +6,7 @@ type Info = { readonly name: string; readonly 'meta-type': string; readonly [mem
 
 /** Built-in types by the argument types that QMP can carry. */
 const types: { readonly [T in ArgumentType]?: string } = {
-  word: 'str', rest: 'str', integer: 'int', switch: 'bool', list: '[str]',
+  word: 'str', rest: 'str', integer: 'int', switch: 'bool', list: '[str]', objects: '[any]',
 }
 const NONE = 'q_empty'
 
@@ -15,6 +15,7 @@ const builtin: readonly Info[] = [
   { name: 'int', 'meta-type': 'builtin', 'json-type': 'int' },
   { name: 'bool', 'meta-type': 'builtin', 'json-type': 'boolean' },
   { name: 'any', 'meta-type': 'builtin', 'json-type': 'value' },
+  { name: '[any]', 'meta-type': 'array', 'element-type': 'any' },
   { name: '[str]', 'meta-type': 'array', 'element-type': 'str' },
   { name: NONE, 'meta-type': 'object', members: [] },
 ]

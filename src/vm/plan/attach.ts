@@ -62,7 +62,8 @@ export async function planDevices(config: MachineConfig, host: Host, type: Machi
     if (p.ideDrives.length) p.attachments.push({ device: IDE_ID, open: async () => ideBackend(p.ideDrives.map(d => d && drives.handOver(d))) })
     await blaming('devices', () => checkFunctions(p.devices))
     for (const open of nets.rest()) p.attachments.push({ open })
-    const paths = [...p.order].sort(([a], [b]) => a - b).map(([, { path }]) => path)
+    const strict = config.boot?.['strict'], paths = [...p.order].sort(([a], [b]) => a - b).map(([, { path }]) => path)
+    if (paths.length && (strict === true || strict === 'on')) paths.push(NOTHING_ELSE)
     return {
       devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide,
       serials: [...p.consoles].map(([device, chardev]) => ({ device, ...(chardev && { chardev }) })),
@@ -75,6 +76,9 @@ export async function planDevices(config: MachineConfig, host: Host, type: Machi
     throw error
   }
 }
+
+/** Firmware stops there. */
+const NOTHING_ELSE = 'HALT'
 
 type Progress = {
   readonly config: MachineConfig

@@ -46,6 +46,8 @@ export type PcSpec = SpecCore & {
   readonly parallels: number
   /** Letters of `-boot order=`. */
   readonly bootOrder: string
+  /** Of `-boot once=`: for the first start. */
+  readonly bootOnce?: string
   /** Master and slave of the first IDE channel, then of the second. */
   readonly ide: readonly (DriveSpec | undefined)[]
 }

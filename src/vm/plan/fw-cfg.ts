@@ -3,6 +3,7 @@ import { blaming } from '../../base/errors.ts'
 import { FW_CFG } from '../../devices/firmware/fw-cfg.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig } from '../config.ts'
+import { badBootOrder } from '../../machines/pc-cmos.ts'
 import { readSource } from './boot.ts'
 import type { MachineType } from './machine-type.ts'
 import { mistake } from './text.ts'
@@ -15,10 +16,11 @@ export type FwCfgPlan = {
 const MAX_NAME = 55
 
 export async function planFwCfg(config: MachineConfig, host: Host, type: MachineType): Promise<FwCfgPlan> {
+  await blaming('boot', () => checkBoot(config, type))
   const files: { [name: string]: Uint8Array } = {
     'bios-geometry': new Uint8Array(0),
     bootorder: new Uint8Array(0), // until devices have their places
-    'etc/boot-fail-wait': new Uint8Array([0xff, 0xff, 0xff, 0xff]),
+    'etc/boot-fail-wait': rebootTimeout(config),
   }
   for (const [i, { name, contents }] of (config.fwCfg ?? []).entries())
     await blaming(`fwCfg[${i}]`, async () => {
@@ -29,8 +31,8 @@ export async function planFwCfg(config: MachineConfig, host: Host, type: Machine
     })
   const items: { [key: number]: Uint8Array } = {}
   if (config.uuid !== undefined) items[FW_CFG.UUID] = await blaming('uuid', () => uuidBytes(config.uuid!))
-  const menu = await blaming('boot', () => bootMenu(config.boot, type))
-  if (menu) items[FW_CFG.BOOT_MENU] = new Uint8Array([1, 0])
+  const menu = config.boot?.['menu']
+  if (menu === true || menu === 'on') items[FW_CFG.BOOT_MENU] = new Uint8Array([1, 0])
   return { items, files }
 }
 
@@ -40,12 +42,25 @@ function uuidBytes(text: string): Uint8Array {
   return Uint8Array.from(text.replaceAll('-', '').match(/../g)!, byte => parseInt(byte, 16))
 }
 
-/** What a machine without disks of its own starts is given by -kernel and -bios; the rest of -boot is for firmware that
- * chooses. */
-function bootMenu(boot: MachineConfig['boot'], type: MachineType): boolean {
-  for (const [name, value] of Object.entries(boot ?? {}))
-    if (name !== 'menu' && !(name === 'order' && type.disk === 'ide') && !(name === 'strict' && (value === false || value === 'off')))
+/** On a machine with firmware of its own that chooses; another one starts what -kernel and -bios give it. */
+function checkBoot({ boot = {} }: MachineConfig, type: MachineType): void {
+  const on = (value: unknown) => value === true || value === 'on', off = (value: unknown) => value === false || value === 'off'
+  for (const [name, value] of Object.entries(boot)) {
+    if (name === 'menu' || (name === 'strict' && off(value))) continue
+    if (type.disk !== 'ide')
       throw mistake('board.badConfig', `not implemented: ${name} on this machine`, '-kernel FILE, or -bios FILE')
-  const menu = boot?.['menu']
-  return menu === true || menu === 'on'
+    if (name === 'order' || name === 'once') {
+      const bad = badBootOrder(String(value))
+      if (bad !== undefined) throw mistake('board.badConfig', `${name}=${String(value)}: ${bad}`, 'a floppy, c disk, d CD, n network')
+    } else if (name === 'reboot-timeout') {
+      const ms = Number(value)
+      if (!Number.isInteger(ms) || ms < -1 || ms > MAX_TIMEOUT) throw mistake('board.badConfig', `reboot-timeout=${String(value)} is not a time`, `-1 to ${MAX_TIMEOUT} milliseconds`)
+    } else if (name !== 'strict' || !on(value)) throw mistake('board.badConfig', `not implemented: ${name}=${String(value)}`)
+  }
+}
+const MAX_TIMEOUT = 0xffff
+
+/** How long firmware waits after it found nothing to start. */
+function rebootTimeout({ boot = {} }: MachineConfig): Uint8Array {
+  return new Uint8Array(Int32Array.of(Number(boot['reboot-timeout'] ?? -1)).buffer)
 }

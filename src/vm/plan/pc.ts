@@ -2,6 +2,7 @@
 import { blaming, VmError } from '../../base/errors.ts'
 import type { DriveSpec } from '../../devices/block/ata.ts'
 import { chipsetWrites, directTables } from '../../machines/pc-direct.ts'
+import { DEFAULT_BOOT_ORDER } from '../../machines/pc-cmos.ts'
 import { PC, PCI_BUS, ramSplit } from '../../machines/pc.ts'
 import { pcFirmware } from '../../machines/pc-firmware.ts'
 import type { MachineConfig } from '../config.ts'
@@ -120,9 +121,10 @@ function checkBios(bytes: Uint8Array): Uint8Array {
 }
 
 function spec(core: SpecCore, { config }: Settled, devices: DevicesPlan, roms: readonly RomSpec[]): PcSpec {
+  const { boot = {} } = config
   const own: PcSpec = {
     ...core, machine: 'pc', roms, ...ports(config),
-    bootOrder: String(config.boot?.['order'] ?? 'cad'), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
+    bootOrder: String(boot['order'] ?? DEFAULT_BOOT_ORDER), ...(boot['once'] !== undefined && { bootOnce: String(boot['once']) }), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
   }
   return { ...own, ...pcFirmware(pcOptionsOf(own), devices.bootOrder) }
 }

@@ -25,6 +25,7 @@ async function bothSides(use: (sides: {
   each(ops: readonly Timeless[]): Promise<void>
   compare(what: string): Promise<void>
   event(ours: (s: any, io: any) => void, events: readonly object[]): Promise<void>
+  monitor(line: string, ours: (s: any, io: any) => void): Promise<void>
 }) => Promise<void>): Promise<void> {
   const on = ours(machines.pc, { high: () => [] }), qemu = await openQemu(machines.pc, { running: true })
   const mine: Apply = async o => on.apply(o).value, theirs: Apply = async o => (await qemu.apply(o)).value
@@ -41,6 +42,10 @@ async function bothSides(use: (sides: {
       async event(act, events) {
         kbc.call(act)
         await qemu.qmp('input-send-event', { events })
+      },
+      async monitor(line, act) {
+        kbc.call(act)
+        await qemu.qmp('human-monitor-command', { 'command-line': line })
       },
     })
   } finally {
@@ -64,7 +69,7 @@ test('every key in every set', { skip }, () => bothSides(async ({ each, compare,
   }
 }))
 
-test('motion, buttons and the wheel', { skip }, () => bothSides(async ({ each, compare, event }) => {
+test('motion, buttons and the wheel', { skip }, () => bothSides(async ({ each, compare, event, monitor }) => {
   const input = inputOf(ours(machines.pc, { high: () => [] }).system.instance('i8042').device)!
   const toMouse = (...values: number[]) => values.flatMap(v => [portOut(COMMAND, 0xd4), portOut(DATA, v)])
   const axis = (name: string, value: number) => ({ type: 'rel', data: { axis: name, value } })
@@ -81,6 +86,10 @@ test('motion, buttons and the wheel', { skip }, () => bothSides(async ({ each, c
       await event((s, io) => input.move!(s, io, { ...still, buttons: down ? bit : 0 }), [button(name, down)])
       await compare(`${name} button`)
     }
+  for (const buttons of [2, 4, 7, 0]) {
+    await monitor(`mouse_button ${buttons}`, (s, io) => input.move!(s, io, { ...still, buttons }))
+    await compare(`mouse_button ${buttons}`)
+  }
   await each(toMouse(0xf3, 200, 0xf3, 100, 0xf3, 80, 0xf2))
   await compare('it has a wheel')
   await event((s, io) => input.move!(s, io, { ...still, dz: 1 }), [button('wheel-up', true)])
