@@ -120,8 +120,8 @@ function ramEntries(e820: Uint8Array): number[][] {
 }
 
 /** The directory and some small files, read through the ports of a machine that does not run. */
-async function qemuFiles(ramBytes: number): Promise<Map<string, Uint8Array>> {
-  const qemu = await openQemu(machines.pc, { args: ['-m', String(ramBytes / 2 ** 20), '-smp', '2'] })
+async function qemuFiles(ramBytes: number, args: readonly string[] = [], wanted = ['etc/e820', 'etc/smbios/smbios-anchor']): Promise<Map<string, Uint8Array>> {
+  const qemu = await openQemu(machines.pc, { args: ['-m', String(ramBytes / 2 ** 20), '-smp', '2', ...args] })
   const read = async (count: number) => {
     const bytes = new Uint8Array(count)
     for (let i = 0; i < count; i++) bytes[i] = Number((await qemu.apply(portIn(0x511))).value)
@@ -136,10 +136,54 @@ async function qemuFiles(ramBytes: number): Promise<Map<string, Uint8Array>> {
     for (let at = 0; at < directory.length; at += 64) {
       const name = new TextDecoder().decode(directory.subarray(at + 8, at + 64)).replace(/\0.*$/s, '')
       await select(view.getUint16(at + 4))
-      found.set(name, await read(['etc/e820', 'etc/smbios/smbios-anchor'].includes(name) ? view.getUint32(at) : 0))
+      found.set(name, await read(wanted.includes(name) ? view.getUint32(at) : 0))
     }
     return found
   } finally {
     qemu.close()
   }
 }
+
+/** Structures by type, each with its strings. */
+function structuresOf(tables: Uint8Array): Map<number, Uint8Array[]> {
+  const found = new Map<number, Uint8Array[]>()
+  for (let at = 0; at < tables.length;) {
+    let end = at + tables[at + 1]!
+    while (tables[end] !== 0 || tables[end + 1] !== 0) end++
+    found.set(tables[at]!, [...found.get(tables[at]!) ?? [], tables.slice(at, end + 2)])
+    at = end + 2
+  }
+  return found
+}
+
+test('-smbios makes the structures that QEMU makes of it', async t => {
+  if (await qemuMissing(machines.pc.program)) return t.skip(`${machines.pc.program} is not installed`)
+  const TABLES = 'etc/smbios/smbios-tables', own = join(tmpdir(), `smbios-${process.pid}`)
+  const structure = Uint8Array.from([13, 22, 0, 13, 1, ...Array(16).fill(0), 1, ...Buffer.from('en|US|iso8859-1'), 0, 0])
+  const given: { readonly [type: number]: { readonly [name: string]: string | number | boolean | readonly string[] } } = {
+    0: { vendor: 'Maker', version: '1.2', date: '01/02/2026', release: '3.14', uefi: true },
+    1: { manufacturer: 'Acme', product: 'Box', version: 'v', serial: 's1', uuid: '00112233-4455-6677-8899-aabbccddeeff', sku: 'k', family: 'f' },
+    2: { manufacturer: 'Acme', product: 'Board', version: 'v2', serial: 's2', asset: 'a2', location: 'left' },
+    3: { manufacturer: 'Acme', version: 'v3', serial: 's3', asset: 'a3', sku: 'k3' },
+    4: { sock_pfx: 'Socket', manufacturer: 'Acme', version: 'v4', serial: 's4', asset: 'a4', part: 'p4', 'max-speed': 3000, 'current-speed': 2000 },
+    11: { value: ['one', 'two'] },
+    17: { loc_pfx: 'Slot', bank: 'b', manufacturer: 'Acme', serial: 's', asset: 'a', part: 'p', speed: 1600 },
+  }
+  const text = (fields: (typeof given)[number]) => Object.entries(fields).flatMap(([name, value]) =>
+    [value].flat().map(v => `${name}=${v === true ? 'on' : v}`)).join(',')
+  writeFileSync(own, structure)
+  try {
+    const args = [...Object.entries(given).flatMap(([type, fields]) => ['-smbios', `type=${type},${text(fields)}`]), '-smbios', `file=${own}`]
+    const theirs = structuresOf((await qemuFiles(64 << 20, args, [TABLES])).get(TABLES)!)
+    const made = pcFirmware({
+      ...options(64 << 20), topology: { sockets: 1, cores: 2, threads: 1 }, smbios: { fields: given, structures: [structure] },
+    }).fwCfgFiles[TABLES]!
+    const ours = structuresOf(made)
+    // The handle of a processor's cache, and which features it has, is QEMU's own; so is the identification of its processor.
+    const masked = (type: number, s: Uint8Array) => (type === 4 ? s.fill(0, 8, 16) : s)
+    for (const type of [0, 1, 2, 3, 4, 11, 13, 16, 17, 19, 32])
+      assert.deepEqual(ours.get(type)?.map(s => masked(type, s)), theirs.get(type)?.map(s => masked(type, s)), `type ${type}`)
+  } finally {
+    rmSync(own)
+  }
+})

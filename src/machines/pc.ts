@@ -25,6 +25,7 @@ import { piix3 } from '../devices/pci/piix3.ts'
 import { piix4Pm } from '../devices/pci/piix4-pm.ts'
 import { i8254 } from '../devices/timer/i8254.ts'
 import { mc146818rtc } from '../devices/timer/mc146818rtc.ts'
+import type { SmbiosOptions } from './smbios.ts'
 import { pcCmos, type CmosOptions } from './pc-cmos.ts'
 
 export const PC = {
@@ -39,6 +40,8 @@ export const IO_SPACE = 'io', PCI_MEMORY = 'pci-memory', PCI_BUS = 'pci.0'
 /** Beyond this firmware would find no room for devices. */
 const MAX_RAM = 2 ** 39, PCI_END = 2 ** 40, ALIAS_BYTES = 0x2_0000, GIB = 2 ** 30
 
+export type Topology = { readonly sockets: number; readonly cores: number; readonly threads: number }
+
 export type PcOptions = {
   readonly cpus: number
   readonly ramBytes: number
@@ -47,6 +50,8 @@ export type PcOptions = {
   /** The firmware image, at the top of the first 4 GiB: a multiple of 64 KiB, at most 16 MiB. */
   readonly bios: { readonly hostOffset: number; readonly sizeBytes: number }
   /** Floppy drives and boot order, for the CMOS memory; other bytes of it (disk geometry). */
+  readonly smbios?: SmbiosOptions
+  readonly topology?: Topology
   readonly boot?: Pick<CmosOptions, 'floppies' | 'bootOrder'>
   readonly cmos?: { readonly [index: number]: number }
   /** How many; one serial and one parallel port when left out. */

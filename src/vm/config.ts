@@ -41,6 +41,8 @@ export type MachineConfig = {
   /** `-boot`: order, once, menu, strict. */
   readonly boot?: PropertyBag
   readonly fwCfg?: readonly FwCfgItem[]
+  /** `-smbios` in order. */
+  readonly smbios?: readonly SmbiosItem[]
   /** Where firmware files are looked for, in order, before the built-in places (`-L`). */
   readonly dataPaths?: readonly string[]
 
@@ -139,6 +141,11 @@ export type ChardevConfig = {
 export type ObjectConfig = { readonly type: string; readonly id: string; readonly properties?: PropertyBag }
 
 export type FwCfgItem = { readonly name: string; readonly contents: FileSource }
+
+/** Fields of a structure by QEMU's names, or a whole structure. */
+export type SmbiosItem =
+  | { readonly type: number; readonly fields: { readonly [name: string]: string | number | boolean | readonly string[] } }
+  | { readonly file: FileSource }
 
 export type RtcConfig = {
   /** 'utc', 'localtime' or a date. */

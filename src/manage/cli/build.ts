@@ -19,6 +19,7 @@ type List =
   | 'objects'
   | 'globals'
   | 'fwCfg'
+  | 'smbios'
   | 'accels'
 
 export type Builder = {
@@ -34,6 +35,8 @@ export type Builder = {
   add<K extends List>(list: K, item: NonNullable<MachineConfig[K]>[number]): void
   origin(where: string): void
   serial(line: string): void
+  parallel(line: string): void
+  debugcon(line: string): void
   monitor(line: string, mode: MonitorConfig['mode'], pretty?: boolean): void
   gdb(line: string): void
   help(topic: HelpTopic, name?: string): void
@@ -80,6 +83,19 @@ export function builder(interactive: boolean): Builder {
       if (made.kind === 'new' && made.withMonitor) monitorGiven = true
       origins.set(`serials[${at}]`, b.current)
       serials.push(made.kind === 'none' ? null : made.kind === 'ref' ? made.id : addChardev(made))
+    },
+    parallel(line) {
+      const parallels = (config.parallels ??= []), at = parallels.length, made = parseLegacyChar(line, `parallel${at}`)
+      if (made.kind === 'new' && made.withMonitor) monitorGiven = true
+      origins.set(`parallels[${at}]`, b.current)
+      parallels.push(made.kind === 'none' ? null : made.kind === 'ref' ? made.id : addChardev(made))
+    },
+    debugcon(line) {
+      const made = parseLegacyChar(line, 'debugcon')
+      if (made.kind === 'none') return
+      if (made.kind === 'new' && made.withMonitor) monitorGiven = true
+      const chardev = made.kind === 'ref' ? made.id : addChardev(made)
+      b.add('devices', { driver: 'isa-debugcon', properties: { chardev } })
     },
     monitor(line, mode, pretty = false) {
       monitorGiven = true
@@ -161,6 +177,7 @@ function checkIds(
     if (!ids.includes(id)) fail(where, `no character device '${id}'`, suggest(id, ids))
   }
   config.serials?.forEach((id, i) => { if (id !== null) need(`serials[${i}]`, id) })
+  config.parallels?.forEach((id, i) => { if (id !== null) need(`parallels[${i}]`, id) })
   management.monitors.forEach((m, i) => need(`monitors[${i}]`, m.chardev))
   management.gdb.forEach((g, i) => { if ('chardev' in g) need(`gdb[${i}]`, g.chardev) })
   config.devices?.forEach((d, i) => {
@@ -194,6 +211,7 @@ function checkUsers(
     users.set(id, where)
   }
   config.serials?.forEach((id, i) => use(id, `serials[${i}]`))
+  config.parallels?.forEach((id, i) => use(id, `parallels[${i}]`))
   management.monitors.forEach((m, i) => use(m.chardev, `monitors[${i}]`))
   management.gdb.forEach((g, i) => {
     if (!('chardev' in g)) return

@@ -7,6 +7,7 @@ import { parseLogItems } from '../log-items.ts'
 import {
   machineKeys,
   smpKeys,
+  smbiosKeys,
   memoryKeys,
   driveKeys,
   fwCfgKeys,
@@ -16,7 +17,7 @@ import {
   actionKeys,
   netdevKeys,
 } from './option-keys.ts'
-import { parseFlag, parseValues, splitCommas, text, usage, type Values } from './values.ts'
+import { file, type Keys, parseFlag, parseValues, splitCommas, splitPairs, text, usage, type Values } from './values.ts'
 
 export const isHelp = (value: string): boolean => value === 'help' || value === '?'
 
@@ -261,6 +262,19 @@ export function applyObject(b: Builder, line: string): void {
     throw usage(`not implemented: object type '${name}'`, `there are ${objectTypes.join(', ')}`)
   if (id === undefined) throw usage('id=NAME is needed')
   b.add('objects', { type: name, id, ...(Object.keys(properties).length && { properties }) })
+}
+
+export function applySmbios(b: Builder, line: string): void {
+  const type = splitPairs(line).find(p => p.key === 'type')?.value
+  if (type === undefined) {
+    const { values } = parseValues(line, { file: file('a structure') })
+    if (values.file === undefined) throw usage('file=FILE or type=N is needed')
+    return b.add('smbios', { file: values.file })
+  }
+  const keys = (smbiosKeys as { readonly [type: string]: Keys })[type]
+  if (!keys) throw usage(`not implemented: SMBIOS type ${type}`, `type=${Object.keys(smbiosKeys).join(', ')}`)
+  const { type: _, ...fields } = parseValues(line, { ...keys, type: text('') }).values as { readonly [name: string]: string | number | boolean | readonly string[] }
+  b.add('smbios', { type: Number(type), fields })
 }
 
 export function applyUuid(b: Builder, line: string): void {

@@ -65,6 +65,17 @@ export const fwCfgKeys = {
   file: file('contents'),
   string: text('contents'),
 } satisfies Keys
+const named = (...names: string[]): Keys => Object.fromEntries(names.map(name => [name, text('')]))
+/** By type of the structure. */
+export const smbiosKeys = {
+  0: { ...named('vendor', 'version', 'date', 'release'), uefi: flag('') },
+  1: named('manufacturer', 'product', 'version', 'serial', 'uuid', 'sku', 'family'),
+  2: named('manufacturer', 'product', 'version', 'serial', 'asset', 'location'),
+  3: named('manufacturer', 'version', 'serial', 'asset', 'sku'),
+  4: { ...named('sock_pfx', 'manufacturer', 'version', 'serial', 'asset', 'part'), 'max-speed': number(''), 'current-speed': number(''), 'processor-id': number('') },
+  11: { value: many(text('')), path: many(file('')) },
+  17: { ...named('loc_pfx', 'bank', 'manufacturer', 'serial', 'asset', 'part'), speed: number('') },
+} satisfies { readonly [type: number]: Keys }
 export const monKeys = {
   chardev: text('character device'),
   mode: choice(['readline', 'control'], 'monitor or QMP'),

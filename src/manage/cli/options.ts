@@ -26,10 +26,12 @@ import {
   applyDevice,
   applyObject,
   applyUuid,
+  applySmbios,
 } from './option-apply.ts'
 import {
   machineKeys,
   smpKeys,
+  smbiosKeys,
   memoryKeys,
   driveKeys,
   bootKeys,
@@ -178,7 +180,9 @@ export const options: readonly Option[] = [
   },
   missingOption('numa', 'Machine', 'memory in several nodes', 'node|cpu|dist[,…]'),
   missingOption('mem-path', 'Machine', 'guest RAM in a file', 'PATH'),
-  missingOption('smbios', 'Machine', 'SMBIOS tables', 'file=FILE|type=N[,…]'),
+  { name: 'smbios', section: 'Machine', arg: 'file=FILE|type=0|1|2|3|4|11|17[,KEY=VALUE…]', apply: applySmbios,
+    help: `texts and numbers of the system management tables, or a whole structure. ${
+      Object.entries(smbiosKeys).map(([type, keys]) => `${type}: ${Object.keys(keys).join(', ')}`).join('; ')}` },
   missingOption('acpitable', 'Machine', 'ACPI tables', '[sig=…][,file=FILE]'),
   missingOption('icount', 'Machine', 'guest time counts instructions', '[shift=]N'),
 
@@ -356,13 +360,25 @@ export const options: readonly Option[] = [
     help: 'no window',
     apply: applyDisplay,
   },
-  ignoredOption('parallel', 'Character devices', 'no machine here has a parallel port', 'BACKEND'),
+  { name: 'parallel', section: 'Character devices', arg: 'BACKEND', help: 'what the next parallel port is connected to, as -serial has it',
+    apply: (b, v) => b.parallel(v) },
+  { name: 'debugcon', section: 'Character devices', arg: 'BACKEND', help: 'the debug console at port 0xe9, on a back end as -serial has them',
+    apply: (b, v) => b.debugcon(v) },
   ignoredOption('k', 'Character devices', 'keyboard layout of a display', 'LAYOUT'),
   missingOption('vnc', 'Character devices', 'a display over the network', 'ADDRESS'),
   missingOption('spice', 'Character devices', 'a display over the network', 'KEY=VALUE[,…]'),
   missingOption('curses', 'Character devices', '-nographic'),
   missingOption('full-screen', 'Character devices', 'there is no window'),
-  onlyNone('vga', 'Character devices', 'no graphics card', 'use -device'),
+  {
+    name: 'vga', section: 'Character devices', arg: 'std|none', help: 'the display card',
+    apply(b, v) {
+      if (v !== 'std' && v !== 'none') {
+        if (['cirrus', 'vmware', 'qxl', 'virtio', 'xenfb', 'tcx', 'cg3'].includes(v)) throw usage(`not implemented: display card '${v}'`, 'std or none')
+        throw usage(`no display card '${v}'`, 'std or none')
+      }
+      b.set('vga', v)
+    },
+  },
 
   {
     name: 'monitor',
@@ -484,7 +500,6 @@ export const options: readonly Option[] = [
   missingOption('semihosting', 'Debugging', 'semihosting calls'),
   missingOption('semihosting-config', 'Debugging', 'semihosting calls', 'enable=on|off[,…]'),
   missingOption('seed', 'Debugging', 'the same random numbers in every run', 'NUMBER'),
-  missingOption('debugcon', 'Debugging', 'a debugging port', 'BACKEND'),
   missingOption('plugin', 'Debugging', 'plugins', 'FILE'),
 
   { name: 'help', aliases: ['h', '?'], section: 'General', help: 'this text', apply: b => b.help('options') },

@@ -40,6 +40,8 @@ export type DevicesPlan = {
   readonly nets: readonly NetInfo[]
   /** Drives of the IDE controller, by number. */
   readonly ide: readonly (DriveSpec | undefined)[]
+  /** Devices on ports. */
+  readonly isa: readonly DeviceSpec[]
   /** Settings of slots without a device. */
   readonly emptySlots: PropertyBag
   /** Contents of the file `bootorder` for firmware. */
@@ -54,10 +56,10 @@ export async function planDevices(config: MachineConfig, host: Host, type: Machi
   try {
     const p: Progress = {
       config, host, type, drives, nets, wanted, ids: new Set(type.soldered),
-      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(), ide: [], ideDrives: [],
+      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(), ide: [], isa: [], ideDrives: [],
       nextMac: hardwareAddresses(wanted.map(w => w.properties['mac'])),
     }
-    for (const w of wanted) await blaming(w.where, () => (w.driver.device ? addDevice(w, p)
+    for (const w of wanted) await blaming(w.where, () => (w.driver.bus === 'ISA' ? addIsaDevice(w, p) : w.driver.device ? addDevice(w, p)
       : w.driver.bus === 'IDE' ? addIdeDrive(w, p) : addConsole(w, p)))
     if (p.ideDrives.length) p.attachments.push({ device: IDE_ID, open: async () => ideBackend(p.ideDrives.map(d => d && drives.handOver(d))) })
     await blaming('devices', () => checkFunctions(p.devices))
@@ -65,7 +67,7 @@ export async function planDevices(config: MachineConfig, host: Host, type: Machi
     const strict = config.boot?.['strict'], paths = [...p.order].sort(([a], [b]) => a - b).map(([, { path }]) => path)
     if (paths.length && (strict === true || strict === 'on')) paths.push(NOTHING_ELSE)
     return {
-      devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide,
+      devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide, isa: p.isa,
       serials: [...p.consoles].map(([device, chardev]) => ({ device, ...(chardev && { chardev }) })),
       blocks: drives.all.map(d => d.info), nets: p.cards,
       bootOrder: paths.length ? new TextEncoder().encode(`${paths.join('\n')}\0`) : new Uint8Array(0),
@@ -97,6 +99,7 @@ type Progress = {
   /** By boot index. */
   readonly order: Map<number, { readonly id: string; readonly path: string }>
   readonly ide: (DriveSpec | undefined)[]
+  readonly isa: DeviceSpec[]
   readonly ideDrives: (Drive | undefined)[]
 }
 
@@ -133,6 +136,18 @@ async function expansionRom(
     throw error
   }
 }
+
+function addIsaDevice(w: Wanted, p: Progress): void {
+  const { driver } = w, { bus, chardev, ...own } = w.properties
+  const odd = Object.keys(own).find(name => !driver.properties.some(known => known.name === name))
+  if (odd !== undefined) throw noProperty(driver, odd)
+  if (bus !== undefined && bus !== ISA_BUS) throw mistake('board.badConfig', `no bus '${String(bus)}'`, ISA_BUS)
+  const id = boardId(w, p)
+  propertiesOf(driver.device!, own, id)
+  p.isa.push({ driver: driver.name, id, properties: own })
+  if (driver.backend === 'char') p.consoles.set(id, typeof chardev === 'string' ? chardev : '')
+}
+const ISA_BUS = 'isa.0'
 
 function addIdeDrive(w: Wanted, p: Progress): void {
   const { bus, unit, bootindex, drive: name, serial, model, ...rest } = w.properties

@@ -1,6 +1,8 @@
 // What a machine consists of, as plain data that other threads can have, and the board that each of them makes of it.
 import type { Board, BoardDevice, BoardMemory } from '../../device/board.ts'
 import type { DriveSpec } from '../../devices/block/ata.ts'
+import type { Topology } from '../../machines/pc.ts'
+import type { SmbiosOptions } from '../../machines/smbios.ts'
 import type { Arch } from '../config.ts'
 import { driverOf } from './drivers.ts'
 import { pcBoardOf } from './pc-board.ts'
@@ -42,12 +44,16 @@ export type VirtSpec = SpecCore & {
 }
 export type PcSpec = SpecCore & {
   readonly machine: 'pc'
+  readonly smbios: SmbiosOptions
+  readonly topology: Topology
   readonly serials: number
   readonly parallels: number
   /** Letters of `-boot order=`. */
   readonly bootOrder: string
   /** Of `-boot once=`: for the first start. */
   readonly bootOnce?: string
+  /** Devices on ports, which their property `iobase` names. */
+  readonly isa: readonly DeviceSpec[]
   /** Master and slave of the first IDE channel, then of the second. */
   readonly ide: readonly (DriveSpec | undefined)[]
 }

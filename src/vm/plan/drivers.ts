@@ -1,5 +1,6 @@
 // Everything that `-device` can add, by QEMU's names, with the bus it plugs into and the kind of back end behind it.
 import type { AnyDevice, Property } from '../../device/define.ts'
+import { isaDebugcon, isaDebugExit } from '../../devices/misc/debug-ports.ts'
 import { vga } from '../../devices/display/vga.ts'
 import { virtioBlk } from '../../devices/virtio/blk.ts'
 import { virtioConsole } from '../../devices/virtio/console.ts'
@@ -14,7 +15,7 @@ export type BackendKind = 'block' | 'net' | 'entropy' | 'char' | 'none'
 export type Driver = {
   readonly name: string
   readonly description: string
-  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus' | 'IDE'
+  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus' | 'IDE' | 'ISA'
   readonly backend: BackendKind
   /** Absent: a part of another device (a console on a virtio-serial bus, a drive on an IDE channel). */
   readonly device?: AnyDevice
@@ -35,6 +36,8 @@ export const drivers: readonly Driver[] = [
   ...virtio.map(([kind, backend]) => driver(virtioPci(kind), 'PCI', backend)),
   ...virtio.map(([kind, backend]) => driver(virtioMmio(kind), 'virtio-bus', backend)),
   { ...driver(vga, 'PCI', 'none'), romFile: 'vgabios-stdvga.bin' },
+  withChardev(isaDebugcon, 'ISA'),
+  driver(isaDebugExit, 'ISA', 'none'),
   ideDrive('ide-hd', 'disk on an IDE channel'),
   ideDrive('ide-cd', 'CD-ROM drive on an IDE channel'),
   {
@@ -51,6 +54,11 @@ export const driverOf = (name: string): Driver | undefined => drivers.find(d => 
 
 function driver(device: AnyDevice, bus: Driver['bus'], backend: BackendKind): Driver {
   return { name: device.name, description: device.description!, bus, backend, device, properties: settable(device) }
+}
+
+function withChardev(device: AnyDevice, bus: Driver['bus']): Driver {
+  const plain = driver(device, bus, 'char')
+  return { ...plain, properties: [text('chardev', 'id of the character device'), ...plain.properties] }
 }
 
 function ideDrive(name: string, description: string): Driver {

@@ -36,7 +36,7 @@ export async function planFwCfg(config: MachineConfig, host: Host, type: Machine
   return { items, files }
 }
 
-function uuidBytes(text: string): Uint8Array {
+export function uuidBytes(text: string): Uint8Array {
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text))
     throw mistake('board.badConfig', `'${text}' is not a UUID`)
   return Uint8Array.from(text.replaceAll('-', '').match(/../g)!, byte => parseInt(byte, 16))

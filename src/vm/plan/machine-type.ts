@@ -1,6 +1,8 @@
 // What a machine type must say of itself for the planner, and what of a configuration is about the machine as a whole: the type
 // with its properties, processors and memory, and their limits.
 import { suggest } from '../../base/nearest.ts'
+import type { SmbiosOptions } from '../../machines/smbios.ts'
+import type { Topology } from '../../machines/pc.ts'
 import type { Host } from '../../host/host.ts'
 import type { Board } from '../../device/board.ts'
 import type { Arch, MachineConfig, PropertyValue } from '../config.ts'
@@ -45,6 +47,8 @@ export type Settled = {
   readonly cpu: CpuPlan
   readonly harts: number
   readonly ramBytes: number
+  readonly smbios: SmbiosOptions
+  readonly topology: Topology
   /** Only the device tree is wanted: nothing needs to be there to start. */
   readonly treeOnly: boolean
 }
@@ -62,6 +66,8 @@ export type MachineType = {
   readonly soldered: readonly string[]
   /** Serial ports that it can have, and the buses that devices plug into. */
   readonly serials: number
+  /** Parallel ports, of which the board has one anyway; 0: none. */
+  readonly parallels: number
   readonly buses: readonly string[]
   readonly pci: {
     readonly bus: string
@@ -134,6 +140,12 @@ export function planHarts(smp: MachineConfig['smp'], { maxCpus }: Pick<MachineTy
   if (smp?.maxcpus !== undefined && smp.maxcpus !== harts)
     throw mistake('board.badConfig', `not implemented: maxcpus=${smp.maxcpus} with cpus=${harts} (hot-plug)`)
   return harts
+}
+
+/** What is left out of `-smp`: one thread in a core, and all cores in one socket. */
+export function planTopology(smp: MachineConfig['smp'], harts: number): Topology {
+  const threads = smp?.threads ?? 1, cores = smp?.cores ?? Math.ceil(harts / (threads * (smp?.sockets ?? 1)))
+  return { sockets: smp?.sockets ?? Math.ceil(harts / (threads * cores)), cores, threads }
 }
 
 export function planRam(bytes: number | undefined, harts: number, { defaultRamBytes }: Pick<MachineType, 'defaultRamBytes'>): number {

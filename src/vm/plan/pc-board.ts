@@ -1,9 +1,10 @@
 // The board of `-M pc` from its plan.
-import type { Board } from '../../device/board.ts'
+import { propertiesOf } from '../../device/properties.ts'
+import type { Board, BoardDevice } from '../../device/board.ts'
 import type { PciPlugged } from '../../device/pci-bus.ts'
 import { vga } from '../../devices/display/vga.ts'
 import { ideController, vgaCard } from '../../machines/pc-cards.ts'
-import { pcBoard, type PcOptions } from '../../machines/pc.ts'
+import { pcBoard, type PcOptions, port } from '../../machines/pc.ts'
 import { deviceOf, type DeviceSpec, type PcSpec, romsOf } from './board.ts'
 
 /** The controller on the board. */
@@ -14,10 +15,16 @@ export const pcBoardOf = (spec: PcSpec): Board => pcBoard(pcOptionsOf(spec))
 export function pcOptionsOf(spec: PcSpec): PcOptions {
   return {
     cpus: spec.harts, ramBytes: spec.ramBytes, ramHostOffset: spec.ramHostOffset, bios: romsOf(spec)[0]!,
-    boot: { bootOrder: spec.bootOrder }, serials: spec.serials, parallels: spec.parallels,
+    boot: { bootOrder: spec.bootOrder }, smbios: spec.smbios, topology: spec.topology, serials: spec.serials, parallels: spec.parallels,
     pci: [ideController(spec.ide), ...spec.devices.map(d => plug(d))],
+    isa: spec.isa.map(onPorts),
     fwCfgFiles: spec.fwCfgFiles, fwCfgItems: spec.fwCfgItems,
   }
+}
+
+function onPorts(d: DeviceSpec): BoardDevice {
+  const entry = deviceOf(d), { iobase } = propertiesOf(entry.device, d.properties, d.id) as { iobase: number }
+  return { ...entry, at: { port: port(iobase) } }
 }
 
 function plug(d: DeviceSpec): PciPlugged {

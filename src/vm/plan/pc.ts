@@ -36,7 +36,7 @@ export const pc: MachineType = {
   maxCpus: 8, defaultRamBytes: 128 * MIB,
   soldered: ['pic', 'ioapic', 'pit', 'pcspk', 'rtc', 'port92', 'i8042', 'dma1', 'dma2', 'ioport80', 'fw-cfg', 'pci.0', 'i440fx', 'piix3',
     'pm', 'ram', 'cpu', IDE_ID, ...[0, 1, 2, 3].flatMap(n => [`serial${n}`, `parallel${n}`, `ide.${n}`])],
-  serials: 4, buses: ['PCI', 'virtio-serial-bus', 'IDE'],
+  serials: 4, buses: ['PCI', 'virtio-serial-bus', 'IDE', 'ISA'], parallels: 3,
   pci: {
     bus: PCI_BUS, bootPath: '/pci@i0cf8', firstSlot: 2,
     taken: new Map([[0, 'the host bridge'], [8, 'the ISA bridge'], [9, 'the IDE controller'], [11, 'power management']]),
@@ -77,13 +77,13 @@ async function planBoot(s: Settled): Promise<BootPlan> {
 }
 
 /** A kernel starts without firmware, so that none needs to be installed. */
-async function planKernel({ config, host, arch, harts, ramBytes }: Settled): Promise<BootPlan> {
+async function planKernel({ config, host, arch, harts, ramBytes, smbios, topology }: Settled): Promise<BootPlan> {
   if (config.bios !== undefined && config.bios !== 'default' && config.bios !== 'none')
     throw blame('bios', mistake('loader.badImage', 'not implemented: firmware that starts a kernel', 'without -bios the kernel starts by itself'))
   const read = (where: 'kernel' | 'initrd') => blaming(where, () => readSource(host, config[where]!))
   const kernel = await read('kernel'), initrd = config.initrd === undefined ? undefined : await read('initrd')
   await blaming('kernel', () => checkKernel(kernel))
-  const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, ...ports(config) })
+  const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, smbios, topology, ...ports(config) })
   const part = <T>(where: string, f: () => T): T => {
     try {
       return f()
@@ -120,12 +120,16 @@ function checkBios(bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-function spec(core: SpecCore, { config }: Settled, devices: DevicesPlan, roms: readonly RomSpec[]): PcSpec {
+function spec(core: SpecCore, { config, smbios, topology }: Settled, devices: DevicesPlan, roms: readonly RomSpec[]): PcSpec {
   const { boot = {} } = config
   const own: PcSpec = {
-    ...core, machine: 'pc', roms, ...ports(config),
-    bootOrder: String(boot['order'] ?? DEFAULT_BOOT_ORDER), ...(boot['once'] !== undefined && { bootOnce: String(boot['once']) }), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
+    ...core, machine: 'pc', smbios, topology, roms, ...ports(config),
+    bootOrder: String(boot['order'] ?? DEFAULT_BOOT_ORDER), ...(boot['once'] !== undefined && { bootOnce: String(boot['once']) }), isa: devices.isa, ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
   }
+  const made = pcFirmware(pcOptionsOf({ ...own, fwCfgFiles: {} })).fwCfgFiles
+  config.fwCfg?.forEach(({ name }, i) => {
+    if (Object.hasOwn(made, name)) throw blame(`fwCfg[${i}]`, mistake('board.badConfig', `there is an item '${name}' already`))
+  })
   return { ...own, ...pcFirmware(pcOptionsOf(own), devices.bootOrder) }
 }
 

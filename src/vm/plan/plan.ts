@@ -9,7 +9,8 @@ import { type Attachment, planDevices, type Serial } from './attach.ts'
 import type { BoardSpec } from './board.ts'
 import type { Boot, BootPlan, LoadImage } from './boot.ts'
 import { planFwCfg } from './fw-cfg.ts'
-import { checkMachineProperties, findMachineType, type MachineType, planHarts, planRam, type Settled } from './machine-type.ts'
+import { checkMachineProperties, findMachineType, type MachineType, planHarts, planRam, planTopology, type Settled } from './machine-type.ts'
+import { planSmbios } from './smbios.ts'
 import { wallClockOffsetMs } from './rtc.ts'
 import { blame, mistake } from './text.ts'
 import { machineTypes } from './types.ts'
@@ -58,13 +59,15 @@ export async function planMachine(given: MachineConfig, host: Host): Promise<Mac
     return { type: found, ...checkMachineProperties(found, given.machine) }
   })
   const config = type.withDefaults?.(given) ?? given
+  if (given.vga === 'std' && !type.withDefaults) throw blame('vga', mistake('board.badConfig', 'not implemented: a display card of this machine', '-device VGA'))
   const cpu = await blaming('cpu', () => type.cpus.plan(config.cpu, arch))
   const harts = await blaming('smp', () => planHarts(config.smp, type))
   const ramBytes = await blaming('memoryBytes', () => planRam(config.memoryBytes, harts, type))
   const offsetMs = await blaming('rtc', () => wallClockOffsetMs(config.rtc, Date.now()))
-  const serials = planSerials(config, type)
+  const serials = [...planSerials(config, type), ...planParallels(config, type)]
   const fwCfg = await planFwCfg(config, host, type)
-  const settled: Settled = { config, host, arch, cpu, harts, ramBytes, treeOnly: dumpDtb !== undefined }
+  const smbios = await planSmbios(config, host, type.name), topology = planTopology(config.smp, harts)
+  const settled: Settled = { config, host, arch, cpu, harts, ramBytes, smbios, topology, treeOnly: dumpDtb !== undefined }
   const readBoot = () => type.planBoot(settled), first = await readBoot(), roms = type.roms(first)
   const plugged = await planDevices(config, host, type)
   return {
@@ -111,4 +114,12 @@ function planSerials({ serials = [] }: MachineConfig, type: MachineType): Serial
       '-device virtio-serial-pci -device virtconsole,chardev=ID'))
   const count = Math.max(1, Math.min(type.serials, serials.length))
   return Array.from({ length: count }, (_, n) => ({ device: `serial${n}`, ...(serials[n] != null && { chardev: serials[n]! }) }))
+}
+
+function planParallels({ parallels = [] }: MachineConfig, type: MachineType): Serial[] {
+  const more = parallels.findIndex((id, i) => i >= type.parallels && id !== null)
+  if (more >= 0)
+    throw blame(`parallels[${more}]`, mistake('board.badConfig',
+      type.parallels === 0 ? 'this machine has no parallel port' : `this machine has at most ${type.parallels} parallel ports`))
+  return parallels.slice(0, type.parallels).map((chardev, n) => ({ device: `parallel${n}`, ...(chardev !== null && { chardev }) }))
 }

@@ -19,7 +19,7 @@ export const virt: MachineType = {
   maxCpus: 8, defaultRamBytes: 128 * 2 ** 20,
   soldered: ['plic', 'clint', 'test', 'serial0', 'rtc', 'fw-cfg', 'pcie.0', 'gpex-root', 'ram', 'cpu',
     ...Array.from({ length: VIRTIO_SLOTS }, (_, n) => slotId(n))],
-  serials: 1, buses: ['virtio-bus', 'PCI', 'virtio-serial-bus'],
+  serials: 1, parallels: 0, buses: ['virtio-bus', 'PCI', 'virtio-serial-bus'],
   pci: { bus: PCI_BUS, bootPath: '/pci@ffffffffffffffff', taken: new Map([[0, 'the host bridge']]), firstSlot: 1 },
   disk: 'virtio',
   cpus: { models: cpuModels, properties: cpuProperties, plan: planCpu },
