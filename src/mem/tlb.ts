@@ -57,6 +57,10 @@ export type Page = {
 const CODE_ENTRIES = 1024
 const JUMP_PAGES = 8192
 const JUMP_LIST = 1024
+/** Words of an entry of the instruction side: page address (low, high), host offset, whether it is global. */
+const CODE_WORDS = 4
+/** Entries of one address space's own pages, in each table, that are dropped one by one; if there are more, all entries go. */
+const LOCAL_LIST = 256
 const NO_JUMPS = -1, SEVERAL = -2
 /** A page's number, cut to 31 bits: two pages that share it are taken for one. */
 const pageId = (vaLo: number, vaHi: number): number => ((vaLo >>> PAGE_BITS) ^ (vaHi << 20)) & 0x7fffffff
@@ -76,11 +80,16 @@ export class Tlb {
   private readonly jumpList = new Int32Array(ALL * JUMP_LIST)
   /** Which pages have had entries in each jump cache, by a hash: a page's number, or SEVERAL. */
   private readonly jumpPages = new Int32Array(ALL * JUMP_PAGES).fill(NO_JUMPS)
-  /** Instruction side: page address (low, high) and host offset of each entry. */
   private readonly code: Int32Array
-  /** The range of virtual pages that large mappings have covered in each bank, in pages as numbers. */
-  private readonly largeFrom = new Float64Array(ALL).fill(Infinity)
-  private readonly largeTo = new Float64Array(ALL).fill(-Infinity)
+  /** What a change of address space drops, table by table: entries of pages that are not global, and of jumps into them. */
+  private readonly localPages: LocalList
+  private readonly localCode: LocalList
+  private readonly localJumps = new LocalList(ALL, JUMP_LIST)
+  /** Large mappings of which each bank may have pages (largeKey), and the one that was noted last. */
+  private readonly large = Array.from({ length: ALL }, () => new Set<number>())
+  private readonly lastLarge = new Float64Array(ALL).fill(-1)
+  /** Their sizes, as powers of two. */
+  private readonly largeBits = new Set<number>()
   private turn = 0
   private bank = 0
   private readonly isGlobal: readonly boolean[]
@@ -94,7 +103,9 @@ export class Tlb {
     this.base = base
     this.modes = modes
     this.dirty = new Uint8Array(ALL * modes).fill(1)
-    this.code = new Int32Array(ALL * modes * CODE_ENTRIES * 3)
+    this.code = new Int32Array(ALL * modes * CODE_ENTRIES * CODE_WORDS)
+    this.localPages = new LocalList(ALL * modes, LOCAL_LIST)
+    this.localCode = new LocalList(ALL * modes, LOCAL_LIST)
     this.jumpCount.fill(JUMP_LIST + 1)
     this.flush()
   }
@@ -134,6 +145,7 @@ export class Tlb {
     tag(0, page.read, page.readDirect)
     tag(2, page.write, page.writeDirect)
     u32[e + (TlbEntry.ADDEND >> 2)] = page.host - lo
+    if (!page.global) this.localPages.add(this.bankOf(mode) * this.modes + mode, e)
     this.note(mode, vaLo, vaHi, page)
   }
 
@@ -146,13 +158,15 @@ export class Tlb {
   }
 
   private noteLarge(b: number, vaLo: number, vaHi: number, pageBits: number): void {
-    const size = 2 ** (pageBits - PAGE_BITS), first = Math.floor(pageNumber(vaLo, vaHi) / size) * size
-    if (first < this.largeFrom[b]!) this.largeFrom[b] = first
-    if (first + size > this.largeTo[b]!) this.largeTo[b] = first + size
+    const key = largeKey(vaLo, vaHi, pageBits)
+    if (this.lastLarge[b] === key) return
+    this.lastLarge[b] = key
+    this.large[b]!.add(key)
+    this.largeBits.add(pageBits)
   }
 
   private codeEntry(mode: number, vaLo: number, bank: number): number {
-    return ((bank * this.modes + mode) * CODE_ENTRIES + ((vaLo >>> PAGE_BITS) & (CODE_ENTRIES - 1))) * 3
+    return ((bank * this.modes + mode) * CODE_ENTRIES + ((vaLo >>> PAGE_BITS) & (CODE_ENTRIES - 1))) * CODE_WORDS
   }
 
   /** Enters a page of instructions; `host` is its byte offset in the memory. */
@@ -162,6 +176,8 @@ export class Tlb {
     this.code[e] = lo
     this.code[e + 1] = vaHi
     this.code[e + 2] = host
+    this.code[e + 3] = Number(page.global)
+    if (!page.global) this.localCode.add(this.bankOf(mode) * this.modes + mode, e)
   }
 
   /** Host byte offset of the instruction at a virtual address; -1 if its page is not entered. */
@@ -188,6 +204,7 @@ export class Tlb {
     this.u32[e + 3] = code
     if (this.jumpCount[bank]! < JUMP_LIST) this.jumpList[bank * JUMP_LIST + this.jumpCount[bank]!] = e
     this.jumpCount[bank]!++
+    if (crosses || !this.code[this.codeEntry(fetchMode, pcLo, bank) + 3]) this.localJumps.add(bank, e)
     this.noteJump(bank, pcLo, pcHi)
     if (crosses) this.noteJump(bank, (pcLo | (PAGE - 1)) + 1, (pcLo | (PAGE - 1)) === -1 ? pcHi + 1 : pcHi)
   }
@@ -210,29 +227,49 @@ export class Tlb {
     for (let b = 0; b < ALL; b++) {
       // Of one address space: global pages stay, but not what passes for global.
       if (space >= 0 && (b === SHARED ? vaLo === undefined && !this.sharedIsLocal : this.spaces[b] !== space)) continue
-      if (vaLo === undefined) this.flushBank(b)
-      else this.flushPage(b, vaLo, vaHi!)
+      if (vaLo !== undefined) this.flushPage(b, vaLo, vaHi!)
+      else if (space >= 0 && b !== SHARED) this.flushLocal(b)
+      else this.flushBank(b)
     }
   }
 
-  private flushBank(b: number): void {
+  /** Drops the pages of an address space that are its own. */
+  private flushLocal(b: number): void {
+    const { u32 } = this
     for (let m = 0; m < this.modes; m++) {
-      if (!this.dirty[b * this.modes + m]) continue
-      const at = this.tableIn(m, b)
-      this.u8.fill(0xff, at, at + TLB_BYTES)
-      const code = (b * this.modes + m) * CODE_ENTRIES * 3
-      this.code.fill(NO_PAGE, code, code + CODE_ENTRIES * 3)
-      this.dirty[b * this.modes + m] = 0
+      const t = b * this.modes + m
+      if (!this.dirty[t]) continue
+      if (this.localPages.full(t) || this.localCode.full(t)) {
+        this.flushTable(b, m)
+        continue
+      }
+      this.localPages.take(t, e => u32.fill(NONE, e, e + (TlbEntry.ADDEND >> 2)))
+      this.localCode.take(t, e => { this.code[e] = NO_PAGE })
     }
-    this.largeFrom[b] = Infinity
-    this.largeTo[b] = -Infinity
+    if (this.localJumps.full(b)) this.dropJumps(b)
+    else this.localJumps.take(b, e => { u32[e] = u32[e + 1] = NONE })
+  }
+
+  private flushTable(b: number, m: number): void {
+    const t = b * this.modes + m, at = this.tableIn(m, b)
+    this.u8.fill(0xff, at, at + TLB_BYTES)
+    this.code.fill(NO_PAGE, t * CODE_ENTRIES * CODE_WORDS, (t + 1) * CODE_ENTRIES * CODE_WORDS)
+    this.localPages.clear(t)
+    this.localCode.clear(t)
+    this.dirty[t] = 0
+  }
+
+  private flushBank(b: number): void {
+    for (let m = 0; m < this.modes; m++) if (this.dirty[b * this.modes + m]) this.flushTable(b, m)
+    this.large[b]!.clear()
+    this.lastLarge[b] = -1
     if (b === SHARED) this.sharedIsLocal = false
     this.dropJumps(b)
   }
 
   private flushPage(b: number, vaLo: number, vaHi: number): void {
-    const page = pageNumber(vaLo, vaHi)
-    if (page >= this.largeFrom[b]! && page < this.largeTo[b]!) return this.flushBank(b)
+    if (this.large[b]!.size > 0)
+      for (const bits of this.largeBits) if (this.large[b]!.has(largeKey(vaLo, vaHi, bits))) return this.flushBank(b)
     const lo = (vaLo & -PAGE) >>> 0, hi = vaHi >>> 0
     const seen = this.jumpPages[b * JUMP_PAGES + jumpPage(vaLo)]
     if (seen === pageId(vaLo, vaHi) || seen === SEVERAL) this.dropJumpsOf(b, lo, hi)
@@ -271,6 +308,7 @@ export class Tlb {
       if (count > JUMP_LIST) this.u8.fill(0xff, at, at + JUMP_BYTES)
       else for (let i = 0; i < count; i++) this.u32[this.jumpList[b * JUMP_LIST + i]!] = this.u32[this.jumpList[b * JUMP_LIST + i]! + 1] = NONE
       this.jumpCount[b] = 0
+      this.localJumps.clear(b)
       this.jumpPages.fill(NO_JUMPS, b * JUMP_PAGES, (b + 1) * JUMP_PAGES)
     }
   }
@@ -289,8 +327,35 @@ export class Tlb {
   }
 }
 
-/** A virtual page's number; negative in the upper half of the address space. */
-const pageNumber = (vaLo: number, vaHi: number): number => (vaHi | 0) * 0x100000 + (vaLo >>> PAGE_BITS)
+/** Short lists of entries, one for each of a number of tables. */
+class LocalList {
+  private readonly most: number
+  private readonly count: Int32Array
+  private readonly entries: Int32Array
+
+  constructor(tables: number, most: number) {
+    this.most = most
+    this.count = new Int32Array(tables)
+    this.entries = new Int32Array(tables * most)
+  }
+  add(table: number, entry: number): void {
+    const n = this.count[table]!
+    if (n < this.most) this.entries[table * this.most + n] = entry
+    if (n <= this.most) this.count[table] = n + 1
+  }
+  /** There are more entries than the list has. */
+  full(table: number): boolean { return this.count[table]! > this.most }
+  clear(table: number): void { this.count[table] = 0 }
+  take(table: number, each: (entry: number) => void): void {
+    const first = table * this.most, end = first + this.count[table]!
+    for (let i = first; i < end; i++) each(this.entries[i]!)
+    this.count[table] = 0
+  }
+}
+
+/** A large mapping of 2^`bits` bytes, by an address in it: exact for addresses of up to 57 bits. */
+const largeKey = (vaLo: number, vaHi: number, bits: number): number =>
+  Math.floor(((vaHi & 0x1ffffff) * 0x100000 + (vaLo >>> PAGE_BITS)) / 2 ** (bits - PAGE_BITS)) * 64 + bits
 
 /** Both halves of a tag that allows nothing. */
 export const NONE = 0xffffffff
