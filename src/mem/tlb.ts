@@ -93,8 +93,6 @@ export class Tlb {
   private turn = 0
   private bank = 0
   private readonly isGlobal: readonly boolean[]
-  /** The shared bank holds pages that are not global after all: it is good for the current address space only. */
-  private sharedIsLocal = false
 
   constructor(views: Views, base: number, modes: number, globalModes: readonly number[] = []) {
     this.isGlobal = Array.from({ length: modes }, (_, m) => globalModes.includes(m))
@@ -113,7 +111,7 @@ export class Tlb {
   /** Makes the bank of `space` current, taking over another one's if there is none. */
   select(space: number): void {
     if (this.spaces[this.bank] === space) return
-    if (this.sharedIsLocal) this.flushBank(SHARED)
+    this.flushLocal(SHARED)
     let b = this.spaces.indexOf(space)
     if (b < 0) {
       b = this.spaces.indexOf(-1)
@@ -153,7 +151,6 @@ export class Tlb {
   private note(mode: number, vaLo: number, vaHi: number, page: Pick<Page, 'pageBits' | 'global'>): void {
     const b = this.bankOf(mode)
     this.dirty[b * this.modes + mode] = 1
-    if (b === SHARED && !page.global) this.sharedIsLocal = true
     if (page.pageBits > PAGE_BITS) this.noteLarge(b, vaLo, vaHi, page.pageBits)
   }
 
@@ -225,15 +222,14 @@ export class Tlb {
   /** Drops everything; or one address space's pages; or one page, of one space or of all. */
   flush(space = -1, vaLo?: number, vaHi?: number): void {
     for (let b = 0; b < ALL; b++) {
-      // Of one address space: global pages stay, but not what passes for global.
-      if (space >= 0 && (b === SHARED ? vaLo === undefined && !this.sharedIsLocal : this.spaces[b] !== space)) continue
+      if (space >= 0 && b !== SHARED && this.spaces[b] !== space) continue
       if (vaLo !== undefined) this.flushPage(b, vaLo, vaHi!)
-      else if (space >= 0 && b !== SHARED) this.flushLocal(b)
+      else if (space >= 0) this.flushLocal(b)
       else this.flushBank(b)
     }
   }
 
-  /** Drops the pages of an address space that are its own. */
+  /** Drops the pages of an address space that are its own. The shared bank may have some, of the current one. */
   private flushLocal(b: number): void {
     const { u32 } = this
     for (let m = 0; m < this.modes; m++) {
@@ -263,7 +259,6 @@ export class Tlb {
     for (let m = 0; m < this.modes; m++) if (this.dirty[b * this.modes + m]) this.flushTable(b, m)
     this.large[b]!.clear()
     this.lastLarge[b] = -1
-    if (b === SHARED) this.sharedIsLocal = false
     this.dropJumps(b)
   }
 
