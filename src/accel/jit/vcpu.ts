@@ -287,6 +287,8 @@ export class Vcpu {
     this.stats.systems++
     const { debug } = this, { pcLo, pcHi } = this.core
     this.cpu.system(helper, arg)
+    // What follows may be known to the jump cache, which asks nobody.
+    if (this.core.halted) this.core.requestExit(ExitRequest.RETIER)
     // What a step was to execute may only have been prepared, to run again.
     if (debug.stepping && pcLo === this.core.pcLo && pcHi === this.core.pcHi) debug.handedOut = false
   }
