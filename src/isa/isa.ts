@@ -1,5 +1,6 @@
 // What an architecture gives to the rest, and what it may ask for. The recompiler knows a processor only
 // through this.
+import type { FpStack } from '../ir/fp-stack.ts'
 import type { FloatPolicyName } from '../base/softfloat.ts'
 import type { Builder } from '../ir/build.ts'
 import type { Type } from '../ir/ops.ts'
@@ -237,6 +238,8 @@ export type Isa = {
   readonly mmuModes: number
   /** MMU modes in which nearly all pages are global, so that switching address spaces should keep them. */
   readonly globalModes?: readonly number[]
+  /** Of architectures that have one: generated code does the common case of its runtime helpers. */
+  readonly fpStack?: FpStack
   /** The mode word under which a block may be kept whose code does not depend on the bits it lacks (Block.modeUsed). */
   sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */

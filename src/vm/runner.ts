@@ -43,7 +43,7 @@ export type RunnerOptions = {
 }
 
 const compileRuntime = (o: RunnerOptions) =>
-  new WebAssembly.Module(buildRuntime(core, wasmFeatures(), o.shape.shape))
+  new WebAssembly.Module(buildRuntime(core, wasmFeatures(), o.shape.shape, o.bound.arch.isa.fpStack))
 
 function setAll(o: RunnerOptions, at: number, value: number): void {
   const { views, controls } = o.bound

@@ -115,7 +115,7 @@ export const conditionFirst = (row: number): boolean => selects[row]!
 const selects = opNames.map(name => name.endsWith('.select'))
 
 /** High half of an unsigned 64 x 64 product, from four 32 x 32 products. */
-function mulhUnsigned(f: Code): void {
+export function mulhUnsigned(f: Code): void {
   const a0 = f.local(I64), a1 = f.local(I64), b0 = f.local(I64), b1 = f.local(I64), m = f.local(I64)
   const low = (from: number, to: number) => f.get(from).i64c(-1, 0).op(W.I64_AND).set(to)
   const high = (from: number, to: number) => f.get(from).i64c(32, 0).op(W.I64_SHR_U).set(to)
@@ -135,7 +135,7 @@ function mulhSigned(f: Code, lib: Library, bothSigned: boolean): void {
 
 /** A 128-bit number (parameters 0 and 1) by a greater one than its high half (parameter 2): long division in base 2^32, after
  * Knuth, volume 2, 4.3.1, algorithm D. */
-function divideWide(f: Code): void {
+export function divideWide(f: Code): void {
   const hi = 0, lo = 1, d = 2, shift = f.local(I64), d1 = f.local(I64), d0 = f.local(I64), q = f.local(I64), r = f.local(I64)
   const result = f.local(I64)
   const low = (from: number) => f.get(from).i64c(-1, 0).op(W.I64_AND)

@@ -78,7 +78,7 @@ export class Rig {
     const features = wasmFeatures()
     this.vcpu = new Vcpu({
       index: 0, isa: o.isa, views, plan, memory, physical: this.physical, features, mailboxes, codePages, services,
-      runtime: new WebAssembly.Module(buildRuntime(core, features, shape)),
+      runtime: new WebAssembly.Module(buildRuntime(core, features, shape, o.isa.fpStack)),
       makeCpu: s => o.makeCpu(views, plan.state, s),
       heat: o.heat ?? 0x7fffffff, fueled: shape.shared === false,
       ...(o.maxInsns !== undefined && { maxInsns: o.maxInsns }), ...(o.passes && { passes: o.passes }),

@@ -1,9 +1,11 @@
 // The runtime module, generated at start-up: the interpreter with its dispatcher, and the slow-path functions that compiled
 // regions import. One instance per processor.
+import type { FpStack } from '../../ir/fp-stack.ts'
 import { MemOp } from '../../ir/ops.ts'
 import { JUMP_MASK, JumpEntry, TlbEntry } from '../../mem/tlb.ts'
 import { type Code, I32, I64, type Label, moduleBuilder, V128 } from '../../wasm/encode.ts'
 import type { WasmFeatures } from '../../wasm/features.ts'
+import { emitX87 } from '../../wasm/x87.ts'
 import { Library } from '../../wasm/lower.ts'
 import * as W from '../../wasm/opcodes.ts'
 import { V128_LOAD, V128_STORE } from '../../wasm/simd.ts'
@@ -45,14 +47,17 @@ const importTypes: { [N in keyof RuntimeImports]: [params: number, results: numb
 /** `shared`: with a thread per processor. Otherwise all of them run on one thread, and their code needs fuel. */
 export type MemoryShape = { readonly min: number; readonly max: number; readonly shared: boolean }
 
-export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memory: MemoryShape): Uint8Array<ArrayBuffer> {
+/** `stack`: helpers of which the code does the common case by itself. */
+export function buildRuntime(
+  offsets: CoreOffsets, features: WasmFeatures, memory: MemoryShape, stack?: FpStack,
+): Uint8Array<ArrayBuffer> {
   const m = moduleBuilder('runtime')
   m.importMemory('env', 'memory', memory)
   const table = m.importTable('env', 'table', { min: 1 })
   const ints = (n: number) => Array.from({ length: n }, () => I32)
   const imports = Object.fromEntries(Object.entries(importTypes).map(([name, [p, r]]) =>
     [name, m.importFunction('env', name, m.type(ints(p), ints(r)))])) as { [N in keyof RuntimeImports]: ReturnType<typeof m.importFunction> }
-  const lib = new Library(m)
+  const lib = new Library(m), x87 = stack && emitX87(m, lib, stack)
   const compiledType = m.type([I32, I32], [I32])
 
   const f = m.function(m.type([I32, I32], [I32]), { name: 'run', export: 'run' })
@@ -73,7 +78,7 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   f.get(rec).load(W.I32_LOAD16_U, Record.OP).brTable(labels, labels[0]!)
   for (const r of recordOps) {
     f.end()
-    emitHandler({ f, lib, features, cpu, rec, next, dispatch, compiled, code, imports, exit, offsets, memory }, r)
+    emitHandler({ f, lib, x87, features, cpu, rec, next, dispatch, compiled, code, imports, exit, offsets, memory }, r)
   }
   f.end() // next
   f.unreachable()
@@ -146,6 +151,11 @@ export function buildRuntime(offsets: CoreOffsets, features: WasmFeatures, memor
   atomic.get(0).get(5).store(W.I32_STORE, offsets.pc).end()
   atomic.get(0).load(W.I64_LOAD, offsets.result).get(faulted)
   const call = m.function(m.type([I32, I64, I64, I32], [I64]), { name: 'slowCall', export: 'slowCall' })
+  if (x87) {
+    const done = call.local(I32)
+    call.get(0).get(3).get(1).call(x87).set(done)
+    call.get(done).likely().brIf(call.body).drop()
+  }
   call.get(0).get(1).store(W.I64_STORE, offsets.args)
   call.get(0).get(2).store(W.I64_STORE, offsets.args + 8)
   call.get(3).call(imports.callCompiled)

@@ -5,7 +5,8 @@
 // precision.
 import * as sf from '../../base/softfloat.ts'
 import { binary32, binary64, extended80, extendedWide, FLAG, type FloatContext, type Rounding, UNORDERED } from '../../base/softfloat.ts'
-import type { CpuState } from './cpu.ts'
+import type { FpStack } from '../../ir/fp-stack.ts'
+import { cpuLayout, type CpuState } from './cpu.ts'
 
 /** Bits of the status word. */
 export const Fsw = { IE: 1, DE: 2, ZE: 4, OE: 8, UE: 0x10, PE: 0x20, SF: 0x40, ES: 0x80, C0: 0x100, C1: 0x200, C2: 0x400, C3: 0x4000, B: 0x8000 } as const
@@ -557,6 +558,11 @@ const helpers = {
 const list = Object.values(helpers), numbers = new Map(Object.keys(helpers).map((name, n) => [name, n]))
 /** Helper numbers from here on. */
 export const X87_CALLS = 0x100
+export const x87Stack: FpStack = {
+  mantissas: cpuLayout.offsets.fpMantissa, exponents: cpuLayout.offsets.fpExponent, control: cpuLayout.offsets.fcw,
+  status: cpuLayout.offsets.fsw, top: cpuLayout.offsets.ftop, tags: cpuLayout.offsets.ftw, stored: cpuLayout.offsets.fpStored,
+  first: X87_CALLS, helpers: Object.keys(helpers),
+}
 export function helperOf(name: string, i = 0): number {
   const n = numbers.get(name)
   if (n === undefined) throw new Error(`no x87 helper '${name}'`)

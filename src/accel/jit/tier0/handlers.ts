@@ -17,6 +17,8 @@ import { Record, type RecordOp } from './records.ts'
 export type HandlerContext = {
   readonly f: Code
   readonly lib: Library
+  /** See wasm/x87.ts. */
+  readonly x87: Code | undefined
   readonly features: WasmFeatures
   /** Parameters and locals of the interpreter function. */
   readonly cpu: number
@@ -231,6 +233,18 @@ function controlHandler(c: HandlerContext, name: string): void {
       f.get(c.rec).call(c.imports.system).i32c(0).set(c.rec).br(c.dispatch)
       return
     case 'call':
+      if (c.x87) {
+        const result = f.temp(I64)
+        f.get(c.cpu).get(c.rec).load(W.I32_LOAD, Record.IMM)
+        value(c, 0, 'l')
+        const done = f.temp(I32)
+        f.call(c.x87).set(done).set(result).get(done).likely().if()
+        destination(c)
+        f.get(result).store(W.I64_STORE)
+        advance(c)
+        f.end()
+        f.free(result).free(done)
+      }
       f.get(c.rec).call(c.imports.call)
       return advance(c)
     case 'float':
