@@ -240,6 +240,8 @@ export type Isa = {
   readonly globalModes?: readonly number[]
   /** Of architectures that have one: generated code does the common case of its runtime helpers. */
   readonly fpStack?: FpStack
+  /** Addresses of code of this mode have 32 bits: what an access computes beyond wraps. */
+  narrow?(mode: number): boolean
   /** The mode word under which a block may be kept whose code does not depend on the bits it lacks (Block.modeUsed). */
   sharedMode?(mode: number): number
   /** Fills `g` with one basic block. The block is empty if not even the first instruction could be read. */

@@ -125,6 +125,7 @@ export class Reference {
       }
       return out
     }
+    const within = (va: bigint) => (self.isa.narrow?.(views.i32[(self.state + core.mode) >>> 2]!) ? BigInt.asUintN(32, va) : va)
     const aligned = (va: bigint, bytes: number) => (va & BigInt(bytes - 1)) === 0n
     const bus = (va: bigint, access: Access) => {
       cpu.fault(Fault.BUS, ...halves(va), access)
@@ -146,7 +147,8 @@ export class Reference {
     return {
       registers: this.registers,
       fields: new DataView(views.buffer, this.state, layoutOf(this.isa.state).sizeBytes),
-      load(va, bytes, memop) {
+      load(address, bytes, memop) {
+        const va = within(address)
         const access = memop & MemOp.UPDATE ? Access.WRITE : Access.READ
         if (!aligned(va, bytes)) {
           if (memop & MemOp.ALIGNED) {
@@ -165,7 +167,8 @@ export class Reference {
         physical.readWide(pa, wide)
         return (BigInt(wide[1]!) << 32n) | BigInt(wide[0]!)
       },
-      store(va, bytes, value, memop) {
+      store(address, bytes, value, memop) {
+        const va = within(address)
         if (!aligned(va, bytes)) {
           if (memop & MemOp.ALIGNED) {
             cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
@@ -184,7 +187,8 @@ export class Reference {
         else physical.write(pa, bytes, Number(value))
         return true
       },
-      update(va, bytes, next, memop) {
+      update(address, bytes, next, memop) {
+        const va = within(address)
         if (!aligned(va, bytes) && memop & MemOp.ALIGNED) {
           cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
           return undefined

@@ -66,6 +66,7 @@ export class SlowAccess {
   /** An access that missed: address in args[0], operands in args[1] and [2], result to `result`. 1 on a fault (noted). */
   access(desc: number): number {
     this.stats.slow++
+    if (this.cpu.isa.narrow?.(this.core.mode)) this.i32[this.args + 1] = 0
     if (desc & AccessKind.WIDE) return this.wideAccess(desc)
     return this.debug.watching ? this.watchedAccess(desc) : this.plainAccess(desc)
   }

@@ -199,6 +199,9 @@ export function updateMode(c: Core): void {
   if (cr4 & Cr4.OSXSAVE) mode |= Mode.OSXSAVE
   mode |= mxcsrMode(get(c, W.mxcsr))
   if (eflags & Flag.TF || get(c, W.stepTrap) || watchesCode(c) || c.s.shadow & (Shadow.STEPPING | Shadow.STEPPED)) mode |= Mode.STEP
+  // Upper halves of registers mean nothing outside 64-bit code: there they are 0.
+  if ((mode & Mode.CODE) !== Mode.CODE64 && (c.i32[c.w + W.mode]! & Mode.CODE) === Mode.CODE64)
+    for (let n = 0; n < 16; n++) c.i32[c.w + W.gpr + 2 * n + 1] = 0
   c.i32[c.w + W.mode] = mode
 }
 /** What of MXCSR the mode word holds. */

@@ -16,6 +16,9 @@ export const accessOf = (bytes: number): number => LOG2[bytes]!
 /** A place in memory: a linear address, a displacement to be added, what MemOp says besides the size. */
 export type Place = { readonly at: Value; readonly disp: number; readonly hint: number }
 
+/** Displacements that seldom make an address wrap. */
+const NEAR = 0x8000
+
 export class Emit extends FlagEmit {
   /** The mode word of the translation, and the current instruction. */
   mode = 0
@@ -74,6 +77,12 @@ export class Emit extends FlagEmit {
 
   // Registers.
 
+  /** Outside 64-bit code the upper halves of registers are 0 (updateMode). */
+  override get(register: number, type: 'i' | 'l' | 'd' | 'v' = 'l'): Value {
+    const v = super.get(register, type)
+    if (register < 16 && (this.mode & Mode.CODE) !== Mode.CODE64) this.noteExtended(v, 4, false)
+    return v
+  }
   /** The low `size` bytes of a register; the rest means nothing. Without REX, 4-7 of one byte are AH-BH. */
   register(n: number, size: number): Value {
     return this.isHigh(n, size) ? this.shrU(this.get(n - 4), this.imm(8)) : this.get(n)
@@ -130,8 +139,14 @@ export class Emit extends FlagEmit {
   }
   private inSegment(segment: number, offset: Value, bytes: number, write: boolean): Place {
     this.checkSegment(segment, offset, bytes, write)
-    return { at: this.linear(segment, offset), disp: 0, hint: segment === Seg.SS ? MemOp.STACK : 0 }
+    return { at: this.linear(segment, offset), disp: 0, hint: this.hintOf(segment) }
   }
+  private hintOf(segment: number): number { return segment === Seg.SS ? MemOp.STACK : 0 }
+  /** Offsets of 32 bits are linear addresses. */
+  private staysIn(segment: number): boolean { return this.i.addressSize === 4 && !this.long && this.isFlat(segment) }
+  /** A displacement that is left to the access, which wraps beyond 4 GiB but on the slow path (Isa.narrow): so it should be
+   * small. Accesses through one register are then checked together. */
+  private near(at: Value, disp: number, segment: number): Place { return { at, disp, hint: this.hintOf(segment) } }
   /** The memory operand: of ModRM, or at an offset in the instruction. Found once for each instruction. */
   memory(o: Operand, bytes: number, write: boolean): Place {
     if (this.place) return this.place
@@ -142,6 +157,9 @@ export class Emit extends FlagEmit {
     } else if (i.addressSize === 8) {
       const { base, disp } = this.parts(), hint = i.segment === Seg.SS ? MemOp.STACK : 0
       this.place = { at: this.linear(i.segment, base), disp, hint }
+    } else if (this.staysIn(i.segment)) {
+      const { base, disp } = this.parts(), near = disp >= -NEAR && disp < NEAR
+      this.place = near ? this.near(this.zext(base, 4), disp, i.segment) : { at: this.offset(), disp: 0, hint: this.hintOf(i.segment) }
     } else this.place = this.inSegment(i.segment, this.offset(), bytes, write)
     return this.place
   }
@@ -239,6 +257,7 @@ export class Emit extends FlagEmit {
   /** `bytes` on the stack, `delta` away from a stack pointer. */
   stackPlace(pointer: Value, delta: number, bytes: number, write: boolean): Place {
     if (this.long) return { at: pointer, disp: delta, hint: MemOp.STACK }
+    if (this.stackSize === 4 && this.isFlat(Seg.SS)) return this.near(this.zext(pointer, 4), delta, Seg.SS)
     const offset = this.zext(delta ? this.add(pointer, this.imm(delta)) : pointer, this.stackSize)
     return this.inSegment(Seg.SS, offset, bytes, write)
   }

@@ -12,6 +12,7 @@ const levelName = (mode: number): string =>
 export const x86: Isa = {
   name: 'x86', state: cpuState, registers, codeAlign: 0, misalignedDevices: true, openBus: true, mmuModes: 3, lift,
   globalModes: [Mmu.SUPERVISOR, Mmu.SUPERVISOR_SMAP], fpStack: x87Stack,
+  narrow: mode => (mode & Mode.CODE) !== Mode.CODE64,
   disassemble(bytes, pc, mode) {
     const insn = disassemble(bytes, pc, codeBits(mode))
     return insn ?? { text: `.byte 0x${(bytes[0] ?? 0).toString(16)}`, length: 1 }
