@@ -1,5 +1,6 @@
 // Every device there is: what `-device help` lists and the contract test runs over.
 import type { AnyDevice } from '../device/define.ts'
+import { isaFdc } from './block/fdc.ts'
 import { piix3Ide } from './block/piix3-ide.ts'
 import { isaSerial, ns16550 } from './char/ns16550.ts'
 import { isaParallel } from './char/parallel.ts'
@@ -34,6 +35,7 @@ const kinds = [virtioBlk, virtioNet, virtioConsole, virtioRng]
 export const virtioMmioDevices: readonly AnyDevice[] = [virtioMmioEmpty, ...kinds.map(virtioMmio)]
 export const pciDevices: readonly AnyDevice[] = [...kinds.map(virtioPci), vga, piix3Ide]
 export const allDevices: readonly AnyDevice[] = [
+  isaFdc,
   ns16550,
   fwCfg,
   fwCfgIo,

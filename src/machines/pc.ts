@@ -13,6 +13,8 @@ import { plugPci, type PciPlugged } from '../device/pci-bus.ts'
 import { isaSerial } from '../devices/char/ns16550.ts'
 import { isaParallel } from '../devices/char/parallel.ts'
 import { i8257 } from '../devices/dma/i8257.ts'
+import { type FloppyDrive, isaFdc } from '../devices/block/fdc.ts'
+import { DRIVE_TYPES } from '../devices/block/floppy-formats.ts'
 import { fwCfgIo } from '../devices/firmware/fw-cfg.ts'
 import { i8042 } from '../devices/input/i8042.ts'
 import { ioapic, MESSAGE_BASE } from '../devices/irq/ioapic.ts'
@@ -31,10 +33,10 @@ import { pcCmos, type CmosOptions } from './pc-cmos.ts'
 export const PC = {
   LEGACY: 0xa_0000, BIOS_ALIAS_END: 0x10_0000, IOAPIC: 0xfec0_0000, LOCAL_APIC: MESSAGE_BASE, TOP: 0x1_0000_0000,
   PM_IO: 0x600, GPE_IO: 0xafe0, SERIAL: [0x3f8, 0x2f8, 0x3e8, 0x2e8], PARALLEL: [0x378, 0x278, 0x3bc],
-  FW_CFG: 0x510, DEBUGCON: 0xe9, DEBUG_EXIT: 0x501,
+  FLOPPY: 0x3f0, FLOPPY_INPUT: 0x3f7, FW_CFG: 0x510, DEBUGCON: 0xe9, DEBUG_EXIT: 0x501,
 } as const
 export const IRQ = {
-  TIMER: 0, KEYBOARD: 1, SERIAL: [4, 3, 4, 3], PARALLEL: [7, 7, 7], CLOCK: 8, SCI: 9, MOUSE: 12,
+  TIMER: 0, KEYBOARD: 1, SERIAL: [4, 3, 4, 3], PARALLEL: [7, 7, 7], FLOPPY: 6, CLOCK: 8, SCI: 9, MOUSE: 12,
 } as const
 export const IO_SPACE = 'io', PCI_MEMORY = 'pci-memory', PCI_BUS = 'pci.0'
 /** Beyond this firmware would find no room for devices. */
@@ -49,10 +51,12 @@ export type PcOptions = {
   readonly ramHostOffset: number
   /** The firmware image, at the top of the first 4 GiB: a multiple of 64 KiB, at most 16 MiB. */
   readonly bios: { readonly hostOffset: number; readonly sizeBytes: number }
-  /** Floppy drives and boot order, for the CMOS memory; other bytes of it (disk geometry). */
+  /** Boot order, for the CMOS memory; other bytes of it (disk geometry). */
   readonly smbios?: SmbiosOptions
   readonly topology?: Topology
-  readonly boot?: Pick<CmosOptions, 'floppies' | 'bootOrder'>
+  readonly boot?: Pick<CmosOptions, 'bootOrder'>
+  /** Drives A and B. */
+  readonly floppies?: readonly (FloppyDrive | undefined)[]
   readonly cmos?: { readonly [index: number]: number }
   /** How many; one serial and one parallel port when left out. */
   readonly serials?: number
@@ -112,7 +116,7 @@ function systemDevices(o: PcOptions): BoardDevice[] {
     { device: pcspk, id: 'pcspk', at: { port: port(0x61) }, peers: { pit: 'pit' } },
     {
       device: mc146818rtc, id: 'rtc', at: { ports: port(0x70) }, wires: { irq: isaIrq(IRQ.CLOCK) },
-      properties: { cmos: { ...pcCmos({ cpus: o.cpus, ramBelow4G, ramAbove4G, ...o.boot }), ...o.cmos } },
+      properties: { cmos: { ...pcCmos({ cpus: o.cpus, ramBelow4G, ramAbove4G, floppies: (o.floppies ?? []).map(d => (d ? DRIVE_TYPES[d.type] : 0)), ...o.boot }), ...o.cmos } },
     },
     { device: port92, id: 'port92', at: { port: port(0x92) }, wires: { a20: cpuWire(0, 'a20') } },
     {
@@ -121,6 +125,10 @@ function systemDevices(o: PcOptions): BoardDevice[] {
     },
     { device: i8257, id: 'dma1', at: { bytes: port(0x00), page: port(0x80) } },
     { device: i8257, id: 'dma2', at: { words: port(0xc0), page: port(0x88) }, properties: { dshift: 1 } },
+    {
+      device: isaFdc, id: 'fdc', at: { ports: port(PC.FLOPPY), input: port(PC.FLOPPY_INPUT) }, wires: { irq: isaIrq(IRQ.FLOPPY) },
+      peers: { dma: 'dma1' }, properties: { drives: o.floppies ?? [] },
+    },
     { device: postPort, id: 'ioport80', at: { port: port(0x80, 1) } },
     {
       device: fwCfgIo, id: 'fw-cfg', at: { ports: port(PC.FW_CFG), dma: port(PC.FW_CFG + 4) },

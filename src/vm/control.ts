@@ -203,11 +203,16 @@ export type ScreenEnd = {
 
 export type BlockInfo = {
   readonly device: string
-  readonly file: string
+  /** Undefined: nothing is in the drive. */
+  readonly file: string | undefined
   readonly format: string
   readonly readOnly: boolean
   readonly sizeBytes: number
   readonly attachedTo?: string
+  /** Where a drive is whose medium may be changed: a unit of a controller. */
+  readonly place?: { readonly device: string; readonly unit: number }
+  /** Of such a drive. */
+  readonly tray?: { readonly open: boolean; readonly locked: boolean }
   readonly reads?: number
   readonly writes?: number
 }

@@ -139,7 +139,7 @@ export function applyDrive(b: Builder, line: string): void {
   const wrong = Object.keys(rest).find(k => !k.includes('.'))
   if (wrong !== undefined)
     throw usage(`no parameter '${wrong}'`, suggest(wrong, Object.keys(driveKeys), '-help'))
-  if (v.file === undefined && v.media !== 'cdrom' && !Object.keys(rest).some(k => k.startsWith('file.')))
+  if (v.file === undefined && v.media !== 'cdrom' && v.if !== 'floppy' && !Object.keys(rest).some(k => k.startsWith('file.')))
     throw usage('file=IMAGE is needed')
   const properties = treeOf({
     ...only(v, ['driver', 'serial', 'cache', 'discard', 'detect-zeroes', 'werror', 'rerror']),

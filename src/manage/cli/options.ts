@@ -75,6 +75,7 @@ export type Option = {
 }
 
 const disk = (index: number) => (b: Builder, path: string) => b.add('drives', legacyDrive(path, index))
+const floppy = (index: number) => (b: Builder, path: string) => b.add('drives', { kind: 'drive', interface: 'floppy', index, file: path })
 const none = (): void => {}
 const missingOption = (name: string, section: Option['section'], help: string, arg?: string): Option =>
   ({ name, section, help, ...(arg && { arg }), status: 'missing', apply: none })
@@ -270,8 +271,8 @@ export const options: readonly Option[] = [
     apply: (b, v) => b.add('drives', { kind: 'drive', interface: 'pflash', file: v }) },
   { name: 'snapshot', section: 'Block devices', help: 'what the guest writes to disks is lost at the end',
     apply: b => b.set('snapshot', true) },
-  missingOption('fda', 'Block devices', 'no machine here has a floppy disk drive', 'FILE'),
-  missingOption('fdb', 'Block devices', 'no machine here has a floppy disk drive', 'FILE'),
+  { name: 'fda', section: 'Block devices', arg: 'FILE', help: 'floppy disk in drive A, of 160K to 2.88M', apply: floppy(0) },
+  { name: 'fdb', section: 'Block devices', arg: 'FILE', help: 'floppy disk in drive B', apply: floppy(1) },
   missingOption('mtdblock', 'Block devices', 'flash memory image', 'FILE'),
   missingOption('sd', 'Block devices', 'SD card image', 'FILE'),
 

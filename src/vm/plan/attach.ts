@@ -4,21 +4,28 @@ import type { BlockNode } from '../../backends/block/open.ts'
 import { blaming, VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import { propertiesOf } from '../../device/properties.ts'
+import type { Media } from '../../device/block.ts'
 import type { Backend } from '../../device/work.ts'
-import type { DriveSpec, IdeBackend } from '../../devices/block/ata.ts'
+import type { DriveSpec } from '../../devices/block/ata.ts'
+import type { FloppyDrive } from '../../devices/block/fdc.ts'
 import type { Host } from '../../host/host.ts'
 import type { MachineConfig, PropertyBag, PropertyValue } from '../config.ts'
 import type { BlockInfo, NetInfo } from '../control.ts'
 import type { DeviceSpec } from './board.ts'
 import { findFirmware } from './boot.ts'
 import { type Drive, type Drives, openDrives } from './disks.ts'
-import { type Driver, driverOf } from './drivers.ts'
+import { type Driver, driverOf, FLOPPY_BUS } from './drivers.ts'
 import type { MachineType } from './machine-type.ts'
+import { floppyDrive, floppyUnit } from './floppies.ts'
 import { hardwareAddresses, type Nets, planNets } from './nets.ts'
-import { IDE_ID } from './pc-board.ts'
-import { bootPath, checkFunctions, ideBootPath, ideSlot, pciAddress, virtioSlot } from './places.ts'
+import { FLOPPY_ID, IDE_ID } from './pc-board.ts'
+import { bootPath, checkFunctions, floppyBootPath, ideBootPath, ideSlot, pciAddress, virtioSlot } from './places.ts'
 import { noProperty, slotSettings, type Wanted, wantedDevices } from './wanted.ts'
 import { mistake } from './text.ts'
+
+/** The back ends of a controller's drives, by number. */
+export type UnitsBackend = OpenBackend & { readonly units: (BlockNode | undefined)[] }
+const NO_DISC: Media = { sizeBytes: 0, readOnly: true }
 
 export type OpenBackend = Backend & { close?(): void | Promise<void> }
 export type Attachment = {
@@ -42,6 +49,8 @@ export type DevicesPlan = {
   readonly ide: readonly (DriveSpec | undefined)[]
   /** Devices on ports. */
   readonly isa: readonly DeviceSpec[]
+  /** Drives A and B. */
+  readonly floppies: readonly (FloppyDrive | undefined)[]
   /** Settings of slots without a device. */
   readonly emptySlots: PropertyBag
   /** Contents of the file `bootorder` for firmware. */
@@ -56,18 +65,19 @@ export async function planDevices(config: MachineConfig, host: Host, type: Machi
   try {
     const p: Progress = {
       config, host, type, drives, nets, wanted, ids: new Set(type.soldered),
-      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(), ide: [], isa: [], ideDrives: [],
+      devices: [], attachments: [], cards: [], consoles: new Map(), order: new Map(), ide: [], isa: [], floppies: [], floppyDrives: [], ideDrives: [],
       nextMac: hardwareAddresses(wanted.map(w => w.properties['mac'])),
     }
-    for (const w of wanted) await blaming(w.where, () => (w.driver.bus === 'ISA' ? addIsaDevice(w, p) : w.driver.device ? addDevice(w, p)
-      : w.driver.bus === 'IDE' ? addIdeDrive(w, p) : addConsole(w, p)))
-    if (p.ideDrives.length) p.attachments.push({ device: IDE_ID, open: async () => ideBackend(p.ideDrives.map(d => d && drives.handOver(d))) })
+    for (const w of wanted) await blaming(w.where, () => (w.driver.bus === 'ISA' ? addIsaDevice(w, p) : w.driver.bus === FLOPPY_BUS ? addFloppy(w, p)
+      : w.driver.device ? addDevice(w, p) : w.driver.bus === 'IDE' ? addIdeDrive(w, p) : addConsole(w, p)))
+    for (const [bus, device, units] of [['IDE', IDE_ID, p.ideDrives], [FLOPPY_BUS, FLOPPY_ID, p.floppyDrives]] as const)
+      if (type.buses.includes(bus)) p.attachments.push({ device, open: async () => unitsBackend(units.map(d => d && drives.handOver(d))) })
     await blaming('devices', () => checkFunctions(p.devices))
     for (const open of nets.rest()) p.attachments.push({ open })
     const strict = config.boot?.['strict'], paths = [...p.order].sort(([a], [b]) => a - b).map(([, { path }]) => path)
     if (paths.length && (strict === true || strict === 'on')) paths.push(NOTHING_ELSE)
     return {
-      devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide, isa: p.isa,
+      devices: p.devices, attachments: p.attachments, emptySlots, ide: p.ide, isa: p.isa, floppies: p.floppies,
       serials: [...p.consoles].map(([device, chardev]) => ({ device, ...(chardev && { chardev }) })),
       blocks: drives.all.map(d => d.info), nets: p.cards,
       bootOrder: paths.length ? new TextEncoder().encode(`${paths.join('\n')}\0`) : new Uint8Array(0),
@@ -100,6 +110,8 @@ type Progress = {
   readonly order: Map<number, { readonly id: string; readonly path: string }>
   readonly ide: (DriveSpec | undefined)[]
   readonly isa: DeviceSpec[]
+  readonly floppies: (FloppyDrive | undefined)[]
+  readonly floppyDrives: (Drive | undefined)[]
   readonly ideDrives: (Drive | undefined)[]
 }
 
@@ -153,17 +165,31 @@ function addIdeDrive(w: Wanted, p: Progress): void {
   const { bus, unit, bootindex, drive: name, serial, model, ...rest } = w.properties
   const odd = Object.keys(rest)[0]
   if (odd !== undefined) throw noProperty(w.driver, odd)
-  const id = boardId(w, p), slot = ideSlot(bus, unit, p.ide), drive = p.drives.take(name, id)
-  const number = serial ?? drive.serial
+  const id = boardId(w, p), slot = ideSlot(bus, unit, p.ide), cdrom = w.driver.name === 'ide-cd'
+  const drive = cdrom && name === undefined ? undefined : cdrom ? p.drives.take(name, id) : p.drives.withMedium(p.drives.take(name, id))
+  const number = serial ?? drive?.serial
   p.ide[slot] = {
-    kind: w.driver.name === 'ide-cd' ? 'cdrom' : 'disk', media: drive.node.media,
+    kind: cdrom ? 'cdrom' : 'disk', media: drive?.node?.media ?? NO_DISC,
     ...(number !== undefined && { serial: String(number) }), ...(model !== undefined && { model: String(model) }),
   }
   p.ideDrives[slot] = drive
+  if (cdrom) drive?.place(IDE_ID, slot)
   if (bootindex !== undefined) setBootIndex(bootindex, id, ideBootPath(slot), w, p)
 }
 
-const ideBackend = (units: readonly (BlockNode | undefined)[]): OpenBackend & IdeBackend => ({
+function addFloppy(w: Wanted, p: Progress): void {
+  const { bus, unit, bootindex, drive: name, 'drive-type': type, ...rest } = w.properties, odd = Object.keys(rest)[0]
+  if (odd !== undefined) throw noProperty(w.driver, odd)
+  const id = boardId(w, p), n = floppyUnit(bus, unit, p.floppies)
+  const drive = name === undefined ? undefined : p.drives.take(name, id)
+  p.floppies[n] = floppyDrive(type, drive?.node?.media)
+  p.floppyDrives[n] = drive
+  drive?.place(FLOPPY_ID, n)
+  if (bootindex !== undefined) setBootIndex(bootindex, id, floppyBootPath(n), w, p)
+}
+
+/** Of a controller with several drives, whose media may be changed. */
+const unitsBackend = (units: readonly (BlockNode | undefined)[]): UnitsBackend => ({
   units: [...units],
   close() { for (const unit of units) unit?.close() },
 })
@@ -172,8 +198,8 @@ const ideBackend = (units: readonly (BlockNode | undefined)[]): OpenBackend & Id
 function connect({ driver, properties: given }: Wanted, device: string, p: Progress): DeviceSpec['properties'] {
   switch (driver.backend) {
     case 'block': {
-      const drive = p.drives.take(given['drive'], device), { serial } = drive
-      p.attachments.push({ device, info: drive.info, open: async () => p.drives.handOver(drive) })
+      const drive = p.drives.withMedium(p.drives.take(given['drive'], device)), { serial } = drive
+      p.attachments.push({ device, info: drive.info, open: async () => p.drives.handOver(drive)! })
       return { media: drive.node.media, ...(serial !== undefined && given['serial'] === undefined && { serial }) }
     }
     case 'net': {

@@ -1,5 +1,6 @@
 // What a machine consists of, as plain data that other threads can have, and the board that each of them makes of it.
 import type { Board, BoardDevice, BoardMemory } from '../../device/board.ts'
+import type { FloppyDrive } from '../../devices/block/fdc.ts'
 import type { DriveSpec } from '../../devices/block/ata.ts'
 import type { Topology } from '../../machines/pc.ts'
 import type { SmbiosOptions } from '../../machines/smbios.ts'
@@ -52,6 +53,8 @@ export type PcSpec = SpecCore & {
   readonly bootOrder: string
   /** Of `-boot once=`: for the first start. */
   readonly bootOnce?: string
+  /** Floppy drives A and B. */
+  readonly floppies: readonly (FloppyDrive | undefined)[]
   /** Devices on ports, which their property `iobase` names. */
   readonly isa: readonly DeviceSpec[]
   /** Master and slave of the first IDE channel, then of the second. */

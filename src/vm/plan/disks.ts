@@ -11,17 +11,23 @@ import { mistake } from './text.ts'
 
 export type Drive = {
   readonly id: string
-  readonly node: BlockNode
+  /** Undefined: a drive that nothing is in. */
+  readonly node: BlockNode | undefined
   /** From `-drive serial=`, which is the device's to show. */
   readonly serial: string | undefined
-  readonly info: BlockInfo & { attachedTo?: string }
+  readonly info: BlockInfo & { attachedTo?: string; place?: BlockInfo['place'] }
+  /** Its medium may be changed: the unit of that controller. */
+  place(device: string, unit: number): void
 }
+export type DriveWithMedium = Drive & { readonly node: BlockNode }
 export type Drives = {
   readonly all: readonly Drive[]
   /** Gives a drive to the only device that may have it. */
   take(id: unknown, device: string): Drive
   /** From now on somebody else closes it. */
-  handOver(drive: Drive): BlockNode
+  handOver(drive: Drive): BlockNode | undefined
+  /** Throws VmError if nothing is in it. */
+  withMedium(drive: Drive): DriveWithMedium
   /** Closes those that were not handed over. */
   close(): void
 }
@@ -29,7 +35,7 @@ export type Drives = {
 export async function openDrives(config: MachineConfig, host: Host): Promise<Drives> {
   const byId = new Map<string, Drive>(), ours = new Set<Drive>()
   const close = () => {
-    for (const d of ours) d.node.close()
+    for (const d of ours) d.node?.close()
     ours.clear()
   }
   try {
@@ -59,6 +65,10 @@ export async function openDrives(config: MachineConfig, host: Host): Promise<Dri
       drive.info.attachedTo = device
       return drive
     },
+    withMedium(drive) {
+      if (!drive.node) throw mistake('block.unsupported', `drive '${drive.id}' has no medium, and the device needs one`, 'file=IMAGE')
+      return drive as DriveWithMedium
+    },
     handOver(drive) {
       ours.delete(drive)
       return drive.node
@@ -77,20 +87,27 @@ function checkIndex({ drives = [] }: MachineConfig, i: number): void {
 function openDrive(config: MachineConfig, i: number, id: string, host: Host): Drive {
   const d = config.drives![i]!
   const { serial, ...properties } = (d.properties ?? {}) as PropertyBag & { serial?: unknown }
+  const empty = d.kind === 'drive' && d.file === undefined && !Object.keys(properties).some(name => name === 'file')
+  if (empty) return driveOf(id, undefined, undefined, serial)
   const asked = d.kind === 'blockdev'
     ? { ...blockdevOptions(properties), ...(d.readOnly !== undefined && { readOnly: d.readOnly }) }
     : driveOptions({ ...d, properties, snapshot: d.snapshot ?? config.snapshot ?? false })
   // What nobody writes needs no temporary storage, and stays read-only.
   const options = asked.readOnly ? { ...asked, snapshot: false } : asked
   const node = openBlock(host, options)
+  return driveOf(id, node, typeof options.file === 'string' ? options.file : '(memory)', serial)
+}
+
+function driveOf(id: string, node: BlockNode | undefined, file: string | undefined, serial: unknown): Drive {
   return {
     id, node,
     serial: serial === undefined ? undefined : String(serial),
     info: {
-      device: id, file: typeof options.file === 'string' ? options.file : '(memory)', format: node.format,
-      readOnly: node.media.readOnly, sizeBytes: node.media.sizeBytes,
-      get reads() { return node.counts.reads },
-      get writes() { return node.counts.writes },
+      device: id, file, format: node?.format ?? 'raw',
+      readOnly: node?.media.readOnly ?? true, sizeBytes: node?.media.sizeBytes ?? 0,
+      get reads() { return node?.counts.reads ?? 0 },
+      get writes() { return node?.counts.writes ?? 0 },
     },
+    place(device, unit) { this.info.place = { device, unit } },
   }
 }

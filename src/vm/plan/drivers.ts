@@ -11,11 +11,12 @@ import { virtioRng } from '../../devices/virtio/rng.ts'
 import type { AnyKind } from '../../devices/virtio/virtio.ts'
 import type { PropertyInfo } from '../control.ts'
 
+export const FLOPPY_BUS = 'floppy-bus'
 export type BackendKind = 'block' | 'net' | 'entropy' | 'char' | 'none'
 export type Driver = {
   readonly name: string
   readonly description: string
-  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus' | 'IDE' | 'ISA'
+  readonly bus: 'virtio-bus' | 'PCI' | 'virtio-serial-bus' | 'IDE' | 'ISA' | 'floppy-bus'
   readonly backend: BackendKind
   /** Absent: a part of another device (a console on a virtio-serial bus, a drive on an IDE channel). */
   readonly device?: AnyDevice
@@ -40,6 +41,13 @@ export const drivers: readonly Driver[] = [
   driver(isaDebugExit, 'ISA', 'none'),
   ideDrive('ide-hd', 'disk on an IDE channel'),
   ideDrive('ide-cd', 'CD-ROM drive on an IDE channel'),
+  {
+    name: 'floppy', description: 'floppy disk drive', bus: FLOPPY_BUS, backend: 'block',
+    properties: [
+      text('drive', 'id of the image'), { name: 'unit', type: 'number', description: '0: drive A, 1: drive B' },
+      text('drive-type', '120, 144 or 288; auto: as the image needs it'),
+    ],
+  },
   {
     name: 'virtconsole', description: 'console on a virtio-serial device', bus: 'virtio-serial-bus', backend: 'char',
     properties: [text('chardev', 'id of the character device'), text('name', 'name of the port')],

@@ -8,7 +8,7 @@ import { pcBoard, type PcOptions, port } from '../../machines/pc.ts'
 import { deviceOf, type DeviceSpec, type PcSpec, romsOf } from './board.ts'
 
 /** The controller on the board. */
-export const IDE_ID = 'ide'
+export const IDE_ID = 'ide', FLOPPY_ID = 'fdc'
 
 export const pcBoardOf = (spec: PcSpec): Board => pcBoard(pcOptionsOf(spec))
 
@@ -17,7 +17,7 @@ export function pcOptionsOf(spec: PcSpec): PcOptions {
     cpus: spec.harts, ramBytes: spec.ramBytes, ramHostOffset: spec.ramHostOffset, bios: romsOf(spec)[0]!,
     boot: { bootOrder: spec.bootOrder }, smbios: spec.smbios, topology: spec.topology, serials: spec.serials, parallels: spec.parallels,
     pci: [ideController(spec.ide), ...spec.devices.map(d => plug(d))],
-    isa: spec.isa.map(onPorts),
+    isa: spec.isa.map(onPorts), floppies: spec.floppies,
     fwCfgFiles: spec.fwCfgFiles, fwCfgItems: spec.fwCfgItems,
   }
 }

@@ -11,8 +11,10 @@ import type { PcSpec, RomSpec, SpecCore } from './board.ts'
 import { detectImage } from '../detect.ts'
 import { type BootPlan, checkKernelParts, findFirmware, readBios, readSource } from './boot.ts'
 import { DIRECT, isBzImage, planBzImage } from './bzimage.ts'
+import { FLOPPY_BUS } from './drivers.ts'
+import { EMPTY_DRIVE } from './floppies.ts'
 import { type MachineType, missing, type Settled } from './machine-type.ts'
-import { IDE_ID, pcOptionsOf } from './pc-board.ts'
+import { FLOPPY_ID, IDE_ID, pcOptionsOf } from './pc-board.ts'
 import { blame, mistake } from './text.ts'
 import { cpuModels, cpuProperties, planCpu } from './x86-cpu.ts'
 
@@ -35,8 +37,8 @@ export const pc: MachineType = {
   ],
   maxCpus: 8, defaultRamBytes: 128 * MIB,
   soldered: ['pic', 'ioapic', 'pit', 'pcspk', 'rtc', 'port92', 'i8042', 'dma1', 'dma2', 'ioport80', 'fw-cfg', 'pci.0', 'i440fx', 'piix3',
-    'pm', 'ram', 'cpu', IDE_ID, ...[0, 1, 2, 3].flatMap(n => [`serial${n}`, `parallel${n}`, `ide.${n}`])],
-  serials: 4, buses: ['PCI', 'virtio-serial-bus', 'IDE', 'ISA'], parallels: 3,
+    'pm', 'ram', 'cpu', IDE_ID, FLOPPY_ID, ...[0, 1, 2, 3].flatMap(n => [`serial${n}`, `parallel${n}`, `ide.${n}`])],
+  serials: 4, buses: ['PCI', 'virtio-serial-bus', 'IDE', 'ISA', FLOPPY_BUS], parallels: 3,
   pci: {
     bus: PCI_BUS, bootPath: '/pci@i0cf8', firstSlot: 2,
     taken: new Map([[0, 'the host bridge'], [8, 'the ISA bridge'], [9, 'the IDE controller'], [11, 'power management']]),
@@ -124,7 +126,8 @@ function spec(core: SpecCore, { config, smbios, topology }: Settled, devices: De
   const { boot = {} } = config
   const own: PcSpec = {
     ...core, machine: 'pc', smbios, topology, roms, ...ports(config),
-    bootOrder: String(boot['order'] ?? DEFAULT_BOOT_ORDER), ...(boot['once'] !== undefined && { bootOnce: String(boot['once']) }), isa: devices.isa, ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
+    bootOrder: String(boot['order'] ?? DEFAULT_BOOT_ORDER), ...(boot['once'] !== undefined && { bootOnce: String(boot['once']) }), isa: devices.isa,
+    floppies: config.noDefaults ? devices.floppies : withFloppy(devices.floppies), ide: config.noDefaults ? devices.ide : withDrive(devices.ide),
   }
   const made = pcFirmware(pcOptionsOf({ ...own, fwCfgFiles: {} })).fwCfgFiles
   config.fwCfg?.forEach(({ name }, i) => {
@@ -132,6 +135,10 @@ function spec(core: SpecCore, { config, smbios, topology }: Settled, devices: De
   })
   return { ...own, ...pcFirmware(pcOptionsOf(own), devices.bootOrder) }
 }
+
+/** Nor is it without drive A. */
+const withFloppy = (drives: DevicesPlan['floppies']): DevicesPlan['floppies'] =>
+  drives.some(Boolean) ? drives : [{ type: EMPTY_DRIVE }]
 
 const CDROM_SLOT = 2, NO_DISC: DriveSpec = { kind: 'cdrom', media: { sizeBytes: 0, readOnly: true } }
 /** QEMU's machine has a CD-ROM drive where none is asked for and its place is free. */

@@ -91,4 +91,5 @@ export function ideSlot(bus: PropertyValue | undefined, unit: PropertyValue | un
   return slot
 }
 /** As `bootPath`. */
+export const floppyBootPath = (unit: number): string => `/pci@i0cf8/isa@1/fdc@03f0/floppy@${unit}`
 export const ideBootPath = (slot: number): string => `/pci@i0cf8/ide@1,1/drive@${slot >> 1}/disk@${slot & 1}`

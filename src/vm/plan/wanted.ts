@@ -3,7 +3,7 @@
 import { VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import type { MachineConfig, PropertyBag } from '../config.ts'
-import { type Driver, driverOf, drivers, emptySlot } from './drivers.ts'
+import { type Driver, driverOf, drivers, emptySlot, FLOPPY_BUS } from './drivers.ts'
 import { isOtherDevice } from './known.ts'
 import type { MachineType } from './machine-type.ts'
 import { blame, mistake } from './text.ts'
@@ -83,6 +83,8 @@ function disks(config: MachineConfig, type: MachineType): Wanted[] {
     if (d.kind === 'blockdev' || d.interface === 'none' || (d.interface === undefined && named.has(id))) return []
     const on = d.interface ?? type.disk, properties = { drive: id }
     if (on === 'virtio') return [{ driver: driverOf(DEFAULT_DISK)!, id: undefined, properties, where }]
+    if (on === 'floppy' && type.buses.includes(FLOPPY_BUS))
+      return [{ driver: driverOf('floppy')!, id: undefined, properties: { ...properties, ...(d.index !== undefined && { unit: d.index }) }, where }]
     if (on !== 'ide' || type.disk !== 'ide')
       throw blame(where, mistake('block.unsupported', `not implemented: if=${on} on this machine`,
         'if=virtio, or if=none and a -device'))
