@@ -29,3 +29,18 @@ export type Media = {
   /** False: every write is on the medium when it is reported. Left out: as the device's own property says. */
   readonly writeCache?: boolean
 }
+
+/** Drives whose media can be changed: the facet `media` of their controller, to be called under its lock. */
+export type RemovableFacet = {
+  /** The drives, and what users call each. */
+  slots(io: any): readonly { readonly unit: number; readonly name: string }[]
+  status(s: any, io: any, unit: number): { readonly open: boolean; readonly locked: boolean }
+  /** Media cannot be written. */
+  readonly readOnly?: true
+  /** Throws VmError for a medium that does not fit. */
+  check?(media: Media): void
+  /** Opens the tray and takes the medium out; false if the guest keeps it closed. */
+  eject(s: any, io: any, unit: number, force: boolean): boolean
+  insert(s: any, io: any, unit: number, media: Media): void
+}
+export const removableOf = (device: { readonly facets?: { readonly [bus: string]: any } }): RemovableFacet | undefined => device.facets?.media

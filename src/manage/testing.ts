@@ -245,6 +245,10 @@ export function fakeMachine(
       return true
     },
     setBootOrder: order => void calls.push(`boot ${order}`),
+    media: {
+      async eject(name, force) { calls.push(`eject ${name}${force ? ' force' : ''}`) },
+      async change(name, file, o) { calls.push(`change ${name} ${file} ${o.format ?? '-'} ${o.readOnly ?? '-'}${o.force ? ' force' : ''}`) },
+    },
     input: {
       keys: ['a', 'ctrl', 'alt', 'delete', 'less'], pointers: [{ device: 'mouse0', name: 'mouse' }], buttons: 0,
       key(name, down) {

@@ -45,6 +45,8 @@ export type MachineEvents = {
   stop: { state: RunState }
   resume: {}
   powerdown: {}
+  /** The guest or somebody else has moved the tray of a drive. */
+  tray: { device: string; id: string; open: boolean }
   /** A processor stopped for the debugger; follows `stop`. */
   debug: DebugStop
   /** A line of log, or several of one block (see base/log.ts), from whichever thread. */
@@ -70,6 +72,7 @@ export type MachineControl = {
   /** Letters of drives in the order in which firmware tries them, from the next reset on; throws VmError. */
   setBootOrder(order: string): void
   readonly input: InputControl
+  readonly media: MediaControl
   /** Stops the machine and emits `shutdown` with this cause. */
   quit(cause: ShutdownCause, exitCode?: number): Promise<void>
   /** Ends threads, flushes and closes back ends. Nothing may be called afterwards. Idempotent. */
@@ -175,6 +178,13 @@ export type CharEnd = {
   sendBreak?(): void
   /** Called on the main thread when there is output to take, or room for input again. One listener. */
   onChange(listener: () => void): void
+}
+
+/** Drives whose media can be changed: by the drive's name, its device's, or QEMU's (`ide1-cd0`, `floppy0`). */
+export type MediaControl = {
+  /** Opens the tray and takes the medium out; throws VmError. */
+  eject(name: string, force: boolean): Promise<void>
+  change(name: string, file: string, o: { readonly format?: string; readonly readOnly?: string; readonly force: boolean }): Promise<void>
 }
 
 /** The guest's keyboard and mouse. */

@@ -19,6 +19,7 @@ import type {
 import { type AccelChoice, chooseAccel } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
+import { type Media, mediaOf } from './media.ts'
 import { MachineLog } from './machine-log.ts'
 import { inputsOf } from './inputs.ts'
 import { pciFunctions } from './pci.ts'
@@ -81,7 +82,7 @@ class Machine implements MachineControl {
   readonly chars: readonly CharEnd[]
   readonly cpus: MachineControl['cpus']
   readonly debug: MachineControl['debug']
-  readonly blocks: MachineControl['blocks']
+  readonly media: Media
   readonly nets: MachineControl['nets']
   readonly catalogue: Catalogue
   readonly screens: MachineControl['screens']
@@ -125,7 +126,7 @@ class Machine implements MachineControl {
       ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),
     }
     this.chars = plan.serials.map(s => this.charEnd(s.device, s.chardev))
-    this.blocks = plan.blocks
+    this.media = mediaOf(bound.system, host, plan.blocks, (device, id, open) => this.emit('tray', { device, id, open }))
     this.nets = plan.nets
     this.catalogue = catalogue(plan.info.arch)
     this.screens = screensOf(bound.system)
@@ -152,7 +153,10 @@ class Machine implements MachineControl {
     try {
       for (const a of this.plan.attachments) {
         const backend = await a.open()
-        if (a.device !== undefined) this.bound.system.attach(a.device, backend)
+        if (a.device !== undefined) {
+          this.bound.system.attach(a.device, backend)
+          if ('units' in backend) this.media.attached(a.device, backend)
+        }
         if (backend.close) this.closers.push(async () => backend.close!())
       }
     } catch (error) {
@@ -173,6 +177,7 @@ class Machine implements MachineControl {
       bound.arch.start(bound.views, bound.cpus[i]!.state, cpu, i, plan.boot)
     })
     bound.system.reset() // after the processors, whose inputs it drives
+    this.media.afterReset()
     bound.meetAgain()
     this.bootOrder.apply(bound.system)
     await this.images.load(({ pa, bytes }) => bound.system.memory.writeBytes(pa, bytes, true))
@@ -218,6 +223,7 @@ class Machine implements MachineControl {
     if (request.kind !== 'none') void this.obey(request.kind, request.exitCode).catch(error => this.failed(error))
     if (this.state === 'running' && bound.anyStopped()) void this.stop('debug').catch(error => this.failed(error))
     bound.system.serve()
+    this.media.watch()
     bound.system.pollChars()
     for (const listener of this.charListeners) listener()
     this.runTimers()
@@ -375,6 +381,10 @@ class Machine implements MachineControl {
     await this.bound.system.drain()
     for (const close of this.closers) await close()
     await this.plan.dispose()
+  }
+
+  get blocks(): MachineControl['blocks'] {
+    return this.media.blocks
   }
 
   on<E extends MachineEvent>(event: E, listener: (e: MachineEvents[E]) => void): () => void {

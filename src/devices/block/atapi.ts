@@ -105,6 +105,7 @@ function startStop(d: Drive, p: Uint8Array): void {
   if (p[4]! >> 4 === 0 && p[4]! & LOAD_EJECT) {
     if (!(p[4]! & START) && u.locked && !u.tray) return failPacket(d, SENSE.NOT_READY, CODE.REMOVAL_PREVENTED)
     u.tray = p[4]! & START ? 0 : 1
+    d.wake() // somebody may want to know
   }
   packetDone(d)
 }

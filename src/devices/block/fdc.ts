@@ -2,7 +2,7 @@
 // A drive's heads are where they are told to be at once, and a transfer takes no time of its own.
 // Not modelled: tape drives, precompensation, power-down, sectors of other than 512 bytes, marks of deleted data (written as ordinary
 // data), the scan commands; the rate of data is compared with the medium's.
-import type { BlockBackend, Media } from '../../device/block.ts'
+import type { BlockBackend, Media, RemovableFacet } from '../../device/block.ts'
 import { bytes, dataProperty, defineDevice, flag, output, structs, timer, transient, u16, u32, u8, type Io, type StateOf }
   from '../../device/define.ts'
 import { begin, command, PHASE, readResult, takeData, giveData } from './fdc-commands.ts'
@@ -113,7 +113,7 @@ export const isaFdc = defineDevice({
         return true
       },
       insert: (s: FdcState, _io: FdcIo, unit: number, media: Media) => insert(s, unit, media),
-    },
+    } satisfies RemovableFacet,
   },
 })
 

@@ -2,6 +2,8 @@
 // section 2.4; Programming Interface for Bus Master IDE Controller, revision 1.0). Drives: ATA/ATAPI-7.
 // Not modelled: timing registers beyond keeping them, power states (commands do nothing), the
 // Host Protected Area, SMART, security, DATA SET MANAGEMENT, an interrupt that was asked for while nIEN was set.
+import type { Media, RemovableFacet } from '../../device/block.ts'
+import { changeDisc, pressEject } from './atapi.ts'
 import { dataProperty, defineDevice, outputs, structs } from '../../device/define.ts'
 import { pciFunction } from '../../device/pci.ts'
 import { channelState, geometryOf, SECTOR, unitState, type ChannelState, type Drive, type DriveSpec, type IdeBackend, type UnitState } from './ata.ts'
@@ -70,7 +72,22 @@ export const piix3Ide = defineDevice({
     primaryControl: controlBlock(0), secondaryControl: controlBlock(1),
     bm: { sizeBytes: 16, valid: { max: 4 }, read: readBusMaster, write: writeBusMaster },
   },
-  facets: { pci: pci.facet },
+  facets: {
+    pci: pci.facet,
+    media: {
+      readOnly: true,
+      slots: (io: IO) => io.props.drives.flatMap((d, unit) => (d?.kind === 'cdrom' ? [{ unit, name: `ide${unit >> 1}-cd${unit & 1}` }] : [])),
+      status: (s: S, _io: IO, unit: number) => ({ open: s.unit[unit]!.tray !== 0, locked: s.unit[unit]!.locked !== 0 }),
+      eject(s: S, _io: IO, unit: number, force: boolean) {
+        const u = s.unit[unit]!
+        if (!force && !pressEject(u)) return false
+        u.tray = 1
+        u.sectors = 0
+        return true
+      },
+      insert: (s: S, _io: IO, unit: number, media: Media) => changeDisc(s.unit[unit]!, media.sizeBytes),
+    } satisfies RemovableFacet,
+  },
   reset(s, io) {
     pci.reset(s, io)
     s.unit.forEach((u, i) => {

@@ -107,15 +107,17 @@ export const infoCommands = [
   command({
     hmp: ['info block'], qmp: 'query-block', help: 'disks', args: {},
     run: ({ machine }) => machine.blocks.map(b => ({
-      device: b.device, qdev: b.attachedTo ?? '', type: 'unknown', removable: false, locked: false,
-      inserted: {
+      device: b.device, qdev: b.attachedTo ?? '', type: 'unknown', removable: b.tray !== undefined, locked: b.tray?.locked ?? false,
+      ...(b.tray && { tray_open: b.tray.open }),
+      ...(b.file !== undefined && { inserted: {
         file: b.file, ro: b.readOnly, drv: b.format, 'node-name': b.device, encrypted: false,
         image: { filename: b.file, format: b.format, 'virtual-size': b.sizeBytes },
-      },
+      } }),
     })),
     text: (_, { machine }) => lines(machine.blocks.flatMap(b => [
-      `${b.device}: ${b.file} (${b.format}${b.readOnly ? ', read-only' : ''}), ${formatSize(b.sizeBytes)}`,
+      b.file === undefined ? `${b.device}: [not inserted]` : `${b.device}: ${b.file} (${b.format}${b.readOnly ? ', read-only' : ''}), ${formatSize(b.sizeBytes)}`,
       ...(b.attachedTo ? [`    Attached to:      ${b.attachedTo}`] : []),
+      ...(b.tray ? [`    Removable device: ${b.tray.locked ? 'locked' : 'not locked'}, tray ${b.tray.open ? 'open' : 'closed'}`] : []),
       ...(b.reads !== undefined ? [`    Requests:         ${b.reads} reads, ${b.writes ?? 0} writes`] : []),
     ])),
   }),

@@ -6,6 +6,7 @@ import { debugCommands } from './debug.ts'
 import { hardwareCommands } from './hardware.ts'
 import { infoCommands } from './info.ts'
 import { inputCommands } from './input.ts'
+import { mediaCommands } from './media.ts'
 import { memoryCommands } from './memory.ts'
 import { queryCommands } from './query.ts'
 import { missingCommands, runCommands } from './run.ts'
@@ -13,7 +14,7 @@ import { screenCommands } from './screen.ts'
 import { snapshotCommands } from './snapshot.ts'
 
 export const commands: readonly Command[] = [
-  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...screenCommands, ...inputCommands, ...snapshotCommands,
+  ...runCommands, ...infoCommands, ...hardwareCommands, ...memoryCommands, ...screenCommands, ...inputCommands, ...mediaCommands, ...snapshotCommands,
   ...debugCommands, ...queryCommands,
 ]
 

@@ -168,6 +168,18 @@ test('keys, mouse, buttons', async () => {
   assert.deepEqual(machine.calls.splice(0), ['nmi', 'boot dc'])
 })
 
+test('media', async () => {
+  const { say, machine } = bench()
+  await say('eject ide1-cd0')
+  await say('eject -f cd')
+  await say('change floppy0 "a b.img" raw read-only')
+  await say('change -f cd x.iso')
+  assert.deepEqual(machine.calls, ['eject ide1-cd0', 'eject cd force', 'change floppy0 a b.img raw read-only', 'change cd x.iso - - force'])
+  assert.match(await say('change cd'), /filename is needed/)
+  assert.match(await say('change vnc x'), /not implemented: change vnc/)
+  assert.match(await say('change cd x raw sometimes'), /'sometimes' is none of retain, read-only, read-write/)
+})
+
 test('memory to files, snapshots', async () => {
   const { say, host, machine } = bench()
   machine.memory.set([1, 2, 3], 0x300)

@@ -125,7 +125,7 @@ test('queries', async () => {
   assert.equal((await query('query-machines'))[0].name, 'virt')
   assert.deepEqual(
     (await query('query-events')).map((e: any) => e.name),
-    ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'],
+    ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN', 'DEVICE_TRAY_MOVED'],
   )
   const names = (await query('query-commands')).map((c: any) => c.name)
   for (const name of names) if (name.startsWith('query-')) assert.ok(await query(name), name)

@@ -22,8 +22,9 @@ const events: { readonly [E in MachineEvent]?: (e: MachineEvents[E]) => { event:
   stop: () => ({ event: 'STOP' }),
   resume: () => ({ event: 'RESUME' }),
   powerdown: () => ({ event: 'POWERDOWN' }),
+  tray: e => ({ event: 'DEVICE_TRAY_MOVED', data: { device: e.device, id: e.id, 'tray-open': e.open } }),
 }
-export const eventNames = ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN'] as const
+export const eventNames = ['SHUTDOWN', 'RESET', 'STOP', 'RESUME', 'POWERDOWN', 'DEVICE_TRAY_MOVED'] as const
 
 const greeting = {
   QMP: { version: { qemu: VERSION, package: `typevisor ${versionText}` }, capabilities: [] },

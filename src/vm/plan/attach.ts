@@ -189,10 +189,10 @@ function addFloppy(w: Wanted, p: Progress): void {
 }
 
 /** Of a controller with several drives, whose media may be changed. */
-const unitsBackend = (units: readonly (BlockNode | undefined)[]): UnitsBackend => ({
-  units: [...units],
-  close() { for (const unit of units) unit?.close() },
-})
+function unitsBackend(units: readonly (BlockNode | undefined)[]): UnitsBackend {
+  const now = [...units]
+  return { units: now, close() { for (const unit of now) unit?.close() } }
+}
 
 /** Puts the back end in place; what the device has to know of it. */
 function connect({ driver, properties: given }: Wanted, device: string, p: Progress): DeviceSpec['properties'] {

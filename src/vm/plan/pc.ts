@@ -143,4 +143,5 @@ const withFloppy = (drives: DevicesPlan['floppies']): DevicesPlan['floppies'] =>
 const CDROM_SLOT = 2, NO_DISC: DriveSpec = { kind: 'cdrom', media: { sizeBytes: 0, readOnly: true } }
 /** QEMU's machine has a CD-ROM drive where none is asked for and its place is free. */
 const withDrive = (ide: DevicesPlan['ide']): DevicesPlan['ide'] =>
-  ide[CDROM_SLOT] || ide.some(d => d?.kind === 'cdrom') ? ide : ide.toSpliced(CDROM_SLOT, 1, NO_DISC)
+  ide[CDROM_SLOT] || ide.some(d => d?.kind === 'cdrom') ? ide
+    : Array.from({ length: 4 }, (_, slot) => (slot === CDROM_SLOT ? NO_DISC : ide[slot]))
