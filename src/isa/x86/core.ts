@@ -160,16 +160,19 @@ export function setIp(c: Core, lo: number, hi: number): void {
 export function flags(c: Core): number { return (get(c, W.eflags) & ~Flag.ARITHMETIC) | 2 | arithmeticFlags(c) }
 /** Sets those flags that `mask` names, and what follows from them. */
 export function setFlags(c: Core, value: number, mask: number): void {
-  const { i32, w } = c, old = flags(c), next = (old & ~mask) | (value & mask)
-  if (mask & Flag.ARITHMETIC) {
-    setPair(c, W.fa, next & Flag.ARITHMETIC, 0)
-    i32[w + W.fx] = Arith.EXPLICIT
-  }
+  const old = flags(c)
+  replaceFlags(c, old, (old & ~mask) | (value & mask))
+}
+/** The same, where all of them are known: as they are, and as they shall be. */
+export function replaceFlags(c: Core, old: number, next: number): void {
+  const { i32, w } = c
+  setPair(c, W.fa, next & Flag.ARITHMETIC, 0)
+  i32[w + W.fx] = Arith.EXPLICIT
   i32[w + W.eflags] = (next & ~Flag.ARITHMETIC) | 2
   const changed = old ^ next
   if (changed & (Flag.VM | Flag.TF | Flag.IOPL | Flag.RF)) updateMode(c)
   if (changed & Flag.AC) selectTlb(c)
-  if (changed & next & Flag.IF) requestInterrupt(c)
+  if (changed & next & Flag.IF && i32[w + W.interruptWaits]) requestInterrupt(c)
 }
 
 // What recompiled code depends on.
@@ -203,6 +206,12 @@ export function updateMode(c: Core): void {
   if ((mode & Mode.CODE) !== Mode.CODE64 && (c.i32[c.w + W.mode]! & Mode.CODE) === Mode.CODE64)
     for (let n = 0; n < 16; n++) c.i32[c.w + W.gpr + 2 * n + 1] = 0
   c.i32[c.w + W.mode] = mode
+}
+/** After a change between privilege levels of flat 64-bit code, flags included. */
+export function updateLevel(c: Core, cpl: number): void {
+  const mode = c.i32[c.w + W.mode]!, eflags = get(c, W.eflags)
+  if ((mode & (Mode.CODE | Mode.STEP)) !== Mode.CODE64 || eflags & (Flag.TF | Flag.VM)) return updateMode(c)
+  c.i32[c.w + W.mode] = (mode & ~(Mode.CPL | Mode.IO_ALLOWED)) | (cpl << Mode.CPL_SHIFT) | (cpl <= ((eflags >> 12) & 3) ? Mode.IO_ALLOWED : 0)
 }
 /** What of MXCSR the mode word holds. */
 export const mxcsrMode = (mxcsr: number): number =>

@@ -4,9 +4,9 @@ import { Access, type Cpu, type CpuTopic, type CpuServices, Fault, type Isa } fr
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
 import * as control from './control.ts'
-import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, segment, selectTlb, setIp, updateMode, type X86Platform, SEG, W } from './core.ts'
+import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, requestInterrupt, segment, selectTlb, setIp, updateMode, type X86Platform, SEG, W } from './core.ts'
 import { cpuid } from './cpuid.ts'
-import { Seg, Shadow, SystemArg, systemName, type SystemName, Vector } from './cpu.ts'
+import { Seg, Shadow, System, SystemArg, type SystemName, Vector } from './cpu.ts'
 import { describeApic, describeInterrupts, describeMemoryTypes, describeRegisters } from './describe.ts'
 import { debugTarget } from './gdb.ts'
 import { interrupt, step, wakes } from './interrupts.ts'
@@ -82,6 +82,7 @@ const handlers: { readonly [N in SystemName]: Handler } = {
   FLDENV: environment.fldenv, FNSTENV: environment.fnstenv, FRSTOR: environment.frstor, FNSAVE: environment.fnsave,
   XSAVE: undefinedInstruction, XRSTOR: undefinedInstruction, XSAVEOPT: undefinedInstruction,
 }
+const byNumber: readonly Handler[] = Object.keys(System).map(name => handlers[name as SystemName])
 
 
 /** Binds a processor whose state is at byte address `at`. */
@@ -100,7 +101,7 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
     },
     deliver: () => deliver(c),
     system(helper, arg) {
-      const done = handlers[systemName(helper)](c, arg)
+      const done = byNumber[helper]!(c, arg)
       if (done === Done.NEXT) advance(c, arg & SystemArg.LENGTH)
       else if (done === Done.FAULT) deliver(c)
     },
@@ -117,6 +118,7 @@ export function makeCpu(isa: Isa, views: Views, at: number, services: CpuService
       updateMode(c)
       selectTlb(c)
       armTimer(c)
+      requestInterrupt(c)
     },
     local: { page: () => apicPage(c), read: (offset, size) => readPage(c, offset, size), write: (offset, size, value) => writePage(c, offset, size, value) },
     debug: debugTarget(c),

@@ -1,8 +1,8 @@
 // Fast system calls: SYSENTER, SYSEXIT, SYSCALL, SYSRET, SWAPGS. Intel SDM volume 2; AMD64 volume 3 for what SYSCALL does outside
 // 64-bit mode, which processors of that vendor alone have.
 import {
-  canonical, type Core, cplOf, Done, Efer, fault, flags, get, getHi, gpr, gprHi, isCode64, isLong, isProtected, readIp, segmentHi, segment,
-  segWord, selectTlb, setFlags, setGpr, setIp, setPair, updateMode, SEG, W,
+  canonical, type Core, cplOf, Done, Efer, fault, flags, get, getHi, gpr, gprHi, isCode64, isLong, isProtected, readIp, replaceFlags, segmentHi,
+  segment, segWord, selectTlb, setFlags, setGpr, setIp, setPair, updateLevel, updateMode, SEG, W,
 } from './core.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { setHidden } from './segments.ts'
@@ -13,8 +13,17 @@ const CODE32 = 0xc09b, CODE64 = 0xa09b, DATA = 0xc093
 const withDpl = (attributes: number, dpl: number): number => attributes | (dpl << 5)
 
 function setFlat(c: Core, cs: number, ss: number, cpl: number, code: number): void {
-  setHidden(c, Seg.CS, (cs & 0xfffc) | cpl, 0, 0, -1, withDpl(code, cpl))
-  setHidden(c, Seg.SS, (ss & 0xfffc) | cpl, 0, 0, -1, withDpl(DATA, cpl))
+  flatten(c, Seg.CS, (cs & 0xfffc) | cpl, withDpl(code, cpl), 0)
+  flatten(c, Seg.SS, (ss & 0xfffc) | cpl, withDpl(DATA, cpl), 1)
+}
+/** Mostly the segment is flat already. */
+function flatten(c: Core, seg: number, selector: number, attributes: number, writable: 0 | 1): void {
+  const { i32 } = c, at = c.w + segWord(seg)
+  if (i32[at] !== 0 || i32[at + 1] !== 0 || i32[at + SEG.limit] !== -1 || i32[at + SEG.first] !== 0 || i32[at + SEG.first + 1] !== 0
+    || i32[at + SEG.readEnd + 1] !== 1 || i32[at + SEG.writeEnd + 1] !== writable)
+    return setHidden(c, seg, selector, 0, 0, -1, attributes)
+  i32[at + SEG.selector] = selector
+  i32[at + SEG.attributes] = attributes
 }
 function changed(c: Core): void {
   updateMode(c)
@@ -64,10 +73,12 @@ export function syscall(c: Core, arg: number): Done {
     return Done.MOVED
   }
   setGpr(c, Reg.CX, 8, c.lo, c.hi)
-  setGpr(c, R11, 8, flags(c) & ~Flag.RF)
+  const old = flags(c)
+  setGpr(c, R11, 8, old & ~Flag.RF)
   setFlat(c, star & 0xffff, (star & 0xffff) + 8, 0, CODE64)
-  setFlags(c, 0, get(c, W.fmask) | Flag.RF)
-  changed(c)
+  replaceFlags(c, old, old & ~(get(c, W.fmask) | Flag.RF))
+  updateLevel(c, 0)
+  selectTlb(c)
   const target = code64 ? W.lstar : W.cstar
   setIp(c, get(c, target), getHi(c, target))
   return Done.MOVED
@@ -82,9 +93,13 @@ export function sysret(c: Core, arg: number): Done {
   const ip = gpr(c, Reg.CX), ipHi = wide ? gprHi(c, Reg.CX) : 0
   if (wide && !canonical(c, ipHi)) return fault(c, Vector.GP)
   setFlat(c, wide ? star + 16 : star, star + 8, 3, wide ? CODE64 : CODE32)
-  if (long) setFlags(c, gpr(c, R11), RESTORED)
-  else setFlags(c, Flag.IF, Flag.IF)
-  changed(c)
+  if (long) {
+    const old = flags(c)
+    replaceFlags(c, old, (old & ~RESTORED) | (gpr(c, R11) & RESTORED))
+  } else setFlags(c, Flag.IF, Flag.IF)
+  if (wide) updateLevel(c, 3)
+  else updateMode(c)
+  selectTlb(c)
   setIp(c, ip, ipHi)
   return Done.MOVED
 }
