@@ -25,6 +25,8 @@ export type ManagementConfig = {
   readonly logFile: string | undefined
   /** The terminal belongs to the guest: Ctrl-C is a key. */
   readonly nographic: boolean
+  /** `-display text`: the character device that shows the guest's screen. */
+  readonly textDisplay?: string
 }
 
 export type HelpTopic =

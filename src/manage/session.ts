@@ -5,6 +5,7 @@ import type { Host } from '../host/host.ts'
 import type { ChardevConfig, MachineConfig } from '../vm/config.ts'
 import type { MachineControl, ShutdownCause } from '../vm/control.ts'
 import { type CharDevice, openCharDevice } from './char/device.ts'
+import { openTextDisplay } from './display/terminal.ts'
 import { connectGuest } from './char/guest.ts'
 import { gdbPlace } from './cli/chardevs.ts'
 import { openGdb } from './gdb/server.ts'
@@ -55,7 +56,9 @@ export async function openSession(
     setLogFile: path => log.setFile(path),
   }
 
+  let display: { close(): void } | undefined
   async function close(): Promise<void> {
+    display?.close()
     await Promise.all([...chars, ...gdbServers].map(c => c.close()))
     await log.close()
   }
@@ -74,6 +77,12 @@ export async function openSession(
       throw new VmError('cli.usage', `this machine has no serial port ${i}`, { where: `serials[${i}]` })
     })
     await watch(machine, config)
+    if (manage.textDisplay !== undefined) {
+      const device = find(manage.textDisplay)!, on = host.stdio
+      if (!on?.inputIsTty || !on.outputIsTty)
+        throw new VmError('cli.usage', `standard ${on?.outputIsTty ? 'input' : 'output'} is no terminal`, { where: 'display' })
+      display = openTextDisplay(device, machine)
+    }
     for (const m of manage.monitors) {
       const device = find(m.chardev)!
       if (m.mode === 'control') openQmp(device, management, m.pretty, options.nowMs)

@@ -300,7 +300,7 @@ export function fakeMachine(
       ],
     }],
     catalogue: fakeCatalogue,
-    screens: [{ device: 'video0', picture: () => PICTURE, text: () => undefined }],
+    screens: [{ device: 'video0', picture: () => PICTURE, mode: () => PICTURE, text: () => undefined }],
     readPhysical: (at, length) => memory.slice(at - RAM, at - RAM + within(BigInt(at), length)),
     writePhysical(at, data) {
       const n = within(BigInt(at), data.length)

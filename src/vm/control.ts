@@ -207,6 +207,8 @@ export type InputControl = {
 export type ScreenEnd = {
   readonly device: string
   picture(): Awaitable<Picture>
+  /** Its size in pixels. */
+  mode(): Awaitable<{ readonly width: number; readonly height: number }>
   /** Its characters; undefined while it shows graphics or nothing. */
   text(): Awaitable<TextScreen | undefined>
 }

@@ -12,6 +12,10 @@ export const screensOf = (system: System): ScreenEnd[] =>
     return display ? [{
       device: instance.id,
       picture: () => instance.call((s, io) => drawOnce(display.scan(s, io, LIT))),
+      mode: () => instance.call((s, io) => {
+        const { width, height } = display.scan(s, io, LIT)
+        return { width, height }
+      }),
       text: () => instance.call((s, io) => display.text(s, io)),
     }] : []
   })

@@ -2,7 +2,8 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { inputOf, type PointerMotion } from '../../device/input.ts'
 import { bench } from '../../device/testing.ts'
-import { cpuWire } from '../../device/irq.ts'
+import { cpuWire, wire } from '../../device/irq.ts'
+import { i8259 } from '../irq/i8259.ts'
 import { i8042 } from './i8042.ts'
 import { keyNames, scanCodes, toSet1, translate } from './scancodes.ts'
 
@@ -134,4 +135,21 @@ test('the output port has gate A20 and the reset line', () => {
   assert.equal(k.lines['0.a20'], false)
   k.command(0xfe)
   assert.deepEqual(k.requests.map(r => r.kind), ['reset'])
+})
+
+test('each byte is an edge of its own, for controllers that look for those', () => {
+  const b = bench({
+    ...board,
+    devices: [
+      { device: i8259, id: 'pic', at: { master: io(0x20), slave: io(0xa0), elcr: io(0x4d0) } },
+      { device: i8042, id: 'kbc', at: { data: io(0x60), command: io(0x64) }, wires: { kbd: wire('pic', 'ir', 1), aux: wire('pic', 'ir', 12) } },
+    ],
+  })
+  const kbc = b.system.instance('kbc'), { counts } = b.system.instance('pic').state
+  kbc.call((s, i) => {
+    for (const down of [true, false]) inputOf(kbc.device)!.key!(s, i, 'a', down)
+  })
+  assert.equal(counts[1], 1)
+  b.system.io.read(0x60, 1)
+  assert.equal(counts[1], 2)
 })

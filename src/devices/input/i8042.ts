@@ -57,7 +57,16 @@ export const i8042 = defineDevice({
   state,
   pins,
   regions: {
-    data: { sizeBytes: 1, read: s => readData(s), write: (s, io, _offset, value) => writeData(s, io, value) },
+    data: {
+      sizeBytes: 1,
+      read(s, io) {
+        // The request ends with the byte: the next one's is an edge of its own.
+        io.kbd.set(0)
+        io.aux.set(0)
+        return readData(s)
+      },
+      write: (s, io, _offset, value) => writeData(s, io, value),
+    },
     command: {
       sizeBytes: 1,
       read: s => status(s),

@@ -16,6 +16,8 @@ export type FrontEnd = {
   /** Input comes here from now on, or goes elsewhere. */
   focus?(focused: boolean): void
   sendBreak?(): void
+  /** The device has said something itself, which stands where this user's output was. */
+  spoke?(): void
 }
 export type Link = {
   /** False: wait for `drain`. */
@@ -125,7 +127,10 @@ export async function openCharDevice(
     }
   }
 
-  const say = (line: string): void => void backend.write(encoder.encode(`\r\n${line}\r\n`))
+  const say = (line: string): void => {
+    backend.write(encoder.encode(`\r\n${line}\r\n`))
+    users[focused]?.spoke?.()
+  }
   /** Only the one who gets the input can have it held back. */
   const regulate = (): void => {
     if (!backend.interactive) backend.hold(users[focused] !== undefined && held.has(users[focused]!))

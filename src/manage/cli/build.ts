@@ -26,6 +26,7 @@ export type Builder = {
   readonly config: Mutable<MachineConfig>
   readonly management: Mutable<ManagementConfig>
   nographic: boolean
+  textDisplay: boolean
   noDefaults: boolean
   /** Whether output goes to somebody who reads along: then a machine without a window talks to the
    * terminal. */
@@ -46,6 +47,9 @@ export type Builder = {
   finish(): Invocation
 }
 
+/** Where `-display text` shows the guest's screen. */
+const DISPLAY = { id: 'display', backend: 'stdio', mux: true }
+
 export function builder(interactive: boolean): Builder {
   const config: Mutable<MachineConfig> = {}
   const management: Mutable<ManagementConfig> = {
@@ -64,7 +68,7 @@ export function builder(interactive: boolean): Builder {
   }
 
   const b: Builder = {
-    config, management, interactive, origins, nographic: false, noDefaults: false, current: '',
+    config, management, interactive, origins, nographic: false, textDisplay: false, noDefaults: false, current: '',
     set(key, value) {
       config[key] = value as never
       origins.set(key, b.current)
@@ -126,6 +130,16 @@ export function builder(interactive: boolean): Builder {
     management.nographic = b.nographic
     b.current = b.nographic ? '-nographic' : 'the default serial port'
     monitorGiven ||= management.monitors.length > 0
+    if (b.textDisplay) {
+      b.current = '-display text'
+      const { id } = DISPLAY
+      b.add('chardevs', DISPLAY)
+      management.textDisplay = id
+      if (!monitorGiven && !b.noDefaults) management.monitors.push({ chardev: id, mode: 'readline', pretty: false })
+      if (!serialsGiven && !b.noDefaults) b.serial('null')
+      b.origin('display')
+      return
+    }
     if (b.noDefaults) return
     const stdio = config.chardevs?.some(c => c.backend === 'stdio') ?? false
     if (b.nographic) {

@@ -87,7 +87,7 @@ export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string)
     case 'object':
       return 'filter-dump\nrng-builtin\nrng-random\n'
     case 'display':
-      return 'Available display backend types:\nnone\n'
+      return 'Available display backend types:\nnone\ntext\n'
     case 'log':
       return `Log items (comma separated):\n${named([
         ...logItems.map(l => ({ name: l.name, description: l.help })),

@@ -211,7 +211,13 @@ export function applyTrace(b: Builder, line: string): void {
 
 export function applyDisplay(b: Builder, line: string): void {
   if (isHelp(line)) return b.help('display')
-  if (line !== 'none') throw usage(`not implemented: display '${line}'`, '-display none')
+  const [name, ...more] = splitCommas(line)
+  if (name !== 'none' && name !== 'text' && name !== 'curses') {
+    if (['gtk', 'sdl', 'vnc', 'spice-app', 'egl-headless', 'dbus', 'cocoa'].includes(name!)) throw usage(`not implemented: display '${name}'`, 'text or none')
+    throw usage(`no display '${name}'`, 'text or none')
+  }
+  if (more.length) throw usage(`not implemented: ${more[0]} of display '${name}'`)
+  b.textDisplay = name !== 'none'
 }
 
 export function applyMon(b: Builder, line: string): void {

@@ -356,9 +356,9 @@ export const options: readonly Option[] = [
   {
     name: 'display',
     section: 'Character devices',
-    arg: 'none',
+    arg: 'text|none',
     lists: 'display',
-    help: 'no window',
+    help: "text: the guest's text screen on the terminal, whose keys are the guest's; Ctrl-a h there tells more. none: no window",
     apply: applyDisplay,
   },
   { name: 'parallel', section: 'Character devices', arg: 'BACKEND', help: 'what the next parallel port is connected to, as -serial has it',
@@ -368,7 +368,7 @@ export const options: readonly Option[] = [
   ignoredOption('k', 'Character devices', 'keyboard layout of a display', 'LAYOUT'),
   missingOption('vnc', 'Character devices', 'a display over the network', 'ADDRESS'),
   missingOption('spice', 'Character devices', 'a display over the network', 'KEY=VALUE[,…]'),
-  missingOption('curses', 'Character devices', '-nographic'),
+  { name: 'curses', section: 'Character devices', help: 'the same as -display text', apply: b => { b.textDisplay = true } },
   missingOption('full-screen', 'Character devices', 'there is no window'),
   {
     name: 'vga', section: 'Character devices', arg: 'std|none', help: 'the display card',

@@ -307,7 +307,7 @@ test('every mistake is one line that says what, where, and what would be right',
     [['-icount', '1'], '-icount 1: not implemented; guest time counts instructions'],
     [['-daemonize'], '-daemonize: not implemented; runs in the background'],
     [['-incoming', 'tcp:0:1'], '-incoming tcp:0:1: not implemented; migration'],
-    [['-display', 'gtk'], "-display gtk: not implemented: display 'gtk'; -display none"],
+    [['-display', 'gtk'], "-display gtk: not implemented: display 'gtk'; text or none"],
     [
       ['-object', 'secret,id=s'],
       "-object secret,id=s: not implemented: object type 'secret'; there are filter-dump, rng-builtin, rng-random",

@@ -32,8 +32,11 @@ export function terminalUpdate(now: TextScreen, before?: TextScreen): string {
 }
 
 /** For a terminal, while there are no characters. */
-export const graphicsNotice = ({ width, height }: Picture): string =>
+export const graphicsNotice = ({ width, height }: Pick<Picture, 'width' | 'height'>): string =>
   `${HIDE_CURSOR}${CLEAR}${position(0, 0)}${width} x ${height} graphics mode`
+
+/** Leaves the terminal to whoever writes below the screen. */
+export const leaveScreen = (rows: number): string => `${CSI}0m${position(rows, 0)}${SHOW_CURSOR}\r\n`
 
 const sameShape = (a: TextScreen, b: TextScreen): boolean =>
   a.columns === b.columns && a.rows === b.rows && a.blinks === b.blinks && a.colors.every((c, i) => c === b.colors[i])
