@@ -189,6 +189,9 @@ export class Builder {
   cas(memop: number, addr: Value, expected: Value, replacement: Value): Value {
     return this.block.push(op.cas, addr, expected, replacement, memop, 0)
   }
+  /** Strings (see ops.ts): how many elements were done. */
+  fill(memop: number, addr: Value, v: Value, count: Value): Value { return this.block.push(op.fill, addr, v, count, memop, 0) }
+  copy(memop: number, to: Value, from: Value, count: Value): Value { return this.block.push(op.copy, to, from, count, memop, 0) }
   fence(): void { this.block.push(op.fence, 0, 0, 0, 0, 0) }
 
   /** Calls runtime helper `helper` with two 64-bit arguments; no fault, registers untouched. */

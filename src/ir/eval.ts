@@ -121,6 +121,15 @@ export function evaluate(block: Block, m: EvalMachine): Outcome {
         v[i] = widen(old, M64)
         break
       }
+      case 'fill':
+      case 'copy': {
+        // One element is enough.
+        const x = name === 'fill' ? b : m.load(b, bytes, lo)
+        if (x === undefined) return fault(b, false)
+        if (!m.store(a, bytes, BigInt.asUintN(bits, x), lo)) return fault(a, true)
+        v[i] = 1n
+        break
+      }
       case 'fence': break
       case 'call': v[i] = m.call(lo, a, b) & M64; break
       case 'insn':

@@ -200,6 +200,11 @@ export const table = {
   // Compare and swap: address, expected, new; the old value comes back.
   'cas': effect('lll>l', 'memory'),
   'fence': effect('>', 'memory'),
+  // Strings: so many elements from an address on become a value (fill: address, value, count), or what stands elsewhere (copy:
+  // address, from, count), one after the other. At least one is done, of a count that is not 0, and any number more; how
+  // many comes back. lo = MemOp. Where the first faults, nothing is done.
+  'fill': effect('lll>l', 'memory'),
+  'copy': effect('lll>l', 'memory'),
 
   // Runtime calls: lo = helper number. Arguments and result are 64 bits, handed over in the state.
   'call': effect('ll>l', 'call'),

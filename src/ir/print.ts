@@ -47,7 +47,9 @@ function immediates(b: Block, i: number, register: (index: number) => string): s
     case 'load':
     case 'store': return [memop(lo), ...displaced]
     case 'amo': return [nameIn(AmoKind, lo >> 8), memop(lo)]
-    case 'cas': return [memop(lo)]
+    case 'cas':
+    case 'fill':
+    case 'copy': return [memop(lo)]
     case 'call': return [`#${lo}`]
     case 'leaveif':
     case 'system': return [`#${lo}`, hex64(hi, 0)]

@@ -76,6 +76,9 @@ function immediates(b: Block, i: number, registers?: readonly Type[]): string | 
       if (lo & MemOp.UPDATE && family === 'store') return 'a store that updates'
       return size > max || (exact && size < max) ? `${1 << size} bytes of type '${suffix}'` : undefined
     }
+    case 'fill':
+    case 'copy':
+      return (lo & ~MemOp.SIZE) !== 0 ? `access ${lo}` : undefined
     case 'amo':
     case 'cas':
       if ((lo & 0xff & ~ACCESS_BITS) !== 0) return `access ${lo & 0xff}`

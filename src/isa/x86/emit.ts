@@ -177,6 +177,13 @@ export class Emit extends FlagEmit {
 
   // String instructions: rSI and rDI by the address size.
 
+  /** Their addresses are neither checked nor wrap within a page, and iterations are not looked at one by one. */
+  get stringsAreFlat(): boolean {
+    const { i } = this, source = i.override === NONE ? Seg.DS : i.override
+    if (this.mode & Mode.STEP) return false
+    return this.long ? i.addressSize === 8 : i.addressSize === 4 && this.isFlat(Seg.ES) && this.isFlat(source)
+  }
+
   stringPlace(n: number, bytes: number, write: boolean): Place {
     const { i } = this, segment = n === Reg.DI ? Seg.ES : i.override === NONE ? Seg.DS : i.override
     const offset = this.zext(this.get(n), i.addressSize)

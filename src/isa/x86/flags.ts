@@ -368,6 +368,14 @@ export class FlagEmit extends Builder {
     this.checkFlags()
     super.store(memop, addr, v, disp)
   }
+  override fill(memop: number, addr: Value, v: Value, count: Value): Value {
+    this.checkFlags()
+    return super.fill(memop, addr, v, count)
+  }
+  override copy(memop: number, to: Value, from: Value, count: Value): Value {
+    this.checkFlags()
+    return super.copy(memop, to, from, count)
+  }
   override amo(kind: number, memop: number, addr: Value, v: Value): Value {
     this.checkFlags()
     return super.amo(kind, memop, addr, v)

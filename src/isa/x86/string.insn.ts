@@ -1,7 +1,7 @@
 // String instructions. Intel SDM volume 1, 7.3.9. One pass of the code is one iteration; with REP it jumps back to itself, so
 // that it can be interrupted between iterations, with all registers as they are then. A count of 0 leaves at once.
 import type { Value } from '../../ir/build.ts'
-import { cpuLayout, Reg, System } from './cpu.ts'
+import { cpuLayout, Flag, Reg, System } from './cpu.ts'
 import type { Emit } from './emit.ts'
 import { Condition } from './flags.ts'
 import { type Lift, row, type Row } from './row.ts'
@@ -15,13 +15,19 @@ const advance = (g: Emit, by: Value, ...registers: number[]): void => {
   for (const n of registers) g.setRegister(n, g.i.addressSize, g.add(g.get(n), by))
 }
 
-/** The body is one iteration. `compares`: REPE and REPNE end with ZF; else both prefixes are REP. */
-const repeated = (body: Lift, compares: boolean): Lift => g => {
+/** The body is one iteration. `compares`: REPE and REPNE end with ZF; else both prefixes are REP. `several` does as many
+ * iterations at once as it can and says how many, where it may. */
+const repeated = (body: Lift, compares: boolean, several?: (g: Emit, count: Value) => Value): Lift => g => {
   const { i } = g
   if (i.rep === 0) return body(g)
-  g.leaveIf(g.eqz(repeatCount(g)), System.SKIP, i.length)
-  body(g)
-  const left = g.sub(g.zext(g.get(Reg.CX), i.addressSize), g.imm(1))
+  const count = repeatCount(g)
+  g.leaveIf(g.eqz(count), System.SKIP, i.length)
+  let done = g.imm(1)
+  if (several && g.stringsAreFlat) {
+    const down = g.ne(g.and(g.field(cpuLayout.offsets.eflags, 'i'), g.i32(Flag.DF)), g.i32(0))
+    done = several(g, g.select(down, g.imm(1), count))
+  } else body(g)
+  const left = g.sub(g.zext(g.get(Reg.CX), i.addressSize), done)
   g.setRegister(Reg.CX, i.addressSize, left)
   let again = g.ne(g.zext(left, i.addressSize), g.imm(0))
   if (compares) again = g.and(again, g.condition(i.rep === 2 ? Condition.E : Condition.E | 1))
@@ -35,6 +41,17 @@ const movs: Lift = g => {
   const source = g.stringPlace(Reg.SI, bytes, false), destination = g.stringPlace(Reg.DI, bytes, true)
   g.storeAt(destination, bytes, g.loadAt(source, bytes))
   advance(g, by, Reg.SI, Reg.DI)
+}
+const moveSeveral = (g: Emit, count: Value): Value => {
+  const bytes = g.size(0), by = delta(g, bytes)
+  const from = g.stringPlace(Reg.SI, bytes, false).at, done = g.copy(Math.log2(bytes), g.stringPlace(Reg.DI, bytes, true).at, from, count)
+  advance(g, g.mul(by, done), Reg.SI, Reg.DI)
+  return done
+}
+const storeSeveral = (g: Emit, count: Value): Value => {
+  const bytes = g.size(0), by = delta(g, bytes), done = g.fill(Math.log2(bytes), g.stringPlace(Reg.DI, bytes, true).at, g.get(Reg.AX), count)
+  advance(g, g.mul(by, done), Reg.DI)
+  return done
 }
 const stos: Lift = g => {
   const bytes = g.size(0), by = delta(g, bytes)
@@ -69,9 +86,9 @@ const both = (opcode: number, syntax: (letter: string) => string, lift: Lift): R
 const accumulator = (letter: string) => (letter === 'b' ? 'al' : 'rAX')
 
 export const strings: readonly Row[] = [
-  ...both(0xa4, s => `movs Y${s}, X${s}`, repeated(movs, false)),
+  ...both(0xa4, s => `movs Y${s}, X${s}`, repeated(movs, false, moveSeveral)),
   ...both(0xa6, s => `cmps X${s}, Y${s}`, repeated(cmps, true)),
-  ...both(0xaa, s => `stos Y${s}, ${accumulator(s)}`, repeated(stos, false)),
+  ...both(0xaa, s => `stos Y${s}, ${accumulator(s)}`, repeated(stos, false, storeSeveral)),
   ...both(0xac, s => `lods ${accumulator(s)}, X${s}`, repeated(lods, false)),
   ...both(0xae, s => `scas ${accumulator(s)}, Y${s}`, repeated(scas, true)),
   row('6C', 'ins Yb, dx', g => g.helper('INS'), REP),

@@ -287,6 +287,7 @@ export class Assembler {
       this.record(key, dst, a, v, w, memop | (amo << 8) | (o === OP.cas ? AccessKind.CAS : AccessKind.AMO))
       return this.finish(i, last, dst)
     }
+    if (o === OP.fill || o === OP.copy) return this.element(b, i, memop)
     const key = memoryRecord.get(memoryKey(o, memop))
     if (key === undefined) throw new Error(`no record for ${name} with access ${memop}`)
     const a = this.slot(b, b.a[i]!)
@@ -299,6 +300,23 @@ export class Assembler {
     this.release(b, i)
     const { dst, last } = this.result(b, i)
     this.record(key, dst, a, 0, b.hi[i]!, memop | AccessKind.LOAD | (o === OP['load.v'] ? AccessKind.WIDE : 0))
+    return this.finish(i, last, dst)
+  }
+
+  /** Of a string: one element at a time. */
+  private element(b: Block, i: number, memop: number): number {
+    const load = memoryRecord.get(memoryKey(OP['load.l'], memop))!, store = memoryRecord.get(memoryKey(OP['store.l'], memop))!
+    const to = this.slot(b, b.a[i]!), from = this.slot(b, b.b[i]!)
+    let v = from
+    if (b.op[i] === OP.copy) {
+      v = this.temp(b, i)
+      this.record(load, v, from, 0, 0, memop | AccessKind.LOAD)
+    }
+    this.record(store, 0, to, v, 0, memop | AccessKind.STORE)
+    if (v !== from) this.giveBack(v)
+    this.release(b, i)
+    const { dst, last } = this.result(b, i)
+    this.record(control.const, dst, 0, 0, 1, 0)
     return this.finish(i, last, dst)
   }
 

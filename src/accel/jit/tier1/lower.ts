@@ -2,7 +2,7 @@
 // effect is emitted where it stands. Guest registers are locals that always hold the architectural value.
 import type { Block } from '../../../ir/block.ts'
 import { arity, effects, isGet, isSet, MemOp, op, opNames, resultType, rows, type Type } from '../../../ir/ops.ts'
-import { TlbEntry } from '../../../mem/tlb.ts'
+import { PAGE_BITS, TlbEntry } from '../../../mem/tlb.ts'
 import { type Code, I32, I64, type Label } from '../../../wasm/encode.ts'
 import { emitFloat } from '../../../wasm/float.ts'
 import { conditionFirst, emitPure, type Library, valType } from '../../../wasm/lower.ts'
@@ -264,6 +264,7 @@ export class BlockLowering {
       return i
     }
     if (o === op.amo || o === op.cas) return this.atomic(i)
+    if (o === op.fill || o === op.copy) return this.elements(i)
     const group = this.groups[i]
     if (group && (group.members > 1 || group.host >= 0)) return this.grouped(i, group)
     const memop = b.lo[i]! & 0xff, bytes = accessBytes(typeOf(o), memop), addr = this.address(i), entry = f.temp(I32)
@@ -309,6 +310,66 @@ export class BlockLowering {
     const { f, slow, fault } = this.c, wide = t === 'v'
     this.toBits(t)
     f.i32c(memop | AccessKind.STORE | (wide ? AccessKind.WIDE : 0)).i32c(this.pcLo).call(slow(wide ? 'slowStoreWide' : 'slowStore')).unlikely().brIf(fault)
+  }
+
+  /** Of a string: as many elements as lie in the pages that it has come to. */
+  private elements(i: number): number {
+    const { b, c } = this, { f } = c, copies = b.op[i] === op.copy, memop = b.lo[i]! & MemOp.SIZE, bytes = 1 << memop
+    const [to, from, left] = [f.temp(I64), f.temp(I64), f.temp(I64)] as const, entry = f.temp(I32), source = f.temp(I32), n = f.temp(I32)
+    const tlb = () => void f.get(c.tlb)
+    this.value(b.a[i]!)
+    f.set(to)
+    this.value(b.b[i]!)
+    f.set(from)
+    this.value(b.c[i]!)
+    f.set(left)
+    emitHit(f, TlbEntry.WRITE, bytes, false, to, entry, tlb)
+    if (copies) {
+      emitHit(f, TlbEntry.READ, bytes, false, from, source, tlb)
+      f.op(W.I32_AND)
+    }
+    f.likely().if(I64)
+    this.least(n, left, [to, ...(copies ? [from] : [])], memop)
+    emitHost(f, to, entry)
+    f.set(entry)
+    if (copies) {
+      emitHost(f, from, source)
+      f.set(source)
+      // A copy that reads what it has written goes element by element.
+      f.i32c(1).get(n).get(entry).get(source).op(W.I32_SUB).get(n).i32c(memop).op(W.I32_SHL).op(W.I32_LT_U).select().set(n)
+      f.get(entry).get(source).get(n).i32c(memop).op(W.I32_SHL).memoryCopy()
+    } else {
+      f.get(entry).get(from)
+      // The same in each element of 64 bits.
+      for (let size = memop; size < 3; size++) {
+        if (size === memop) f.i64c(memop === 2 ? -1 : memop === 1 ? 0xffff : 0xff, 0).op(W.I64_AND).tee(from)
+        f.get(from).i64c(8 << size, 0).op(W.I64_SHL).op(W.I64_OR).tee(from)
+      }
+      f.get(n).i32c(memop).op(W.I32_SHL).call(c.lib.get('fill', [I32, I64, I32], [], fillMemory))
+    }
+    f.get(n).op(W.I64_EXTEND_I32_U)
+    f.else()
+    if (copies) {
+      f.get(c.cpu).get(from)
+      this.slowLoad('l', memop)
+      f.set(from)
+    }
+    f.get(c.cpu).get(to).get(from)
+    this.slowStore('l', memop)
+    f.i64c(1, 0)
+    f.end()
+    for (const t of [to, from, left, entry, source, n]) f.free(t)
+    return this.result(i)
+  }
+  /** Sets `n` to a count, but no more than lie between each address and the end of its page. */
+  private least(n: number, count: number, addresses: readonly number[], memop: number): void {
+    const { f } = this.c, room = f.temp(I32)
+    f.get(count).i64c(1 << PAGE_BITS, 0).get(count).i64c(1 << PAGE_BITS, 0).op(W.I64_LT_U).select().op(W.I32_WRAP_I64).set(n)
+    for (const addr of addresses) {
+      f.i32c(1 << PAGE_BITS).get(addr).op(W.I32_WRAP_I64).i32c((1 << PAGE_BITS) - 1).op(W.I32_AND).op(W.I32_SUB)
+      f.i32c(memop).op(W.I32_SHR_U).tee(room).get(n).get(room).get(n).op(W.I32_LT_U).select().set(n)
+    }
+    f.free(room)
   }
 
   /** One of several accesses to the same page. */
@@ -437,3 +498,23 @@ export class BlockLowering {
   }
 }
 
+/** Parameters: an address, eight bytes, and how many bytes to fill with them, over and over. */
+function fillMemory(f: Code): void {
+  const at = 0, v = 1, bytes = 2, rest = f.local(I32)
+  const done = f.block()
+  f.get(bytes).i32c(7).op(W.I32_AND).set(rest)
+  f.get(bytes).i32c(-8).op(W.I32_AND).get(at).op(W.I32_ADD).set(bytes)
+  const whole = f.block(), again = f.loop()
+  f.get(at).get(bytes).op(W.I32_EQ).brIf(whole)
+  f.get(at).get(v).store(W.I64_STORE, 0, 0)
+  f.get(at).i32c(8).op(W.I32_ADD).set(at).br(again)
+  f.end().end()
+  const single = f.loop()
+  f.get(rest).op(W.I32_EQZ).brIf(done)
+  f.get(at).get(v).store(W.I64_STORE8)
+  f.get(v).i64c(8, 0).op(W.I64_SHR_U).set(v)
+  f.get(at).i32c(1).op(W.I32_ADD).set(at)
+  f.get(rest).i32c(1).op(W.I32_SUB).set(rest).br(single)
+  f.end()
+  f.end()
+}
