@@ -23,7 +23,7 @@ export function pcAcpi(o: PcOptions): AcpiFiles {
       acpiDisable: SMI_COMMAND.ACPI_DISABLE, pm: PC.PM_IO, gpe: PC.GPE_IO, gpeBytes: GPE_BYTES,
     }),
     madt({
-      cpus: o.cpus, localApic: PC.LOCAL_APIC, ioapic: PC.IOAPIC,
+      cpus: o.cpus, ...(o.apicIds && { apicIds: o.apicIds }), localApic: PC.LOCAL_APIC, ioapic: PC.IOAPIC,
       overrides: [
         { irq: IRQ.TIMER, pin: 2 },
         ...[...PCI_IRQS, IRQ.SCI].map(n => ({ irq: n, pin: n, level: true })),

@@ -26,7 +26,7 @@ export function pcFirmware(o: PcOptions, bootOrder: Uint8Array = new Uint8Array(
     fwCfgItems: {
       [FW_CFG.RAM_SIZE]: number(o.ramBytes, 8),
       [FW_CFG.NB_CPUS]: number(o.cpus, 2),
-      [FW_CFG.MAX_CPUS]: number(o.cpus, 2),
+      [FW_CFG.MAX_CPUS]: number(Math.max(o.cpus, ...(o.apicIds ?? []).map(id => id + 1)), 2), // one more than the highest APIC number
       [FW_CFG.BOOT_MENU]: number(0, 2),
       [FW_CFG.NUMA]: new Uint8Array(8 * (1 + o.cpus)), // no nodes
       [ITEM.IRQ0_OVERRIDE]: number(1, 4),

@@ -54,6 +54,8 @@ export type PcOptions = {
   /** Boot order, for the CMOS memory; other bytes of it (disk geometry). */
   readonly smbios?: SmbiosOptions
   readonly topology?: Topology
+  /** Numbers of the processors' local APICs; their own when left out. */
+  readonly apicIds?: readonly number[]
   readonly boot?: Pick<CmosOptions, 'bootOrder'>
   /** Drives A and B. */
   readonly floppies?: readonly (FloppyDrive | undefined)[]

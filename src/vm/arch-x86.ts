@@ -9,12 +9,14 @@ import { setLine } from '../isa/x86/lines.ts'
 import { modelOf } from '../isa/x86/models.ts'
 import { makeCpu } from '../isa/x86/processor.ts'
 import { x86 } from '../isa/x86/x86.ts'
+import type { BoardSpec } from './plan/plan.ts'
 import type { ArchSupport, Surroundings } from './arch.ts'
 
-const platformOf = ({ states, kick, request, system }: Surroundings): X86Platform => {
+const platformOf = ({ states, kick, request, system }: Surroundings, spec: BoardSpec): X86Platform => {
   const pic = system.instance('pic'), ioapic = system.instance('ioapic')
   return {
     states, kick,
+    ...(spec.machine === 'pc' && { topology: spec.topology }),
     reset: () => request('reset', 0),
     acknowledge: () => pic.call(acknowledgeInterrupt),
     eoi: vector => ioapic.call(endOfInterrupt(vector)),
@@ -35,7 +37,7 @@ const PHYSICAL_BITS = 36
 const support = (long: boolean): ArchSupport => ({
   isa: x86,
   makeCpu: (at, services, around, { spec }) =>
-    makeCpu(x86, around.views, at, services, platformOf(around), modelOf(spec.cpu, long)),
+    makeCpu(x86, around.views, at, services, platformOf(around, spec), modelOf(spec.cpu, long)),
   setLine,
   message,
   nmi: ({ views, states, kick }) => pulseLint1({ i32: views.i32, states, kick }),

@@ -10,6 +10,7 @@ import { type CpuServices, ExitRequest, type Translation } from '../isa.ts'
 import { cpuLayout, type CpuState, Flag, Mode, Seg, segmentField, segmentLayout, Shadow, Vector } from './cpu.ts'
 import { arithmeticFlags } from './arith-flags.ts'
 import type { Model } from './models.ts'
+import type { Topology } from './topology.ts'
 import { Attribute } from './segment.ts'
 
 export const Cr0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 0x10, NE: 0x20, WP: 0x10000, AM: 0x40000, NW: 0x20000000, CD: 0x40000000,
@@ -32,6 +33,8 @@ export type Done = (typeof Done)[keyof typeof Done]
 export type X86Platform = {
   /** Byte addresses of all processors' states, by number. */
   readonly states: readonly number[]
+  /** All in one package, a thread each, when left out. */
+  readonly topology?: Topology
   /** Makes a processor look at its interrupts, awake or not. */
   kick(cpu: number): void
   /** A shutdown after a triple fault. */

@@ -1,5 +1,6 @@
 // CPUID: leaves from the model. Intel SDM volume 2, CPUID; AMD64 volume 3, appendix E; leaves from 0x40000000 are the hypervisor's.
 import { type Core, Cr4, Done, get, gpr, setGpr, W } from './core.ts'
+import { packageBits, threadBits, type Topology } from './topology.ts'
 import type { Model } from './models.ts'
 
 type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
@@ -19,8 +20,10 @@ const APIC_ENABLED = 0x800
 /** Caches as leaf 4 describes them: level, type (1 data, 2 instructions, 3 both), ways, sets, processors that share it. */
 const CACHES = [[1, 1, 8, 64], [1, 2, 8, 64], [2, 3, 16, 4096]] as const
 
+export const topologyOf = (c: Core): Topology => c.platform.topology ?? { cores: c.platform.states.length, threads: 1 }
+
 function basic(c: Core, leaf: number, sub: number): Answer {
-  const m = c.model, cr4 = get(c, W.cr4), cpus = c.platform.states.length, id = get(c, W.apicId)
+  const m = c.model, cr4 = get(c, W.cr4), t = topologyOf(c), cpus = t.cores * t.threads, id = get(c, W.apicId)
   switch (leaf) {
     case 0: return [m.level, word(m.vendor, 0), word(m.vendor, 2), word(m.vendor, 1)]
     case 1: {
@@ -33,13 +36,12 @@ function basic(c: Core, leaf: number, sub: number): Answer {
       const cache = CACHES[sub]
       if (!cache || m.vendor !== 'GenuineIntel') return NOTHING
       const [level, type, ways, sets] = cache
-      return [type | (level << 5) | (1 << 8) | ((cpus - 1) << 26), ((ways - 1) << 22) | 63, sets - 1, 1]
+      return [type | (level << 5) | (1 << 8) | ((t.threads - 1) << 14) | ((t.cores - 1) << 26), ((ways - 1) << 22) | 63, sets - 1, 1]
     }
     case 6: return [m.word('6.eax'), 0, 0, 0]
     case 7: return sub === 0 ? [0, m.word('7.ebx'), m.word('7.ecx'), m.word('7.edx')] : NOTHING
     case 0xb: {
-      const bits = Math.ceil(Math.log2(cpus))
-      return sub === 0 ? [0, 1, 0x100, id] : sub === 1 ? [bits, cpus, 0x201, id] : [0, 0, sub, id]
+      return sub === 0 ? [threadBits(t), t.threads, 0x100, id] : sub === 1 ? [packageBits(t), cpus, 0x201, id] : [0, 0, sub, id]
     }
     case 0xd: return m.xcr0 === 1 && !m.has('xsave') ? NOTHING : sub === 0 ? [m.xcr0, 0x240, 0x240, 0] : sub === 1 ? [m.word('d.1.eax'), 0, 0, 0] : NOTHING
     default: return NOTHING
@@ -53,7 +55,8 @@ function extended(c: Core, leaf: number): Answer {
     case 0x80000001: {
       // What AMD repeats of leaf 1.
       const repeated = m.vendor === 'AuthenticAMD' ? m.word('1.edx') & 0x183f3ff : 0
-      return [signature(m), 0, m.word('80000001.ecx'), m.word('80000001.edx') | repeated]
+      const t = topologyOf(c), legacy = m.vendor === 'AuthenticAMD' && t.cores * t.threads > 1 ? 2 : 0
+      return [signature(m), 0, m.word('80000001.ecx') | legacy, m.word('80000001.edx') | repeated]
     }
     case 0x80000002: case 0x80000003: case 0x80000004: {
       const at = 4 * (leaf - 0x80000002)
@@ -63,8 +66,8 @@ function extended(c: Core, leaf: number): Answer {
     case 0x80000006: return [0, 0x42004200, 0x02008140, 0]
     case 0x80000007: return [0, 0, 0, m.word('80000007.edx')]
     case 0x80000008: {
-      const cpus = c.platform.states.length
-      return [m.has('lm') ? m.physicalBits | ((m.has('la57') ? 57 : 48) << 8) : m.physicalBits, 0, m.vendor === 'AuthenticAMD' ? cpus - 1 : 0, 0]
+      const t = topologyOf(c), cpus = t.cores * t.threads
+      return [m.has('lm') ? m.physicalBits | ((m.has('la57') ? 57 : 48) << 8) : m.physicalBits, 0, cpus > 1 ? (packageBits(t) << 12) | (cpus - 1) : 0, 0]
     }
     default: return NOTHING
   }

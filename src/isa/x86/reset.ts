@@ -1,4 +1,6 @@
 // What a processor holds after RESET, after INIT, and after a start-up message. Intel SDM volume 3, table 9-1, 9.1.4, 8.4.
+import { topologyOf } from './cpuid.ts'
+import { apicIdOf } from './topology.ts'
 import { resetState } from '../../state/bind.ts'
 import { Base, resetApic } from './apic.ts'
 import { type Core, Cr0, forget, get, selectTlb, setFlags, setGpr, setIp, setPair, updateMode, W } from './core.ts'
@@ -48,7 +50,7 @@ export function reset(c: Core): void {
   forget(c)
   const { hart } = c.services
   c.s.apicBase = BigInt(0xfee00000 | (c.model.has('apic') ? Base.ENABLED : 0) | (hart === 0 ? Base.BSP : 0)) & 0xffffffffn
-  c.s.apicId = hart
+  c.s.apicId = apicIdOf(topologyOf(c), hart)
   resetApic(c)
   common(c)
   rest(c)

@@ -46,6 +46,8 @@ export function fadt(o: FadtOptions): Table {
 
 export type MadtOptions = {
   readonly cpus: number
+  /** The local APIC of each; their numbers when left out. */
+  readonly apicIds?: readonly number[]
   readonly localApic: number
   readonly ioapic: number
   /** ISA interrupts that are not edge-triggered at the pin of their number. */
@@ -55,7 +57,7 @@ const PC_COMPATIBLE = 1, ENABLED = 1, LEVEL_HIGH = 0x0d, ALL_PROCESSORS = 0xff, 
 
 export function madt(o: MadtOptions): Table {
   const entries = [
-    ...Array.from({ length: o.cpus }, (_, n) => [0, 8, n, n, ...bytesOf(ENABLED, 4)]),
+    ...Array.from({ length: o.cpus }, (_, n) => [0, 8, n, o.apicIds?.[n] ?? n, ...bytesOf(ENABLED, 4)]),
     [1, 12, 0, 0, ...bytesOf(o.ioapic, 4), ...bytesOf(0, 4)],
     ...o.overrides.map(({ irq, pin, level }) =>
       [2, 10, 0, irq, ...bytesOf(pin, 4), ...bytesOf(level ? LEVEL_HIGH : 0, 2)]),

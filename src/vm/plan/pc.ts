@@ -14,7 +14,7 @@ import { DIRECT, isBzImage, planBzImage } from './bzimage.ts'
 import { FLOPPY_BUS } from './drivers.ts'
 import { EMPTY_DRIVE } from './floppies.ts'
 import { type MachineType, missing, type Settled } from './machine-type.ts'
-import { FLOPPY_ID, IDE_ID, pcOptionsOf } from './pc-board.ts'
+import { apicIdsOf, FLOPPY_ID, IDE_ID, pcOptionsOf } from './pc-board.ts'
 import { blame, mistake } from './text.ts'
 import { cpuModels, cpuProperties, planCpu } from './x86-cpu.ts'
 
@@ -85,7 +85,7 @@ async function planKernel({ config, host, arch, harts, ramBytes, smbios, topolog
   const read = (where: 'kernel' | 'initrd') => blaming(where, () => readSource(host, config[where]!))
   const kernel = await read('kernel'), initrd = config.initrd === undefined ? undefined : await read('initrd')
   await blaming('kernel', () => checkKernel(kernel))
-  const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, smbios, topology, ...ports(config) })
+  const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, smbios, topology, apicIds: apicIdsOf(topology, harts), ...ports(config) })
   const part = <T>(where: string, f: () => T): T => {
     try {
       return f()
