@@ -6,6 +6,8 @@ packages=(
   debian-archive-keyring xz-utils                        # guest images
   gcc-riscv64-linux-gnu libc6-dev-riscv64-cross          # programs for guests
   qemu-system-misc qemu-system-x86 qemu-user qemu-utils opensbi # the oracles
+  seabios grub-pc-bin grub-common xorriso mtools         # firmware of PCs, and CD-ROMs that they start from
+  gcc binutils libc6-dev                                 # programs of PCs
   acpica-tools                                           # reads ACPI tables
   gdb-multiarch device-tree-compiler
 )

@@ -33,7 +33,7 @@ const pc = (arch: string, kernelMeta: string, compiler: string, compilerPackages
     installerKernel: `${images}/linux`, installerInitrd: `${images}/initrd.gz`, compiler, compilerPackages,
     modules: [
       'virtio_pci', 'virtio_blk', 'virtio_net', 'virtio_rng', 'ata_piix', 'sd_mod', 'sr_mod', 'cdrom', 'floppy', 'isofs', 'ext4',
-      'crc32c_generic', 'vfat', 'nls_ascii', 'nls_cp437', 'bochs', 'evdev', 'psmouse',
+      'crc32c_generic', 'vfat', 'nls_ascii', 'nls_cp437', 'bochs', 'evdev', 'psmouse', 'button',
     ],
   }
 }

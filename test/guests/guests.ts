@@ -1,6 +1,6 @@
 // The guests that Typevisor is tested with, as data: what boots, with which machine, what its console must show.
 import { join } from 'node:path'
-import { burst, dataDisk, filesDisk, httpServer, outputFile, programDisk, type Resource } from './resources.ts'
+import { burst, dataDisk, type DiskKind, filesDisk, httpServer, outputFile, programDisk, type Resource } from './resources.ts'
 
 export interface Step {
   /** Text that the console must show after the step before. */
@@ -11,10 +11,20 @@ export interface Step {
 
 export type Initrd = 'initrd-shell.gz' | 'initrd-test.gz' | 'initrd-bench.gz' | 'installer-initrd.gz'
 
+/** Debian's names of the architectures: the emulator's name for each, and the machine. */
+export const MACHINES = {
+  riscv64: { system: 'riscv64', machine: 'virt' },
+  amd64: { system: 'x86_64', machine: 'pc' },
+  i386: { system: 'i386', machine: 'pc' },
+} as const
+export type Arch = keyof typeof MACHINES
+
 export interface Guest {
   readonly name: string
-  readonly arch: 'riscv64'
+  readonly arch: Arch
   readonly kernel: 'Image' | 'installer-Image'
+  /** Firmware and GRUB start the kernel from a CD-ROM that is made for this run. */
+  readonly iso?: true
   readonly initrd: Initrd
   /** Words of the kernel command line besides the console. */
   readonly append: string
@@ -31,6 +41,8 @@ export interface Guest {
   readonly moments?: number
   /** It works for so many seconds, which --seconds changes; it runs only if it is named. */
   readonly stress?: { readonly seconds: number }
+  /** It takes minutes and runs only if it is named. */
+  readonly slow?: true
   /** How it ends: the guest ends the machine itself, or the runner stops it after the last step. */
   readonly end: 'guest' | 'stop'
   readonly timeoutSeconds: number
@@ -41,7 +53,7 @@ export interface Guest {
 }
 
 const NET = ['-netdev', 'user,id=net0', '-device', 'virtio-net-device,netdev=net0']
-const disks = (device: string) => [dataDisk(device), filesDisk(device)]
+const disks = (device: DiskKind) => [dataDisk(device), filesDisk(device)]
 const OFF: Step = { expect: 'reboot: Power down' }
 
 /** A guest of the test RAM disk, which prints PASS and FAIL lines and powers off. */
@@ -61,18 +73,37 @@ const checks = (name: string, tests: string, more: Partial<Guest> = {}): Guest =
   append: `test=${tests} ${more.append ?? ''}`.trim(),
 })
 
+/** It names the directory as some versions of busybox do. */
+const PROMPT = /(~|\/root) # /
+
 /** Typed at a shell: commands, a program that reads the console, Ctrl-C. */
 const shell = (name: string, more: Partial<Guest> = {}): Guest => checks(name, '', {
   initrd: 'initrd-shell.gz',
   append: '',
   steps: [
-    { expect: '~ # ', send: 'echo $((6 * 7)) answers\n' },
-    { expect: /^42 answers\n~ # /m, send: "echo rea''dy; cat\n" },
+    { expect: PROMPT, send: 'echo $((6 * 7)) answers\n' },
+    { expect: /^42 answers\n(~|\/root) # /m, send: "echo rea''dy; cat\n" },
     { expect: /^ready\n/m, send: 'twice\n' },
     { expect: /^twice\ntwice\n/m, send: '\x03' },
-    { expect: '~ # ', send: 'poweroff\n' },
+    { expect: PROMPT, send: 'poweroff\n' },
     OFF,
   ],
+  ...more,
+})
+
+/** The same of a PC. */
+const pc = (arch: 'amd64' | 'i386', name: string, tests: string, more: Partial<Guest> = {}): Guest =>
+  checks(`${arch}-${name}`, tests, { arch, memoryMiB: 256, ...more })
+
+const installer = (name: string, arch: Arch, more: Partial<Guest> = {}): Guest => checks(name, '', {
+  arch,
+  kernel: 'installer-Image',
+  initrd: 'installer-initrd.gz',
+  append: 'TERM=vt102',
+  memoryMiB: 1024,
+  steps: [{ expect: /Select a language/ }, { expect: /English/ }],
+  end: 'stop',
+  timeoutSeconds: 600,
   ...more,
 })
 
@@ -142,13 +173,27 @@ export const GUESTS: readonly Guest[] = [
     initrd: 'initrd-shell.gz', append: '', stress: { seconds: 600 },
     resources: [programDisk('virtio-blk-device', join(import.meta.dirname, 'stress/stress.c')), filesDisk('virtio-blk-device')],
   }),
-  checks('installer', '', {
-    kernel: 'installer-Image',
-    initrd: 'installer-initrd.gz',
-    append: 'TERM=vt102',
-    memoryMiB: 1024,
-    steps: [{ expect: /Select a language/ }, { expect: /English/ }],
-    end: 'stop',
-    timeoutSeconds: 600,
+  installer('installer', 'riscv64'),
+  shell('amd64-shell', { arch: 'amd64', cpus: 1, memoryMiB: 256 }),
+  pc('amd64', 'smp', 'smp,time', { append: 'smp=2' }),
+  pc('amd64', 'virtio', 'blk,rng', { args: ['-device', 'virtio-rng-pci'], resources: disks('virtio-blk-pci') }),
+  pc('amd64', 'ide', 'blk', { cpus: 1, resources: disks('ide') }),
+  pc('amd64', 'button', 'button', {
+    cpus: 1,
+    steps: [{ expect: 'READY button', send: '\x01csystem_powerdown\n\x01c' }, { expect: 'PASS button: pressed' }, { expect: /^DONE/m }, OFF],
   }),
+  pc('amd64', 'reboot', '', {
+    append: 'end=reboot', cpus: 1, end: 'stop', steps: [{ expect: 'reboot: Restarting system' }, { expect: 'BOOTED ' }],
+  }),
+  pc('amd64', 'snapshot', 'time', {
+    cpus: 1, before: [{ expect: 'Run /init' }], steps: [{ expect: /^DONE/m }, OFF],
+  }),
+  pc('amd64', 'snapshot-loop', 'smp,blk', { append: 'smp=2', resources: disks('ide'), moments: 12_000 }),
+  pc('amd64', 'iso', 'time', { cpus: 1, iso: true, steps: [{ expect: 'GNU GRUB' }, { expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF] }),
+  installer('amd64-installer', 'amd64', { slow: true }),
+  shell('i386-shell', { arch: 'i386', cpus: 1, memoryMiB: 256 }),
+  pc('i386', 'smp', 'smp,time', { append: 'smp=2' }),
+  pc('i386', 'ide', 'blk', { cpus: 1, resources: disks('ide') }),
+  pc('i386', 'iso', 'time', { cpus: 1, iso: true, steps: [{ expect: 'GNU GRUB' }, { expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF] }),
+  installer('i386-installer', 'i386', { slow: true }),
 ]

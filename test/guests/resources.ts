@@ -21,30 +21,39 @@ export interface Prepared {
 export type Resource = { prepare(scratch: string): Promise<Prepared> }
 
 const MIB = 1 << 20
+/** Where these are on the IDE channels. */
+const IDE_DISKS = ['data', 'files']
 const sha256 = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex')
 
-/** A sparse raw image that starts with `head`, and the arguments that attach it as a virtio disk. */
+/** A device that takes a drive, or the machine's own IDE channels. */
+export type DiskKind = `virtio-blk-${string}` | 'ide'
+
+/** A sparse raw image that starts with `head`, the arguments that attach it as a disk, and a word that says its serial number. */
 async function disk(
-  scratch: string, device: string, serial: string, sizeBytes: number, head: Uint8Array,
-): Promise<string[]> {
-  const file = await open(join(scratch, `${serial}.raw`), 'w')
-  await file.truncate(sizeBytes)
-  await file.write(head, 0, head.length, 0)
-  await file.close()
-  return [
-    '-drive', `file=${join(scratch, `${serial}.raw`)},if=none,id=${serial},format=raw`,
-    '-device', `${device},drive=${serial},serial=${serial}`,
-  ]
+  scratch: string, device: DiskKind, serial: string, sizeBytes: number, head: Uint8Array,
+): Promise<{ readonly args: string[]; readonly append: string[] }> {
+  const path = join(scratch, `${serial}.raw`), image = await open(path, 'w'), file = `file=${path}`
+  await image.truncate(sizeBytes)
+  await image.write(head, 0, head.length, 0)
+  await image.close()
+  if (device === 'ide') {
+    const index = IDE_DISKS.indexOf(serial)
+    // QEMU numbers the disks of the machine's own channels.
+    return { args: ['-drive', `${file},if=ide,index=${index},format=raw`], append: [`${serial}=QM0000${index + 1}`] }
+  }
+  const args = ['-drive', `${file},if=none,id=${serial},format=raw`, '-device', `${device},drive=${serial},serial=${serial}`]
+  return { args, append: [`${serial}=${serial}`] }
 }
 
 /** First MiB: random bytes from the host. The guest writes the next 4 MiB and says what. */
-export const dataDisk = (device: string): Resource => ({
+export const dataDisk = (device: DiskKind): Resource => ({
   async prepare(scratch) {
     const size = 32 * MIB
     const head = randomBytes(MIB)
+    const { args, append } = await disk(scratch, device, 'data', size, head)
     return {
-      args: await disk(scratch, device, 'data', size, head),
-      append: [`size=${size}`, `sha256=${sha256(head)}`],
+      args,
+      append: [...append, `size=${size}`, `sha256=${sha256(head)}`],
       async after(console) {
         const wrote = /^WROTE ([0-9a-f]{64})$/m.exec(console)?.[1]
         const image = await readFile(join(scratch, 'data.raw'))
@@ -55,15 +64,15 @@ export const dataDisk = (device: string): Resource => ({
   },
 })
 
-export const filesDisk = (device: string): Resource => ({
-  prepare: async (scratch) => ({ args: await disk(scratch, device, 'files', 32 * MIB, new Uint8Array()) }),
+export const filesDisk = (device: DiskKind): Resource => ({
+  prepare: scratch => disk(scratch, device, 'files', 32 * MIB, new Uint8Array()),
 })
 
 /** A program as the contents of a disk, since the RAM disks have no room for it. */
-export const programDisk = (device: string, c: string): Resource => ({
+export const programDisk = (device: DiskKind, c: string): Resource => ({
   async prepare(scratch) {
     const program = await compileProgram(SOURCES.riscv64!, scratch, c)
-    return { args: await disk(scratch, device, 'program', Math.ceil(program.length / MIB) * MIB, program) }
+    return disk(scratch, device, 'program', Math.ceil(program.length / MIB) * MIB, program)
   },
 })
 

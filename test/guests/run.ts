@@ -10,12 +10,14 @@ import { guestImages, type ImageGroup } from '../../scripts/guests/fetch.ts'
 import { runMain, UserError } from '../../scripts/guests/run.ts'
 import { installPackage } from '../../scripts/package.ts'
 import { type Outcome, runGuest } from './console.ts'
+import { type Guest, GUESTS, type Initrd, MACHINES, type Step } from './guests.ts'
+import { grubIso } from './iso.ts'
 import { bootAtMoments } from './moments.ts'
-import { type Guest, GUESTS, type Initrd, type Step } from './guests.ts'
 import type { Prepared } from './resources.ts'
 import { stress } from './stress.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
+const NAME_WIDTH = Math.max(...GUESTS.map(({ name }) => name.length))
 const LOGS = join(ROOT, '.cache/guests/logs')
 
 const IMAGES: Readonly<Record<Initrd, readonly ImageGroup[]>> = {
@@ -25,12 +27,21 @@ const IMAGES: Readonly<Record<Initrd, readonly ImageGroup[]>> = {
   'installer-initrd.gz': ['installer'],
 }
 
-function commandLine(guest: Guest, images: string, prepared: readonly Prepared[], emulator: readonly string[]): string[] {
-  const append = ['console=ttyS0', guest.append, ...prepared.flatMap((each) => each.append ?? [])]
+type Run = { readonly guest: Guest; readonly images: string; readonly scratch: string; readonly prepared: readonly Prepared[] }
+
+/** The arguments that say what starts: a kernel directly, or from a CD-ROM by firmware and GRUB. */
+async function startArguments({ guest, images, scratch, prepared }: Run): Promise<string[]> {
+  const words = ['console=ttyS0', guest.append, ...prepared.flatMap((each) => each.append ?? [])]
+  const kernel = join(images, guest.kernel), initrd = join(images, guest.initrd), append = words.filter(Boolean).join(' ')
+  if (guest.iso) return ['-cdrom', await grubIso(scratch, kernel, initrd, append)]
+  return ['-kernel', kernel, '-initrd', initrd, '-append', append]
+}
+
+async function commandLine(run: Run, emulator: readonly string[]): Promise<string[]> {
+  const { guest, prepared } = run
   return [
-    ...emulator, '-M', 'virt', '-nographic', '-smp', `${guest.cpus}`, '-m', `${guest.memoryMiB}`,
-    '-kernel', join(images, guest.kernel), '-initrd', join(images, guest.initrd),
-    '-append', append.filter(Boolean).join(' '), ...guest.args, ...prepared.flatMap((each) => each.args ?? []),
+    ...emulator, '-M', MACHINES[guest.arch].machine, '-nographic', '-smp', `${guest.cpus}`, '-m', `${guest.memoryMiB}`,
+    ...await startArguments(run), ...guest.args, ...prepared.flatMap((each) => each.args ?? []),
   ]
 }
 
@@ -42,7 +53,7 @@ async function boot(guest: Guest, emulator: readonly string[], log: string, want
   const prepared: Prepared[] = []
   try {
     for (const resource of guest.resources) prepared.push(await resource.prepare(scratch))
-    const command = commandLine(guest, images, prepared, emulator)
+    const command = await commandLine({ guest, images, scratch, prepared }, emulator)
     const outcome = await go(command, guest, scratch, log, wanted)
     if (outcome.reason) return outcome
     for (const each of prepared) await each.after?.(outcome.text)
@@ -77,7 +88,7 @@ async function runTwice(command: readonly string[], guest: Guest, path: string, 
 
 /** Runs `use` with what starts the emulator: QEMU, or ours from the sources or from an installed package. */
 async function withEmulator<T>(guest: Guest, qemu: boolean, use: (command: readonly string[]) => Promise<T>): Promise<T> {
-  const name = `system-${guest.arch}`
+  const name = `system-${MACHINES[guest.arch].system}`
   if (qemu) return use([`qemu-${name}`])
   if (!guest.packaged) return use([process.execPath, join(ROOT, `bin/typevisor-${name}.js`)])
   const folder = await mkdtemp(join(tmpdir(), 'typevisor-package-'))
@@ -99,7 +110,7 @@ async function report(guest: Guest, qemu: boolean, wanted: Wanted): Promise<bool
     outcome = { text: '', reason: error.message, seconds: 0 }
   }
   const { reason, seconds, text } = outcome
-  console.log(`${reason ? 'FAILED' : 'ok    '} ${guest.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${reason ?? ''}`)
+  console.log(`${reason ? 'FAILED' : 'ok    '} ${guest.name.padEnd(NAME_WIDTH)} ${seconds.toFixed(1).padStart(6)} s  ${reason ?? ''}`)
   if (reason) {
     for (const line of text.trimEnd().split('\n').slice(-15)) console.log(`    | ${line}`)
     console.log(`    ${log}`)
@@ -131,11 +142,11 @@ await runMain('guests', async () => {
   const results: boolean[] = []
   for (const guest of GUESTS) {
     if (positionals.length && !positionals.includes(guest.name)) continue
-    if (guest.stress && !positionals.includes(guest.name)) continue
+    if ((guest.stress || guest.slow) && !positionals.includes(guest.name)) continue
     // QEMU keeps snapshots in disk images, of which these guests have none; it has no `info jit`, and is in no package of ours.
     if (values.qemu && (guest.before || guest.moments || guest.stress || guest.packaged)) continue
     if (guest.missing && !values.qemu) {
-      console.log(`skip   ${guest.name.padEnd(12)}           not implemented: ${guest.missing}`)
+      console.log(`skip   ${guest.name.padEnd(NAME_WIDTH)}           not implemented: ${guest.missing}`)
       continue
     }
     results.push(await report(guest, values.qemu, wanted))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # First process of the shell RAM disk: drivers, network, then a shell with job control on the console.
 . /etc/common.sh
-for module in virtio_mmio virtio_blk virtio_net virtio_rng; do modprobe $module; done
+for module in virtio_mmio virtio_pci virtio_blk virtio_net virtio_rng ata_piix sd_mod; do modprobe $module 2>/dev/null; done
 hostname typevisor
 network_up
 echo

@@ -2,7 +2,8 @@
 # First process of the test RAM disk. The kernel command line chooses checks: test=blk,net,rng,...;
 # each check prints PASS or FAIL lines. Then the machine powers off (or end=reboot).
 . /etc/common.sh
-modprobe virtio_mmio
+# How the architecture connects its devices; what is not there is no error.
+for module in virtio_mmio virtio_pci; do modprobe $module 2>/dev/null; done
 echo "BOOTED $(cut -d' ' -f1 /proc/uptime) nproc=$(nproc) $(uname -m)"
 
 pass() { echo "PASS $*"; }
@@ -23,16 +24,21 @@ noise() {
 }
 # disk SERIAL: the disk with that serial number.
 disk() {
-  for d in /sys/block/vd*; do [ "$(cat "$d/serial" 2>/dev/null)" = "$1" ] && echo "/dev/${d##*/}"; done
+  for d in /sys/block/vd* /sys/block/sd*; do
+    # An ATA disk's stands in the page of SCSI inquiry data that the kernel makes for it.
+    serial=$(cat "$d/serial" 2>/dev/null || tail -c +5 "$d/device/vpd_pg80" 2>/dev/null | tr -d ' \0')
+    [ "$serial" = "$1" ] && echo "/dev/${d##*/}"
+  done
 }
 drop_caches() { sync; echo 3 > /proc/sys/vm/drop_caches; }
 
-# Two disks, known by serial number. On `data` the first MiB holds what the host wrote (sha256=HEX); the guest writes
+# Two disks, known by serial number (data=SERIAL files=SERIAL). On `data` the first MiB holds what the host wrote (sha256=HEX); the guest writes
 # 4 MiB after it, which the host then finds in the image (WROTE HEX). `files` takes a file system.
 test_blk() {
   modprobe virtio_blk
-  data=$(disk data)
-  files=$(disk files)
+  for module in ata_piix sd_mod; do modprobe $module 2>/dev/null; done
+  data=$(disk "$(option data)")
+  files=$(disk "$(option files)")
   check 'blk: disks by serial number' [ -b "$data" -a -b "$files" ]
   check 'blk: size' same "$(blockdev --getsize64 "$data")" "$(option size)"
   check 'blk: reads what the host wrote' same "$(head -c 1048576 "$data" | sum)" "$(option sha256)"
@@ -112,8 +118,21 @@ test_smp() {
   n=0; while [ $n -lt "$(nproc)" ]; do check "smp: load on CPU $n" same "$(cat /tmp/load.$n)" "$alone"; n=$((n + 1)); done
   n=0; while [ $n -lt 20 ]; do (echo x | cat | cat > /tmp/pipe.$n) & n=$((n + 1)); done; wait
   check 'smp: twenty pipelines at once' same "$(cat /tmp/pipe.* | wc -l)" 20
-  check 'smp: timer ticks on every CPU' awk '/riscv-timer/ { for (i = 2; i <= n + 1; i++) if ($i < 1) exit 1; seen = 1 }
+  check 'smp: timer ticks on every CPU' awk '/riscv-timer|Local timer/ { for (i = 2; i <= n + 1; i++) if ($i < 1) exit 1; seen = 1 }
     END { exit !seen }' "n=$(nproc)" /proc/interrupts
+}
+
+# The host presses the power button when READY is shown: one event of the keyboard driver, KEY_POWER down.
+test_button() {
+  for module in button evdev; do modprobe $module; done
+  for name in /sys/class/input/event*/device/name; do
+    event=${name%/device/name}
+    grep -q 'Power Button' "$name" && button=/dev/input/${event##*/}
+  done
+  check 'button: it is there' [ -c "$button" ]
+  { sleep 1; echo 'READY button'; } &
+  pressed=$(dd if="$button" bs=24 count=1 2>/dev/null | tail -c 8 | hexdump -e '8/1 "%02x"')
+  check 'button: pressed' same "$pressed" 0100740001000000
 }
 
 # Time passes at the rate that the real-time clock says.
@@ -128,7 +147,7 @@ test_time() {
 
 for name in $(option test | tr , ' '); do
   case $name in
-    blk | net | http | rng | console | hvc | smp | time) "test_$name";;
+    blk | net | http | rng | console | hvc | smp | button | time) "test_$name";;
     *) fail "$name: no such check";;
   esac
 done

@@ -167,10 +167,10 @@ function addIdeDrive(w: Wanted, p: Progress): void {
   if (odd !== undefined) throw noProperty(w.driver, odd)
   const id = boardId(w, p), slot = ideSlot(bus, unit, p.ide), cdrom = w.driver.name === 'ide-cd'
   const drive = cdrom && name === undefined ? undefined : cdrom ? p.drives.take(name, id) : p.drives.withMedium(p.drives.take(name, id))
-  const number = serial ?? drive?.serial
+  const number = serial ?? drive?.serial ?? `QM${String(slot + 1).padStart(5, '0')}`
   p.ide[slot] = {
     kind: cdrom ? 'cdrom' : 'disk', media: drive?.node?.media ?? NO_DISC,
-    ...(number !== undefined && { serial: String(number) }), ...(model !== undefined && { model: String(model) }),
+    serial: String(number), ...(model !== undefined && { model: String(model) }),
   }
   p.ideDrives[slot] = drive
   if (cdrom) drive?.place(IDE_ID, slot)
