@@ -1,15 +1,15 @@
 // Compares Typevisor with QEMU's TCG on the same guests, both on this machine in one run, in turns:
 //   npm run bench -- [--short] [--sustained] [--only crc,fib] [--repeat N] [--json FILE] [--no-docs]
-//                    [--engine NAME=COMMAND [--engine NAME=COMMAND]] [--timeout SECONDS]
-//   npm run bench -- --profile [--sustained] [--only crc,fib]
-// Without --short or --sustained both, and two harts and starting too. The results go to docs/performance.md
+//                    [--engine NAME=COMMAND [--engine NAME=COMMAND]] [--timeout SECONDS] [--arch riscv64|amd64|i386]
+//   npm run bench -- --profile [--sustained] [--only crc,fib] [--arch ...]
+// Without --short or --sustained both, and two processors and starting too. The results go to docs/performance.md
 // unless they are of a part (--only) or of other engines. --engine gives the engine measured, then its peer.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { guestImages } from '../scripts/guests/fetch.ts'
 import { runMain, UserError } from '../scripts/guests/run.ts'
-import { chooseEngines, describeSetting, ROOT } from './compare/engines.ts'
+import { ARCHES, chooseEngines, describeSetting, ROOT } from './compare/engines.ts'
 import { KERNELS, type Length } from './compare/expectations.ts'
 import { runScaling } from './compare/parallel.ts'
 import { profile } from './compare/profile.ts'
@@ -27,12 +27,14 @@ function options() {
       short: { type: 'boolean', default: false }, sustained: { type: 'boolean', default: false },
       only: { type: 'string' }, repeat: { type: 'string' }, json: { type: 'string' },
       'no-docs': { type: 'boolean', default: false }, engine: { type: 'string', multiple: true, default: [] },
-      timeout: { type: 'string', default: '900' }, profile: { type: 'boolean', default: false },
+      timeout: { type: 'string', default: '900' }, arch: { type: 'string', default: 'riscv64' }, profile: { type: 'boolean', default: false },
     },
   })
   const only = values.only?.split(',')
   const unknown = only?.filter((name) => !KERNELS.includes(name))
   if (unknown?.length) throw new UserError(`no kernel ${unknown.join(', ')}; there are ${KERNELS.join(', ')}`)
+  const arch = ARCHES.find((each) => each === values.arch)
+  if (!arch) throw new UserError(`no guests for ${values.arch}; there are ${ARCHES.join(', ')}`)
   const count = (name: string, text: string): number => {
     if (!/^[1-9]\d*$/.test(text)) throw new UserError(`--${name} takes a number above 0, not ${text}`)
     return Number(text)
@@ -46,7 +48,8 @@ function options() {
     timeoutSeconds: count('timeout', values.timeout),
     json: values.json,
     docs: !values['no-docs'] && !only && !values.engine.length,
-    engines: chooseEngines(values.engine),
+    arch,
+    engines: chooseEngines(values.engine, arch),
     profile: values.profile,
   }
 }
@@ -63,8 +66,8 @@ function comparisonText(names: Pair<string>, comparison: Comparison): string {
 }
 
 await runMain('bench', async () => {
-  const { lengths, whole, only, repeat, timeoutSeconds, json, docs, engines, profile: profiling } = options()
-  const images = await guestImages('riscv64', ['boot', 'bench'])
+  const { lengths, whole, only, repeat, timeoutSeconds, json, docs, arch, engines, profile: profiling } = options()
+  const images = await guestImages(arch, ['boot', 'bench'])
   const note = (text: string) => console.error(`bench: ${text}`)
   if (profiling) {
     const length = lengths.length > 1 ? 'short' : lengths[0]!
@@ -76,15 +79,17 @@ await runMain('bench', async () => {
   const setting = await describeSetting(engines)
   const results: Record<string, unknown> = { setting }
   const report = async (section: string, result: unknown, text: string): Promise<void> => {
+    // Sections of the page are named for the architecture, that of RISC-V excepted.
+    const place = arch === 'riscv64' ? section : `${arch}-${section}`
     results[section] = result
     const body = `${text}\n\n${tables.setting(setting)}`
-    console.log(`\n${section}\n\n${body}`)
-    if (docs) await writeFile(DOCS, replaceSection(await readFile(DOCS, 'utf8'), section, body))
+    console.log(`\n${place}\n\n${body}`)
+    if (docs) await writeFile(DOCS, replaceSection(await readFile(DOCS, 'utf8'), place, body))
     if (json) await writeFile(json, `${JSON.stringify(results, undefined, 2)}\n`)
   }
 
   for (const length of lengths) {
-    const suite = { images, length, repeat: repeat(length), timeoutSeconds, note, ...(only && { only }) }
+    const suite = { arch, images, length, repeat: repeat(length), timeoutSeconds, note, ...(only && { only }) }
     const comparison = await runSuite(engines, suite)
     await report(length, comparison, comparisonText(names, comparison))
     const { memory } = comparison
@@ -93,6 +98,7 @@ await runMain('bench', async () => {
   if (!whole) return
   const scaling = await runScaling(engines, images, 1, timeoutSeconds, note)
   await report('harts', scaling, tables.scalingTable(names, scaling))
+  if (arch !== 'riscv64') return // the guest of that is a RISC-V program
   const starts = await measureStarts(engines, note)
   await report('start', starts, tables.startTable(names, starts))
 })

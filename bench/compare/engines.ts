@@ -11,10 +11,22 @@ export interface Engine {
   readonly command: readonly string[]
 }
 
-const OURS: Engine = {
-  name: 'typevisor', command: [process.execPath, join(ROOT, 'bin/typevisor-system-riscv64.js'), '-M', 'virt'],
+/** A guest's architecture: the emulator's name for it, and the machine that it runs on. */
+const SYSTEMS = {
+  riscv64: { system: 'riscv64', machine: ['-M', 'virt'] },
+  amd64: { system: 'x86_64', machine: ['-M', 'pc', '-nic', 'none'] },
+  i386: { system: 'i386', machine: ['-M', 'pc', '-nic', 'none'] },
+} as const
+export type Arch = keyof typeof SYSTEMS
+export const ARCHES = Object.keys(SYSTEMS) as readonly Arch[]
+
+function enginesOf(arch: Arch): readonly [Engine, Engine] {
+  const { system, machine } = SYSTEMS[arch]
+  return [
+    { name: 'typevisor', command: [process.execPath, join(ROOT, `bin/typevisor-system-${system}.js`), ...machine] },
+    { name: 'tcg', command: [`qemu-system-${system}`, ...machine, '-accel', 'tcg'] },
+  ]
 }
-const PEER: Engine = { name: 'tcg', command: ['qemu-system-riscv64', '-M', 'virt', '-accel', 'tcg'] }
 
 /** `NAME=COMMAND LINE` */
 function parseEngine(text: string): Engine {
@@ -24,8 +36,8 @@ function parseEngine(text: string): Engine {
 }
 
 /** The engine measured, then the one it is measured against. */
-export function chooseEngines(given: readonly string[]): readonly [Engine, Engine] {
-  const [ours = OURS, peer = PEER, ...more] = given.map(parseEngine)
+export function chooseEngines(given: readonly string[], arch: Arch): readonly [Engine, Engine] {
+  const known = enginesOf(arch), [ours = known[0], peer = known[1], ...more] = given.map(parseEngine)
   if (more.length) throw new UserError('two engines are compared, no more')
   if (ours.name === peer.name) throw new UserError(`both engines are named ${ours.name}`)
   return [ours, peer]

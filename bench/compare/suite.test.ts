@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { JUDGED, KERNELS, verdict } from './expectations.ts'
+import { judgedOf, KERNELS, verdict } from './expectations.ts'
 import type { GuestRun } from './guest.ts'
 import { scalingOf } from './parallel.ts'
 import { best, geometricMean, median } from './statistics.ts'
@@ -44,7 +44,7 @@ test('engines take turns', async () => {
 
 test('the best of several runs, kernel by kernel', () => {
   const runs: Pair<GuestRun[]> = [[runOf(20, { crc: 8 }), runOf(10)], [runOf(5), runOf(4, { crc: 16 })]]
-  const { kernels, uptime } = compareRuns(runs, 'sustained', KERNELS)
+  const { kernels, uptime } = compareRuns(runs, 'riscv64', 'sustained', KERNELS)
   const [crc, sieve] = kernels
   assert.deepEqual([crc!.name, crc!.ms, crc!.ratio], ['crc', [8, 5], 1.6])
   assert.deepEqual([sieve!.name, sieve!.ms, sieve!.ratio, sieve!.cpuMs], ['sieve', [10, 4], 2.5, [20, 8]])
@@ -53,26 +53,26 @@ test('the best of several runs, kernel by kernel', () => {
 
 test('every judged figure, and only those whose kernels were measured', () => {
   const runs: Pair<GuestRun[]> = [[runOf(10, { fib: 40, fork: 15, matmul: 5, mandel: 5 })], [runOf(10)]]
-  const { means } = compareRuns(runs, 'sustained', KERNELS)
+  const { means } = compareRuns(runs, 'riscv64', 'sustained', KERNELS)
   assert.deepEqual(means.map(({ what, how, ratio }) => [what, how, ratio.toFixed(2)]), [
     ['all', 'mean', (1.5 ** (1 / 14)).toFixed(2)], ['integer and memory', 'mean', (4 ** (1 / 8)).toFixed(2)],
     ['integer and memory', 'worst', '4.00'], ['floating point', 'mean', '0.50'],
     ['syscall', 'mean', '1.00'], ['pipe', 'mean', '1.00'],
     ['fork', 'mean', '1.50'], ['pgfault', 'mean', '1.00'],
   ])
-  const part = compareRuns(runs, 'sustained', ['matmul', 'mandel', 'fork'])
+  const part = compareRuns(runs, 'riscv64', 'sustained', ['matmul', 'mandel', 'fork'])
   assert.deepEqual(part.means.map(({ what }) => what), ['floating point', 'fork'])
-  assert.equal(compareRuns(runs, 'short', KERNELS).means.length, JUDGED.short.length)
+  assert.equal(compareRuns(runs, 'riscv64', 'short', KERNELS).means.length, judgedOf('riscv64', 'short').length)
 })
 
 test('engines that compute different things fail the run', () => {
-  const compare = (ours: GuestRun, peer: GuestRun) => () => compareRuns([[ours], [peer]], 'short', KERNELS)
+  const compare = (ours: GuestRun, peer: GuestRun) => () => compareRuns([[ours], [peer]], 'riscv64', 'short', KERNELS)
   assert.throws(compare(runOf(1), runOf(1, {}, '2')), /crc: the engines do not agree: 1, 2/)
   assert.throws(compare({ ...runOf(1), kernels: {} }, runOf(1)), /did not do crc/)
 })
 
 test('tables', () => {
-  const comparison = compareRuns([[runOf(9.26)], [runOf(10)]], 'sustained', KERNELS)
+  const comparison = compareRuns([[runOf(9.26)], [runOf(10)]], 'riscv64', 'sustained', KERNELS)
   const kernels = kernelTable(['ours', 'peer'], comparison).split('\n')
   assert.equal(kernels.length, 2 + KERNELS.length + 3)
   assert.equal(kernels[2], '| crc      |     9.3 |      10 |  0.93 |           0.93 |        0.93 |')
@@ -84,9 +84,9 @@ test('tables', () => {
 })
 
 test('of a disturbed run the worse ratio is judged', () => {
-  const quiet = compareRuns([[runOf(10, {}, '1', 0.95)], [runOf(20)]], 'sustained', KERNELS)
+  const quiet = compareRuns([[runOf(10, {}, '1', 0.95)], [runOf(20)]], 'riscv64', 'sustained', KERNELS)
   assert.deepEqual([quiet.share.map((each) => each.toFixed(2)), quiet.disturbed], [['0.95', '1.00'], false])
-  const comparison = compareRuns([[runOf(10)], [runOf(20, {}, '1', 0.25)]], 'sustained', KERNELS)
+  const comparison = compareRuns([[runOf(10)], [runOf(20, {}, '1', 0.25)]], 'riscv64', 'sustained', KERNELS)
   assert.deepEqual([comparison.share, comparison.disturbed], [[1, 0.25], true])
   const judged = judgedTable(comparison).replace(/ +/g, ' ')
   assert.match(judged, /^\| all, geometric mean \| 0\.50 \| 2\.00 \| 1\.3 \| 0\.7 \| miss \|$/m)

@@ -130,6 +130,10 @@ class BlockMaker {
       const t = r.pick<Type>(['l', 'l', 'i', 'd', 'f'])
       const size = t === 'd' ? 3 : t === 'f' ? 2 : r.below(t === 'i' ? 3 : 4)
       g.store(size | aligned, this.address(), this.value(t), disp)
+    } else if (r.chance(0.2)) {
+      // Of one element: of more it is left open how many are done.
+      const one = g.imm(1)
+      this.keep(r.chance(0.5) ? g.fill(r.below(4), this.address(), this.value('l'), one) : g.copy(r.below(4), this.address(), this.address(), one))
     } else {
       const size = r.below(4) | (r.chance(0.4) ? MemOp.SIGNED : 0) | (r.chance(0.6) ? MemOp.ALIGNED : 0)
       const at = r.chance(0.9) ? g.and(this.address(), g.imm(-8)) : this.address()
