@@ -11,6 +11,7 @@ import { Attribute } from './segment.ts'
 import { updateHidden } from './segments.ts'
 import { raise, Source } from './traps.ts'
 import { readTpr, writeTpr } from './apic.ts'
+import { componentsInUse } from './xstate.ts'
 
 const CR0_BITS = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG
 
@@ -198,9 +199,10 @@ export function debugBefore(c: Core): boolean {
 
 export function xgetbv(c: Core): Done {
   if (!(get(c, W.cr4) & Cr4.OSXSAVE)) return fault(c, Vector.UD)
-  if (gpr(c, 1) !== 0) return fault(c, Vector.GP)
-  setGpr(c, 0, 4, get(c, W.xcr0))
-  setGpr(c, 2, 4, getHi(c, W.xcr0))
+  const number = gpr(c, 1)
+  if (number !== 0 && !(number === 1 && c.model.has('xgetbv1'))) return fault(c, Vector.GP)
+  setGpr(c, 0, 4, get(c, W.xcr0) & (number === 0 ? -1 : componentsInUse(c)))
+  setGpr(c, 2, 4, 0)
   return Done.NEXT
 }
 export function xsetbv(c: Core): Done {

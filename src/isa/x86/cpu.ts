@@ -215,7 +215,7 @@ const systemNames = [
   'SYSRET', 'SYSENTER', 'SYSEXIT', 'LGDT', 'LIDT', 'SGDT', 'SIDT', 'LLDT', 'LTR', 'SLDT', 'STR', 'LMSW', 'SMSW', 'INVLPG', 'INVPCID',
   'SWAPGS', 'LAR', 'LSL', 'VERR', 'VERW', 'ARPL', 'MOV_FROM_CR', 'MOV_TO_CR', 'MOV_FROM_DR', 'MOV_TO_DR', 'XGETBV', 'XSETBV',
   'RDFSBASE', 'RDGSBASE', 'WRFSBASE', 'WRGSBASE', 'MONITOR', 'MWAIT', 'CLAC', 'STAC', 'RDPID', 'FXSAVE', 'FXRSTOR', 'XSAVE', 'XRSTOR',
-  'XSAVEOPT', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP', 'LDMXCSR', 'SIMD_EXCEPTION', 'MASKMOVQ', 'MASKMOVDQU', 'FLDENV', 'FNSTENV', 'FRSTOR', 'FNSAVE',
+  'XSAVEOPT', 'XSAVEC', 'VMCALL', 'RSM', 'RDRAND', 'RDSEED', 'STEP', 'LDMXCSR', 'SIMD_EXCEPTION', 'MASKMOVQ', 'MASKMOVDQU', 'FLDENV', 'FNSTENV', 'FRSTOR', 'FNSAVE',
 ] as const
 export type SystemName = (typeof systemNames)[number]
 export const System = Object.fromEntries(systemNames.map((n, i) => [n, i])) as { readonly [N in SystemName]: number }

@@ -2,6 +2,7 @@
 import { type Core, Cr4, Done, get, gpr, setGpr, W } from './core.ts'
 import { packageBits, threadBits, type Topology } from './topology.ts'
 import type { Model } from './models.ts'
+import { XSAVE_BYTES } from './xstate.ts'
 
 type Answer = readonly [eax: number, ebx: number, ecx: number, edx: number]
 const NOTHING: Answer = [0, 0, 0, 0]
@@ -43,7 +44,9 @@ function basic(c: Core, leaf: number, sub: number): Answer {
     case 0xb: {
       return sub === 0 ? [threadBits(t), t.threads, 0x100, id] : sub === 1 ? [packageBits(t), cpus, 0x201, id] : [0, 0, sub, id]
     }
-    case 0xd: return m.xcr0 === 1 && !m.has('xsave') ? NOTHING : sub === 0 ? [m.xcr0, 0x240, 0x240, 0] : sub === 1 ? [m.word('d.1.eax'), 0, 0, 0] : NOTHING
+    case 0xd: // components without an offset of their own
+      return !m.has('xsave') ? NOTHING : sub === 0 ? [m.xcr0, XSAVE_BYTES, XSAVE_BYTES, 0]
+        : sub === 1 ? [m.word('d.1.eax'), m.has('xsavec') ? XSAVE_BYTES : 0, 0, 0] : NOTHING
     default: return NOTHING
   }
 }

@@ -1,7 +1,7 @@
 // Processors with a little memory, for tests: RAM from address 0, recorded services, a clock that tests move.
 import { bind } from '../../state/bind.ts'
 import { type Views, viewsOf } from '../../state/views.ts'
-import type { Cpu, CpuServices } from '../isa.ts'
+import { type Cpu, type CpuServices, NO_HOST } from '../isa.ts'
 import type { X86Platform } from './core.ts'
 import { cpuLayout, type CpuState, System, type SystemName } from './cpu.ts'
 import { modelOf } from './models.ts'
@@ -20,6 +20,10 @@ export type Fixture = {
   take(): string[]
   now: number
   armed: number
+  /** Byte offset of a physical address in the memory. */
+  hostOf(pa: number): number
+  /** Whether the processor's own accesses may go directly to the memory. */
+  direct: boolean
   read32(pa: number): number
   write32(pa: number, value: number): void
   /** Runs one instruction of so many bytes that is left to the processor code; false if it faulted: then `fault` is what was raised. */
@@ -50,6 +54,7 @@ export function fixtures(count: number, model = 'max'): Fixture[] {
         if (host(pa) < 0) return
         for (let i = 0; i < bytes; i++) views.u8[host(pa) + i] = value >>> (8 * i)
       },
+      hostFor: lo => (f.direct ? host(lo) : NO_HOST),
       nowNs: () => f.now,
       flushTlb: space => log(space === undefined ? 'flush' : `flush ${space}`),
       flushPage: (lo, hi, space) => log(`flush page ${hi >>> 0}:${(lo >>> 0).toString(16)}${space === undefined ? '' : ` in ${space}`}`),
@@ -78,6 +83,8 @@ export function fixtures(count: number, model = 'max'): Fixture[] {
       take: () => logs[hart]!.splice(0),
       now: 0,
       armed: Infinity,
+      hostOf: host,
+      direct: false,
       read32: pa => views.u32[host(pa) >> 2]!,
       write32(pa, value) { views.u32[host(pa) >> 2] = value },
       system(helper, arg = 2) {

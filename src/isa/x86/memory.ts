@@ -26,7 +26,7 @@ function bytesAt(c: Core, lo: number, hi: number, bytes: number, access: Access,
 }
 
 /** Where an aligned access is in the memory, or NO_HOST, or NOT_ALLOWED with the fault noted. */
-function hostFor(c: Core, lo: number, hi: number, bytes: number, access: Access, mmuMode: number, hint: number): number {
+export function hostFor(c: Core, lo: number, hi: number, bytes: number, access: Access, mmuMode: number, hint: number): number {
   const { services } = c
   if (!services.hostFor || lo & (Math.min(bytes, 4) - 1)) return NO_HOST
   return services.hostFor(lo, isLong(c) ? hi : 0, access, mmuMode, hint)

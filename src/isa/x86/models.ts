@@ -4,6 +4,7 @@ import { VmError } from '../../base/errors.ts'
 import { suggest } from '../../base/nearest.ts'
 import { Cr4 } from './core.ts'
 import { available, featureBits, type FeatureWord } from './features.ts'
+import { Component } from './xstate.ts'
 
 type ModelSpec = {
   readonly vendor: 'GenuineIntel' | 'AuthenticAMD'
@@ -87,7 +88,7 @@ export function modelOf(text: string, long = true): Model {
   return {
     ...spec, name: name as ModelName, has, word: word => words.get(word) ?? 0,
     cr4: CR4_BY_FEATURE.reduce((bits, [feature, bit]) => (has(feature) ? bits | bit : bits), 0),
-    xcr0: 1 | (has('sse') ? 2 : 0) | (has('avx') ? 4 : 0),
+    xcr0: has('xsave') ? Component.X87 | (has('sse') ? Component.SSE : 0) | (has('avx') ? Component.AVX : 0) : 0,
     gigabytePages: has('pdpe1gb'),
   }
 }

@@ -21,6 +21,7 @@ import * as small from './small.ts'
 import { commitStack, currentStack, pop } from './stack.ts'
 import * as fast from './syscall.ts'
 import * as transfer from './transfer.ts'
+import * as xstate from './xstate.ts'
 import { callX87, X87_CALLS } from './x87.ts'
 import * as environment from './x87-env.ts'
 import { deliver, int, intOf, Source } from './traps.ts'
@@ -77,10 +78,10 @@ const handlers: { readonly [N in SystemName]: Handler } = {
   RDFSBASE: small.readBase(Seg.FS), RDGSBASE: small.readBase(Seg.GS), WRFSBASE: small.writeBase(Seg.FS), WRGSBASE: small.writeBase(Seg.GS),
   CLAC: small.setAc(false), STAC: small.setAc(true), RDPID: small.rdpid,
   MONITOR: undefinedInstruction, MWAIT: undefinedInstruction, VMCALL: undefinedInstruction, RSM: undefinedInstruction,
-  RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: fpu.fxsave, FXRSTOR: fpu.fxrstor,
+  RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: xstate.fxsave, FXRSTOR: xstate.fxrstor,
   LDMXCSR: fpu.ldmxcsr, SIMD_EXCEPTION: fpu.simdException, MASKMOVQ: fpu.maskedStore(8), MASKMOVDQU: fpu.maskedStore(16),
   FLDENV: environment.fldenv, FNSTENV: environment.fnstenv, FRSTOR: environment.frstor, FNSAVE: environment.fnsave,
-  XSAVE: undefinedInstruction, XRSTOR: undefinedInstruction, XSAVEOPT: undefinedInstruction,
+  XSAVE: xstate.xsave('xsave'), XSAVEOPT: xstate.xsave('xsaveopt'), XSAVEC: xstate.xsave('xsavec'), XRSTOR: xstate.xrstor,
 }
 const byNumber: readonly Handler[] = Object.keys(System).map(name => handlers[name as SystemName])
 

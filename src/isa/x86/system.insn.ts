@@ -87,6 +87,7 @@ export const system: readonly Row[] = [
   row('NP 0F AE /4', 'xsave M', helper('XSAVE')),
   row('NP 0F AE /5', 'xrstor M', helper('XRSTOR')),
   row('NP 0F AE /6', 'xsaveopt M', helper('XSAVEOPT')),
+  row('NP 0F C7 /4', 'xsavec M', helper('XSAVEC')),
   row('F3 0F AE /0 reg', 'rdfsbase Ry', helper('RDFSBASE'), { only64: true }),
   row('F3 0F AE /1 reg', 'rdgsbase Ry', helper('RDGSBASE'), { only64: true }),
   row('F3 0F AE /2 reg', 'wrfsbase Ry', helper('WRFSBASE'), { only64: true }),

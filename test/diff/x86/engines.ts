@@ -3,18 +3,20 @@ import { verify } from '../../../src/ir/verify.ts'
 import { x86 } from '../../../src/isa/x86/x86.ts'
 import { Attribute, setSegment } from '../../../src/isa/x86/segment.ts'
 import { cpuLayout, Flag, Seg } from '../../../src/isa/x86/cpu.ts'
-import { imageOf, loadImage } from '../../../src/isa/x86/fpu-state.ts'
 import { type Ending, flagsOf, makeUserCpu, setFlags, userMode } from '../../../src/isa/x86/testing.ts'
+import { loadVectors, loadX87, saveVectors, saveX87 } from '../../../src/isa/x86/xstate.ts'
 import { bind } from '../../../src/state/bind.ts'
 import { Rig } from '../../fuzz/rig.ts'
 import {
-  type Bits, type Case, CODE, CODE_MAX, CODE16_BASE, CODE_BYTES, DATA16_BASE, type Engine, FS_BASE, FS_LIMIT, GS_BASE, GS_LIMIT, PAGE_AT, type Result, START,
+  type Bits, type Case, CODE, CODE_MAX, CODE16_BASE, CODE_BYTES, DATA16_BASE, type Engine, FS_BASE, FS_LIMIT, FX_BYTES, GS_BASE, GS_LIMIT, PAGE_AT, type Result, START,
   WINDOW, WINDOW_BYTES,
 } from './machine.ts'
 
 export type EngineName = 'eval' | 'interp' | 'jit'
 export const engineNames: readonly EngineName[] = ['eval', 'interp', 'jit']
 
+/** Word of an image that FXSAVE makes. */
+const MXCSR = 6
 const PAGE = 4096, RAM = 0x10000, INT3 = 0xcc
 /** Pages of RAM: INT3, the instruction, the two data pages. */
 const FILL = 0, CODE_PAGE = 1, DATA_PAGE = 2, PAGES = 4
@@ -60,7 +62,10 @@ export function engine(name: EngineName): Engine {
     segments(c.bits)
     for (let i = 0; i < 16; i++) s.gpr.set(i, c.bits === 64 ? c.registers[i]! : BigInt.asUintN(32, c.registers[i]!))
     setFlags(s, c.flags | Flag.IF)
-    s.mxcsr = loadImage(s, views.u8, rig.state, c.fx, true, 16)
+    const image = new Int32Array(c.fx.buffer)
+    loadX87(views, rig.state, image, true)
+    loadVectors(views, rig.state, image, 16)
+    s.mxcsr = image[MXCSR]!
     s.fpRaised = 0
     s.mode = userMode(s, c.bits)
     s.pc = BigInt(START)
@@ -88,11 +93,14 @@ export function engine(name: EngineName): Engine {
         }
       }
       if (ending.helper !== undefined) throw new Error(`${c.row.syntax}: left to the processor code (${ending.helper})`)
-      const base = s.seg[Seg.CS]!.base
+      const base = s.seg[Seg.CS]!.base, image = new Int32Array(FX_BYTES / 4)
+      saveX87(views, rig.state, image, true)
+      saveVectors(views, rig.state, image, 16)
+      image[MXCSR] = s.mxcsr
       return {
         registers: BigUint64Array.from({ length: 16 }, (_, i) => s.gpr.get(i)), ip: ending.pc - base, flags: flagsOf(s),
         vector: ending.vector, address: ending.address, write: ending.write,
-        fx: imageOf(s, views.u8, rig.state, true, 16),
+        fx: new Uint8Array(image.buffer),
         memory: views.u8.slice(at(DATA_PAGE) + WINDOW - PAGE_AT, at(DATA_PAGE) + WINDOW - PAGE_AT + WINDOW_BYTES),
       }
     },
