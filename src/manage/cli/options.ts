@@ -191,14 +191,14 @@ export const options: readonly Option[] = [
     name: 'kernel',
     section: 'Boot',
     arg: 'FILE',
-    help: 'kernel: ELF or Linux Image, also compressed by gzip',
+    help: 'kernel: ELF or Linux Image, also compressed by gzip; on a PC a bzImage, or an ELF of Multiboot or PVH',
     apply: (b, v) => b.set('kernel', v),
   },
   {
     name: 'initrd',
     section: 'Boot',
     arg: 'FILE',
-    help: 'initial RAM disk',
+    help: 'initial RAM disk; for a multiboot kernel modules, FILE ARGUMENTS each, with commas between them',
     apply: (b, v) => b.set('initrd', v),
   },
   {

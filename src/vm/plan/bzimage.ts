@@ -20,6 +20,12 @@ const OLD_LINE = 255, OLD_RAMDISK_MAX = 0x37ff_ffff
 const DESCRIPTORS = [0n, 0n, 0x00cf9b000000ffffn, 0x00cf93000000ffffn]
 export const DIRECT = { GDT, GDT_BYTES: 8 * DESCRIPTORS.length, CODE: 0x10, DATA: 0x18 } as const
 
+export function directGdt(): Uint8Array {
+  const gdt = new Uint8Array(DIRECT.GDT_BYTES)
+  DESCRIPTORS.forEach((d, i) => view(gdt).setBigUint64(8 * i, d, true))
+  return gdt
+}
+
 export type DirectStart = {
   readonly images: readonly MemoryImage[]
   readonly entry: number
@@ -54,13 +60,11 @@ export function planBzImage(p: Parts, tables: DirectTables, blame: <T>(where: st
   if (k.version >= WITH_RSDP) z.setBigUint64(HEADER.RSDP, BigInt(tables.rsdp), true)
   z.setUint8(HEADER.E820_COUNT, tables.memoryMap.length)
   parameters.set(e820Entries(tables.memoryMap), HEADER.E820)
-  const gdt = new Uint8Array(DIRECT.GDT_BYTES)
-  DESCRIPTORS.forEach((d, i) => view(gdt).setBigUint64(8 * i, d, true))
   return {
     entry: k.at, parameters: PARAMETERS,
     images: [
       { name: 'kernel', pa: k.at, bytes: kernel.subarray(k.setupBytes) }, { name: 'parameters', pa: PARAMETERS, bytes: parameters },
-      { name: 'gdt', pa: GDT, bytes: gdt }, { name: 'command line', pa: LINE, bytes: line }, ...(initrd ? [initrd] : []),
+      { name: 'gdt', pa: GDT, bytes: directGdt() }, { name: 'command line', pa: LINE, bytes: line }, ...(initrd ? [initrd] : []),
       ...tables.images,
     ],
   }

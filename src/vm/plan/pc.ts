@@ -10,11 +10,13 @@ import type { DevicesPlan } from './attach.ts'
 import type { PcSpec, RomSpec, SpecCore } from './board.ts'
 import { detectImage } from '../detect.ts'
 import { type BootPlan, checkKernelParts, findFirmware, readBios, readSource } from './boot.ts'
-import { DIRECT, isBzImage, planBzImage } from './bzimage.ts'
+import { DIRECT, type DirectStart, isBzImage, planBzImage } from './bzimage.ts'
 import { FLOPPY_BUS } from './drivers.ts'
 import { EMPTY_DRIVE } from './floppies.ts'
 import { type MachineType, missing, type Settled } from './machine-type.ts'
 import { apicIdsOf, FLOPPY_ID, IDE_ID, pcOptionsOf } from './pc-board.ts'
+import { type Module, multibootHeader, planMultiboot, planPvh } from './multiboot.ts'
+import { readX86Elf } from './x86-elf.ts'
 import { blame, mistake } from './text.ts'
 import { cpuModels, cpuProperties, planCpu } from './x86-cpu.ts'
 
@@ -83,8 +85,8 @@ async function planKernel({ config, host, arch, harts, ramBytes, smbios, topolog
   if (config.bios !== undefined && config.bios !== 'default' && config.bios !== 'none')
     throw blame('bios', mistake('loader.badImage', 'not implemented: firmware that starts a kernel', 'without -bios the kernel starts by itself'))
   const read = (where: 'kernel' | 'initrd') => blaming(where, () => readSource(host, config[where]!))
-  const kernel = await read('kernel'), initrd = config.initrd === undefined ? undefined : await read('initrd')
-  await blaming('kernel', () => checkKernel(kernel))
+  const kernel = await read('kernel'), header = isBzImage(kernel) ? undefined : multibootHeader(kernel)
+  if (header === undefined) await blaming('kernel', () => checkKernel(kernel))
   const tables = directTables({ cpus: harts, ramBytes, ramHostOffset: 0, bios: { hostOffset: 0, sizeBytes: CHUNK }, smbios, topology, apicIds: apicIdsOf(topology, harts), ...ports(config) })
   const part = <T>(where: string, f: () => T): T => {
     try {
@@ -93,24 +95,49 @@ async function planKernel({ config, host, arch, harts, ramBytes, smbios, topolog
       throw error instanceof VmError ? blame(where, error) : error
     }
   }
-  const long = arch === 'x86_64'
-  const start = planBzImage({ kernel, line: config.append ?? '', long, ...(initrd && { initrd }) }, tables, part)
+  const long = arch === 'x86_64', line = config.append ?? ''
+  const start = header !== undefined
+    ? planMultiboot({ kernel, name: typeof config.kernel === 'string' ? config.kernel : '', line, long, modules: await blaming('initrd', () => modulesOf(config, host)) }, header, tables, part)
+    : isBzImage(kernel) ? ofLinux(planBzImage({ kernel, line, long, ...(config.initrd !== undefined && { initrd: await read('initrd') }) }, tables, part))
+    : planPvh({ kernel, name: '', line, long, modules: config.initrd === undefined ? [] : [{ bytes: await read('initrd'), line: '' }] },
+      part('kernel', () => pvhOf(kernel, tables.lowEnd, long)), tables, part)
   const { GDT: base, GDT_BYTES, CODE: code, DATA: data } = DIRECT
   return {
     boot: {
       kind: 'direct', ports: chipsetWrites,
-      state: { entry: start.entry, gdt: { base, limit: GDT_BYTES - 1, code, data }, registers: { si: start.parameters }, lowEnd: ramSplit(ramBytes).below4G },
+      state: { entry: start.entry, gdt: { base, limit: GDT_BYTES - 1, code, data }, registers: start.registers, lowEnd: ramSplit(ramBytes).below4G },
     },
     images: [{ name: 'bios', pa: PC.TOP - tables.rom.length, bytes: tables.rom }, ...start.images],
   }
 }
 
+const ofLinux = (s: DirectStart) => ({ ...s, registers: { si: s.parameters } })
+
+/** `-initrd` of a multiboot kernel: files with arguments, separated by commas (two of them are one in a name). */
+async function modulesOf({ initrd }: MachineConfig, host: Settled['host']): Promise<Module[]> {
+  if (initrd === undefined) return []
+  if (typeof initrd !== 'string') return [{ bytes: initrd, line: '' }]
+  const items = initrd.split(/(?<!,),(?!,)/).map(item => item.replaceAll(',,', ','))
+  return Promise.all(items.map(async line => ({ line, bytes: await host.files.read(/^\S*/.exec(line)![0]) })))
+}
+
+function pvhOf(file: Uint8Array, lowEnd: number, long: boolean) {
+  const elf = readX86Elf(file, lowEnd), { pvhEntry } = elf
+  if (elf.long && !long) throw mistake('loader.badImage', 'it is for 64-bit processors', 'typevisor-system-x86_64')
+  if (pvhEntry === undefined)
+    throw mistake('loader.badImage', 'an ELF kernel with neither a multiboot header nor a PVH entry point', 'Linux: the bzImage; or a kernel with CONFIG_PVH')
+  return { ...elf, pvhEntry }
+}
+
 function checkKernel(file: Uint8Array): void {
   if (isBzImage(file)) return
   const kind = detectImage(file)
-  if (kind?.format === 'elf') throw mistake('loader.badImage', kind.arch ? 'not implemented: ELF kernels (multiboot, PVH)' : `it is for ${kind.machine}, not for x86`)
+  if (kind?.format === 'elf') {
+    if (kind.arch === 'x86_64' || kind.arch === 'i386') return
+    throw mistake('loader.badImage', `it is for ${kind.machine}, not for x86`)
+  }
   if (kind) throw mistake('loader.badImage', `it is for ${kind.machine}, not for x86`)
-  throw mistake('loader.badImage', file.length === 0 ? 'the file is empty' : 'it is no bzImage', "a kernel's file is called vmlinuz or bzImage")
+  throw mistake('loader.badImage', file.length === 0 ? 'the file is empty' : 'neither a bzImage nor a multiboot or PVH kernel', "Linux's file is called vmlinuz or bzImage")
 }
 
 const ports = (config: MachineConfig) =>
