@@ -25,12 +25,20 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
   // The clock's start, and how long something took.
   [/(setting system clock to ).*/, '$1date'], [/\b\d+(\.\d+)? ?(usecs|us|ms|ns)\b/g, 'duration'],
   [/\(\d+ MB\/s\)|\b\d+ MB\/s/g, 'speed'],
+  // What a PC measures of its clocks.
+  [/\b\d+\.\d+ (MHz|BogoMIPS)/g, 'speed'], [/\(lpj=\d+\)/, 'lpj'], [/max_cycles: 0x[\da-f]+/, 'max_cycles'],
+  [/(audit|Marking stable) ?\(.*?\)(->\(.*\))?/, '$1'],
 ]
-const ANY_TIME = /random: crng init done|perf: interrupt took too long|hrtimer: interrupt took|clocksource: (timekeeping|Long readout)|sched: RT throttling/
+const ANY_TIME: readonly RegExp[] = [
+  /random: crng init done|perf: interrupt took too long|hrtimer: interrupt took|sched: RT throttling/,
+  /clocksource: (timekeeping|Long readout|tsc:)|Switched to clocksource tsc|tsc: |APIC (delta|calibration)/,
+  // Drivers of a PC that are busy for long, or look for devices beside the others.
+  /quirk_\w+\+\S+ took|input: (AT|ImEx|ImPS)/,
+]
 
 /** Lines as they must be the same, in their order. */
 export function comparable(text: string): string[] {
-  return text.replaceAll('\r', '').split('\n').filter(line => !ANY_TIME.test(line))
+  return text.replaceAll('\r', '').split('\n').filter(line => !ANY_TIME.some(pattern => pattern.test(line)))
     .map(line => VARIABLE.reduce((l, [pattern, by]) => l.replace(pattern, by), line))
 }
 
