@@ -1,6 +1,7 @@
 // Compares Typevisor with QEMU's TCG on the same guests, both on this machine in one run, in turns:
 //   npm run bench -- [--short] [--sustained] [--only crc,fib] [--repeat N] [--json FILE] [--no-docs]
 //                    [--engine NAME=COMMAND [--engine NAME=COMMAND]] [--timeout SECONDS] [--arch riscv64|amd64|i386]
+//   npm run bench -- --peer v86 ...   a PC of 32 bits beside the npm package v86
 //   npm run bench -- --profile [--sustained] [--only crc,fib] [--arch ...]
 // Without --short or --sustained both, and two processors and starting too. The results go to docs/performance.md
 // unless they are of a part (--only) or of other engines. --engine gives the engine measured, then its peer.
@@ -9,9 +10,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { guestImages } from '../scripts/guests/fetch.ts'
 import { runMain, UserError } from '../scripts/guests/run.ts'
-import { ARCHES, chooseEngines, describeSetting, ROOT } from './compare/engines.ts'
+import { ARCHES, chooseEngines, type Contest, describeSetting, ROOT } from './compare/engines.ts'
 import { KERNELS, type Length } from './compare/expectations.ts'
 import { runScaling } from './compare/parallel.ts'
+import { measureMenu } from './compare/menu.ts'
 import { profile } from './compare/profile.ts'
 import { replaceSection } from './compare/sections.ts'
 import { measureStarts } from './compare/startup.ts'
@@ -27,14 +29,17 @@ function options() {
       short: { type: 'boolean', default: false }, sustained: { type: 'boolean', default: false },
       only: { type: 'string' }, repeat: { type: 'string' }, json: { type: 'string' },
       'no-docs': { type: 'boolean', default: false }, engine: { type: 'string', multiple: true, default: [] },
-      timeout: { type: 'string', default: '900' }, arch: { type: 'string', default: 'riscv64' }, profile: { type: 'boolean', default: false },
+      timeout: { type: 'string', default: '900' }, arch: { type: 'string' }, peer: { type: 'string', default: 'tcg' }, profile: { type: 'boolean', default: false },
     },
   })
   const only = values.only?.split(',')
   const unknown = only?.filter((name) => !KERNELS.includes(name))
   if (unknown?.length) throw new UserError(`no kernel ${unknown.join(', ')}; there are ${KERNELS.join(', ')}`)
-  const arch = ARCHES.find((each) => each === values.arch)
-  if (!arch) throw new UserError(`no guests for ${values.arch}; there are ${ARCHES.join(', ')}`)
+  if (!['tcg', 'v86'].includes(values.peer)) throw new UserError(`--peer takes tcg or v86, not ${values.peer}`)
+  const wanted = values.arch ?? (values.peer === 'v86' ? 'i386' : 'riscv64'), arch = ARCHES.find((each) => each === wanted)
+  if (!arch) throw new UserError(`no guests for ${wanted}; there are ${ARCHES.join(', ')}`)
+  if (values.peer === 'v86' && arch !== 'i386') throw new UserError('v86 runs guests of 32 bits only: --arch i386')
+  const contest: Contest = values.peer === 'v86' ? 'v86' : arch
   const count = (name: string, text: string): number => {
     if (!/^[1-9]\d*$/.test(text)) throw new UserError(`--${name} takes a number above 0, not ${text}`)
     return Number(text)
@@ -49,7 +54,8 @@ function options() {
     json: values.json,
     docs: !values['no-docs'] && !only && !values.engine.length,
     arch,
-    engines: chooseEngines(values.engine, arch),
+    contest,
+    engines: chooseEngines(values.engine, contest),
     profile: values.profile,
   }
 }
@@ -66,7 +72,7 @@ function comparisonText(names: Pair<string>, comparison: Comparison): string {
 }
 
 await runMain('bench', async () => {
-  const { lengths, whole, only, repeat, timeoutSeconds, json, docs, arch, engines, profile: profiling } = options()
+  const { lengths, whole, only, repeat, timeoutSeconds, json, docs, arch, contest, engines, profile: profiling } = options()
   const images = await guestImages(arch, ['boot', 'bench'])
   const note = (text: string) => console.error(`bench: ${text}`)
   if (profiling) {
@@ -79,8 +85,8 @@ await runMain('bench', async () => {
   const setting = await describeSetting(engines)
   const results: Record<string, unknown> = { setting }
   const report = async (section: string, result: unknown, text: string): Promise<void> => {
-    // Sections of the page are named for the architecture, that of RISC-V excepted.
-    const place = arch === 'riscv64' ? section : `${arch}-${section}`
+    // Sections of the page are named for the architecture or the peer, those of RISC-V excepted.
+    const place = contest === 'riscv64' ? section : `${contest}-${section}`
     results[section] = result
     const body = `${text}\n\n${tables.setting(setting)}`
     console.log(`\n${place}\n\n${body}`)
@@ -89,16 +95,19 @@ await runMain('bench', async () => {
   }
 
   for (const length of lengths) {
-    const suite = { arch, images, length, repeat: repeat(length), timeoutSeconds, note, ...(only && { only }) }
+    const suite = { contest, images, length, repeat: repeat(length), timeoutSeconds, note, ...(only && { only }) }
     const comparison = await runSuite(engines, suite)
     await report(length, comparison, comparisonText(names, comparison))
     const { memory } = comparison
     if (length === 'short' && memory) await report('memory', memory, tables.memoryTable(names, memory))
   }
-  if (!whole) return
+  if (!whole || contest === 'v86') return // which has one processor
   const scaling = await runScaling(engines, images, 1, timeoutSeconds, note)
   await report('harts', scaling, tables.scalingTable(names, scaling))
-  if (arch !== 'riscv64') return // the guest of that is a RISC-V program
+  if (arch !== 'riscv64') {
+    const menu = await measureMenu(engines, note)
+    return report('menu', menu, tables.menuTable(names, menu))
+  }
   const starts = await measureStarts(engines, note)
   await report('start', starts, tables.startTable(names, starts))
 })

@@ -19,9 +19,15 @@ const SYSTEMS = {
 } as const
 export type Arch = keyof typeof SYSTEMS
 export const ARCHES = Object.keys(SYSTEMS) as readonly Arch[]
+/** What is compared: an architecture with QEMU's recompiler, or a PC of 32 bits with v86. */
+export type Contest = Arch | 'v86'
 
-function enginesOf(arch: Arch): readonly [Engine, Engine] {
-  const { system, machine } = SYSTEMS[arch]
+/** One thread, one processor, 32 bits. */
+const V86: Engine = { name: 'v86', command: [process.execPath, join(import.meta.dirname, 'v86.ts')] }
+
+function enginesOf(contest: Contest): readonly [Engine, Engine] {
+  if (contest === 'v86') return [enginesOf('i386')[0], V86]
+  const { system, machine } = SYSTEMS[contest]
   return [
     { name: 'typevisor', command: [process.execPath, join(ROOT, `bin/typevisor-system-${system}.js`), ...machine] },
     { name: 'tcg', command: [`qemu-system-${system}`, ...machine, '-accel', 'tcg'] },
@@ -36,8 +42,8 @@ function parseEngine(text: string): Engine {
 }
 
 /** The engine measured, then the one it is measured against. */
-export function chooseEngines(given: readonly string[], arch: Arch): readonly [Engine, Engine] {
-  const known = enginesOf(arch), [ours = known[0], peer = known[1], ...more] = given.map(parseEngine)
+export function chooseEngines(given: readonly string[], contest: Contest): readonly [Engine, Engine] {
+  const known = enginesOf(contest), [ours = known[0], peer = known[1], ...more] = given.map(parseEngine)
   if (more.length) throw new UserError('two engines are compared, no more')
   if (ours.name === peer.name) throw new UserError(`both engines are named ${ours.name}`)
   return [ours, peer]

@@ -1,6 +1,6 @@
 // The guest benchmark's kernels, and how the ratios to the peer are judged: a bar that must hold and an aim.
 
-import type { Arch } from './engines.ts'
+import type { Contest } from './engines.ts'
 
 /** How much work each kernel does: the benchmark's own argument. */
 export type Length = 'short' | 'sustained'
@@ -29,7 +29,7 @@ export interface Judged extends Expectation {
 
 const SYSTEM_EACH: Expectation = { bar: 2.5, aim: 1.2 }
 
-/** What is judged for a PC: of short runs nothing. */
+/** What is judged for a PC beside QEMU: of short runs nothing. */
 const JUDGED_PC: Readonly<Record<Length, readonly Judged[]>> = {
   short: [
     { what: 'all', of: KERNELS, how: 'mean' },
@@ -45,7 +45,8 @@ const JUDGED_PC: Readonly<Record<Length, readonly Judged[]>> = {
     { what: 'system', of: SYSTEM, how: 'mean' },
   ],
 }
-export const judgedOf = (arch: Arch, length: Length): readonly Judged[] => (arch === 'riscv64' ? JUDGED : JUDGED_PC)[length]
+export const judgedOf = (contest: Contest, length: Length): readonly Judged[] =>
+  contest === 'v86' ? JUDGED_PC.short : (contest === 'riscv64' ? JUDGED : JUDGED_PC)[length]
 
 const JUDGED: Readonly<Record<Length, readonly Judged[]>> = {
   short: [

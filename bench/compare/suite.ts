@@ -1,7 +1,7 @@
 // The guest benchmark on both engines, in turns, and the figures that come of it.
 import { UserError } from '../../scripts/guests/run.ts'
 import { SHELL_PARTS, type ShellPart } from './console.ts'
-import type { Arch, Engine } from './engines.ts'
+import type { Contest, Engine } from './engines.ts'
 import { BOOT, type Judged, judgedOf, KERNELS, type Length, SCALE } from './expectations.ts'
 import { type GuestRun, runGuest, type Work } from './guest.ts'
 import type { Memory } from './processes.ts'
@@ -86,9 +86,9 @@ function compare(name: string, runs: Runs, ms: Figure, more: More = {}): Compare
 }
 
 /** The judged figures whose kernels were all measured. */
-export function meansOf(kernels: readonly Compared[], arch: Arch, length: Length): Mean[] {
+export function meansOf(kernels: readonly Compared[], contest: Contest, length: Length): Mean[] {
   const byName = new Map(kernels.map((each) => [each.name, each]))
-  return judgedOf(arch, length).filter(({ of }) => of.every((name) => byName.has(name))).map((judged) => {
+  return judgedOf(contest, length).filter(({ of }) => of.every((name) => byName.has(name))).map((judged) => {
     const all = judged.of.map((name) => byName.get(name)!)
     const sum = judged.how === 'mean' ? geometricMean : (values: readonly number[]) => Math.max(...values)
     return { ...judged, ratio: sum(all.map(({ ratio }) => ratio)), threadRatio: sum(all.map(threadRatio)) }
@@ -109,7 +109,7 @@ function shareOf(kernels: readonly Compared[]): Pair<number> {
   return [of(0), of(1)]
 }
 
-export function compareRuns(runs: Runs, arch: Arch, length: Length, names: readonly string[]): Comparison {
+export function compareRuns(runs: Runs, contest: Contest, length: Length, names: readonly string[]): Comparison {
   checkWork(runs, names)
   const kernels = names.map((name) => {
     const figure = (key: Exclude<keyof Work, 'checksum'>): Figure => (run) => run.kernels[name]![key]
@@ -120,7 +120,7 @@ export function compareRuns(runs: Runs, arch: Arch, length: Length, names: reado
   })
   const shell = (part: ShellPart) => compare(part, runs, (run) => run.shellMs![part])
   const [ours, peer] = runs.map((side) => side.at(-1)!) as unknown as Pair<GuestRun>
-  const share = shareOf(kernels), means = meansOf(kernels, arch, length)
+  const share = shareOf(kernels), means = meansOf(kernels, contest, length)
   return {
     length, repeat: runs[0].length, kernels, means, share, disturbed: Math.min(...share) < SHARE_EXPECTED,
     shell: runs.flat().every(({ shellMs }) => shellMs) ? SHELL_PARTS.map(shell) : [],
@@ -133,7 +133,7 @@ export function compareRuns(runs: Runs, arch: Arch, length: Length, names: reado
 }
 
 export interface SuiteOptions {
-  readonly arch: Arch
+  readonly contest: Contest
   readonly images: string
   readonly length: Length
   readonly repeat: number
@@ -151,5 +151,5 @@ export async function runSuite(engines: Pair<Engine>, options: SuiteOptions): Pr
   const guest = { images, harts: 1, words: words(length, only), timeoutSeconds }
   const note = (text: string) => options.note(`${length}: ${text}`)
   const runs = await alternate(engines, options.repeat, (engine) => runGuest(engine, guest), note)
-  return compareRuns(runs, options.arch, length, KERNELS.filter((name) => only?.includes(name) ?? true))
+  return compareRuns(runs, options.contest, length, KERNELS.filter((name) => only?.includes(name) ?? true))
 }

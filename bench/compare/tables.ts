@@ -2,7 +2,7 @@
 import { type Expectation, BOOT, verdict } from './expectations.ts'
 import type { Setting } from './engines.ts'
 import type { Scaling } from './parallel.ts'
-import type { Starts } from './startup.ts'
+import type { Start, Starts } from './startup.ts'
 import type { Compared, Comparison, Pair } from './suite.ts'
 
 /** First column to the left, the others to the right. */
@@ -85,6 +85,13 @@ export function scalingTable([ours, peer]: Names, scaling: Scaling): string {
     ['two copies at the same time', ...twoMs.map(ms)],
     ['ratio (1: two harts are twice one)', ...ratio.map(times)],
     ['threads kept waiting by others, whole run', ...waitedMs.map(ms)],
+  ])
+}
+
+export function menuTable([ours, peer]: Names, menu: Pair<Start>): string {
+  return table(['ms to the menu, median', ours, peer], [
+    ['elapsed', ...menu.map((start) => ms(start.ms))],
+    ['processor time', ...menu.map((start) => ms(start.cpuMs))],
   ])
 }
 

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { guestImages, type ImageGroup } from '../../scripts/guests/fetch.ts'
+import { grubIso } from '../../scripts/guests/iso.ts'
 import { runMain, UserError } from '../../scripts/guests/run.ts'
 import { installPackage } from '../../scripts/package.ts'
 import { type Outcome, runGuest } from './console.ts'
 import { type Guest, GUESTS, type Initrd, MACHINES, type Step } from './guests.ts'
-import { grubIso } from './iso.ts'
 import { bootAtMoments } from './moments.ts'
 import type { Prepared } from './resources.ts'
 import { stress } from './stress.ts'
@@ -33,8 +33,9 @@ type Run = { readonly guest: Guest; readonly images: string; readonly scratch: s
 async function startArguments({ guest, images, scratch, prepared }: Run): Promise<string[]> {
   const words = ['console=ttyS0', guest.append, ...prepared.flatMap((each) => each.append ?? [])]
   const kernel = join(images, guest.kernel), initrd = join(images, guest.initrd), append = words.filter(Boolean).join(' ')
-  if (guest.iso) return ['-cdrom', await grubIso(scratch, kernel, initrd, append)]
-  return ['-kernel', kernel, '-initrd', initrd, '-append', append]
+  if (!guest.iso) return ['-kernel', kernel, '-initrd', initrd, '-append', append]
+  const menu = `set timeout=1\nmenuentry Debian {\n linux /boot/kernel ${append}\n initrd /boot/initrd\n}\n`
+  return ['-cdrom', await grubIso(scratch, menu, { kernel, initrd })]
 }
 
 async function commandLine(run: Run, emulator: readonly string[]): Promise<string[]> {
