@@ -21,7 +21,7 @@ const strip = (text: string) => text.replace(/\s+#.*$/, '').replace(/\s+/g, ' ')
 const EXPLAINED: readonly [RegExp, string][] = [
   [/^((cs|ds|es|ss|fs|gs|repz|repnz|rep|lock|xacquire|xrelease|bnd|notrack) )+/, 'a prefix that means nothing here is an instruction of its own'],
   [/\(bad\)|^bnd|^cldemote|^\.byte/, 'encodings of extensions that this processor has not'],
-  [/^(fx|x)(save|rstor)(opt)?64|^sys(ret|exit)[qdl]|^iretw?d?$/, 'names by operand size'],
+  [/^(fx|x)(save|rstor)(opt)?64|^sys(ret|exit)[qdl]|^iretw?d?$|^f(ldenv|n?stenv|n?save|rstor)[wd]/, 'names by operand size'],
   [/^l[dsefg]s |^(call|jmp) FWORD/, 'the size of a far pointer with REX.W'],
   [/^xlat |^(push|pop)a$/, 'an operand, or a letter, that says nothing'],
   [/^cmpxchg16b/, 'OWORD for XMMWORD'],
