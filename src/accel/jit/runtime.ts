@@ -173,12 +173,8 @@ export function buildRuntime(
 /** A compiled region's load (state, address, description, pc) that hits all the same: one of a group that does not lie in one
  * page. */
 function nearLoad(f: Code, offsets: CoreOffsets): void {
-  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32), near = nearness(f, cpu, addr, desc, entry, offsets)
-  f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
-  near(TlbEntry.WRITE)
-  f.else()
-  near(TlbEntry.READ)
-  f.end()
+  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32)
+  mayRead(f, desc, nearness(f, cpu, addr, desc, entry, offsets))
   f.if()
   const cases = [0, MemOp.SIGNED].flatMap(signed => [0, 1, 2, 3].map(size => size | signed))
   const labels = cases.map(() => f.block()).reverse()
@@ -211,12 +207,8 @@ function nearStore(f: Code, offsets: CoreOffsets): void {
 
 /** The same of 16 bytes. */
 function nearWideLoad(f: Code, offsets: CoreOffsets): void {
-  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32), near = nearness(f, cpu, addr, desc, entry, offsets, true)
-  f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
-  near(TlbEntry.WRITE)
-  f.else()
-  near(TlbEntry.READ)
-  f.end()
+  const cpu = 0, addr = 1, desc = 2, entry = f.local(I32)
+  mayRead(f, desc, nearness(f, cpu, addr, desc, entry, offsets, true))
   f.if()
   emitHost(f, addr, entry)
   emitLoad(f, 'v', 0)
@@ -231,6 +223,15 @@ function nearWideStore(f: Code, offsets: CoreOffsets): void {
   f.get(value)
   emitStore(f, 'v', 0)
   f.i32c(0).return()
+  f.end()
+}
+
+/** Leaves 1 if a load is `near`, or the store that follows it. */
+function mayRead(f: Code, desc: number, near: (kind: number) => void): void {
+  f.get(desc).i32c(MemOp.UPDATE).op(W.I32_AND).if(I32)
+  near(TlbEntry.WRITE)
+  f.else()
+  near(TlbEntry.READ)
   f.end()
 }
 
