@@ -1,6 +1,7 @@
 // Floating-point rows on host arithmetic. The host computes the nearest-even result; it stands where no flag can change:
 // the inexact flag is known to be set, or the operation is shown to be exact, and the result is a normal number (no
-// overflow, underflow, NaN). Everything else goes to the slow path, which is exact in every case.
+// overflow, underflow, NaN) or a zero that is exact: of a sum, or of an operation on a zero. Everything else goes to the slow path,
+// which is exact in every case.
 import { FpEnv, opNames, resultType, type Type } from '../ir/ops.ts'
 import { type Code, F32, F64 } from './encode.ts'
 import type { WasmFeatures } from './features.ts'
@@ -22,6 +23,8 @@ export function emitFloat(f: Code, features: WasmFeatures, row: number, env: num
     case 'fma':
       if (!nearest || !features.relaxedMaddFused) return slow(f)
       return arithmetic(f, base, width, v, free, features, slow)
+    case 'fround': case 'froundnx':
+      return roundToIntegral(f, row, width, v[0]!, env & FpEnv.RM, base === 'fround' || free, slow)
     case 'fmin': case 'fmax': {
       if (!nearest) return slow(f)
       const r = f.temp(width === 'd' ? F64 : F32)
@@ -112,15 +115,35 @@ function arithmetic(f: Code, base: string, width: 's' | 'd', v: readonly number[
   let ok = true
   if (!free) ok = exact()
   if (ok) {
+    f.likely().if(t)
+    f.get(r).else()
+    zero()
     f.if(t)
     f.get(r).else()
     slow(f)
-    f.end()
+    f.end().end()
   } else {
     f.drop()
     slow(f)
   }
   f.free(r)
+
+  /** Leaves 1 if the result is a zero that is exact. */
+  function zero(): void {
+    const isZero = (x: number) => void (d ? f.get(x).f64c(0).op(W.F64_EQ) : f.get(x).f32c(0).op(W.F32_EQ))
+    isZero(r)
+    if (base === 'fadd' || base === 'fsub' || base === 'fsqrt') return
+    isZero(a)
+    if (base !== 'fdiv') {
+      isZero(b)
+      f.op(W.I32_OR)
+    }
+    if (base === 'fma') { // and the sum of the product and the third operand then is one of zeros
+      isZero(c)
+      f.op(W.I32_AND)
+    }
+    f.op(W.I32_AND)
+  }
 
   /** Also requires that the result is exact: its error, itself exact while the exponent is not near the bottom, is 0. */
   function exact(): boolean {
@@ -180,6 +203,22 @@ function fromInteger(f: Code, row: number, base: string, width: 's' | 'd', a: nu
   } else if (signed) f.i32c(1 << n).op(W.I32_ADD).i32c(1 << (n + 1)).op(W.I32_LE_U)
   else f.i32c(1 << n).op(W.I32_LE_U)
   choose(f, row, () => f.get(a).op(convert), slow)
+}
+
+function roundToIntegral(f: Code, row: number, width: 's' | 'd', v: number, rm: number, free: boolean, slow: SlowPath): void {
+  if (rm > FpEnv.RUP) return slow(f)
+  const d = width === 'd', r = f.temp(d ? F64 : F32)
+  const operation = d ? [W.F64_NEAREST, W.F64_TRUNC, W.F64_FLOOR, W.F64_CEIL] : [W.F32_NEAREST, W.F32_TRUNC, W.F32_FLOOR, W.F32_CEIL]
+  f.get(v).op(operation[rm]!).tee(r)
+  f.get(v).op(d ? W.F64_EQ : W.F32_EQ)
+  if (free) { // of normal numbers: others may count as zeros
+    f.get(v).op(d ? W.F64_ABS : W.F32_ABS)
+    if (d) f.f64c(2 ** -1022).op(W.F64_GE)
+    else f.f32c(2 ** -126).op(W.F32_GE)
+    f.op(W.I32_OR)
+  }
+  choose(f, row, () => f.get(r), slow)
+  f.free(r)
 }
 
 function toInteger(f: Code, row: number, base: string, width: 's' | 'd', v: number, rm: number, free: boolean, slow: SlowPath): void {
