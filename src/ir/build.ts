@@ -26,8 +26,8 @@ const LOAD_L = op['load.l'], LOAD_I = op['load.i'], LOAD_D = op['load.d'], LOAD_
 /** For an operation's value: whether it is a constant, whether it is an i64, and which rows take it. */
 const constant = Uint8Array.from(rows, (_, i) => (i === OP_I32 || i === OP_I64 ? 1 : 0))
 const wide = Uint8Array.from(resultType, t => (t === 'l' ? 1 : 0))
-const setter = Uint8Array.from(resultType, t => (t === '' || t === 'f' ? 0 : op[`set.${t}`]))
-const storer = Uint8Array.from(resultType, t => (t === '' ? 0 : op[`store.${t}`]))
+const setter = Uint16Array.from(resultType, t => (t === '' || t === 'f' ? 0 : op[`set.${t}`]))
+const storer = Uint16Array.from(resultType, t => (t === '' ? 0 : op[`store.${t}`]))
 
 export class Builder {
   readonly block: Block

@@ -3,7 +3,7 @@
 import {
   add, binary32, binary64, classify, convert, div, eq, type FloatContext, type FloatFormat, fma, fromInt, le,
   leQuiet, lt, ltQuiet, max, min,
-  mul, sqrt, sub, toInt,
+  mul, roundToInt, sqrt, sub, toInt,
 } from '../base/softfloat.ts'
 
 export type FloatFunction = (ctx: FloatContext, a: bigint, b: bigint, c: bigint) => bigint
@@ -17,6 +17,8 @@ function of(f: FloatFormat, suffix: 's' | 'd'): Record<string, FloatFunction> {
     fmul: (x, a, b) => mul(f, a, b, x),
     fdiv: (x, a, b) => div(f, a, b, x),
     fsqrt: (x, a) => sqrt(f, a, x),
+    fround: (x, a) => roundToInt(f, a, x, false),
+    froundnx: (x, a) => roundToInt(f, a, x, true),
     fma: (x, a, b, c) => fma(f, a, b, c, x),
     fmin: (x, a, b) => min(f, a, b, x),
     fmax: (x, a, b) => max(f, a, b, x),

@@ -97,6 +97,8 @@ function floatRows(t: 'f' | 'd'): Record<string, OpRow> {
     [`fmul.${w}`]: f(`${t}${t}>${t}`),
     [`fdiv.${w}`]: f(`${t}${t}>${t}`),
     [`fsqrt.${w}`]: f(`${t}>${t}`),
+    [`fround.${w}`]: f(`${t}>${t}`), // to an integral number; a change of value is not inexact
+    [`froundnx.${w}`]: f(`${t}>${t}`), // the same, and is
     [`fma.${w}`]: f(`${t}${t}${t}>${t}`), // a * b + c, rounded once
     [`fmin.${w}`]: f(`${t}${t}>${t}`),
     [`fmax.${w}`]: f(`${t}${t}>${t}`),

@@ -12,6 +12,19 @@ import { x86 } from '../isa/x86/x86.ts'
 import type { BoardSpec } from './plan/plan.ts'
 import type { ArchSupport, Surroundings } from './arch.ts'
 
+/** Numbers from the host, taken some at a time. */
+function randomBits(): () => number {
+  const some = new Int32Array(64)
+  let next = some.length
+  return () => {
+    if (next === some.length) {
+      crypto.getRandomValues(some)
+      next = 0
+    }
+    return some[next++]!
+  }
+}
+
 const platformOf = ({ states, kick, request, system }: Surroundings, spec: BoardSpec): X86Platform => {
   const pic = system.instance('pic'), ioapic = system.instance('ioapic')
   return {
@@ -20,6 +33,7 @@ const platformOf = ({ states, kick, request, system }: Surroundings, spec: Board
     reset: () => request('reset', 0),
     acknowledge: () => pic.call(acknowledgeInterrupt),
     eoi: vector => ioapic.call(endOfInterrupt(vector)),
+    random: randomBits(),
     io: system.io,
   }
 }

@@ -265,7 +265,6 @@ export const arith: readonly Row[] = [
   row('0F B0 /r', 'cmpxchg Eb, Gb', cmpxchg, LOCK),
   row('0F B1 /r', 'cmpxchg Ev, Gv', cmpxchg, LOCK),
   row('W0 0F C7 /1', 'cmpxchg8b Mq', cmpxchg8b, LOCK),
-  row('W1 0F C7 /1', 'cmpxchg16b Mdq', g => g.helper('CMPXCHG16B'), { lock: true, only64: true }),
   row('F6 /4', 'mul Eb', multiply(false), MUL),
   row('F7 /4', 'mul Ev', multiply(false), MUL),
   row('F6 /5', 'imul Eb', multiply(true), MUL),

@@ -43,6 +43,8 @@ export type X86Platform = {
   acknowledge(): number
   /** End of a level-triggered interrupt. */
   eoi(vector: number): void
+  /** 32 random bits of the host's. */
+  random(): number
   readonly io: {
     /** 1, 2 or 4 bytes of the port space. */
     read(port: number, size: number): number

@@ -135,6 +135,9 @@ export const cpuState = {
   xmm: array(u64(), 32),
   ymmHigh: array(u64(), 32),
 
+  /** In the state of processor 0: one of them is in a locked CMPXCHG16B. */
+  pairLock: transient(u32()),
+
   /** A fault noted by `translate` or an instruction, for `deliver`. */
   faultVector: transient(u32()),
   faultError: transient(u32()),

@@ -75,6 +75,7 @@ function operandText(i: Insn, o: Operand, pc: bigint, second: boolean): string {
     case 'D': return `dr${i.reg}`
     case 'one': return '1'
     case 'stack': return 'st'
+    case 'xmm0': return 'xmm0'
     case 'T': return `st(${i.modrm & 7})`
     case 'I': return immediate(i, o, second)
     case 'J': {

@@ -30,4 +30,4 @@ export const featureBits: ReadonlyMap<string, { readonly word: FeatureWord; read
 export const available: ReadonlySet<string> = new Set(('de pse tsc msr pae cx8 apic sep mtrr pge cmov pat pse36 clflush pcid x2apic movbe popcnt '
   + 'tsc-deadline hypervisor fsgsbase bmi1 smep bmi2 erms invpcid smap clflushopt clwb umip la57 rdpid syscall nx pdpe1gb rdtscp lm '
   + 'lahf-lm abm 3dnowprefetch arat fsrm adx fpu mmx fxsr sse sse2 sse3 ssse3 '
-  + 'tsc-adjust invtsc xsave xsaveopt xsavec xgetbv1').split(' '))
+  + 'sse4.1 sse4.2 cx16 rdrand rdseed tsc-adjust invtsc xsave xsaveopt xsavec xgetbv1').split(' '))

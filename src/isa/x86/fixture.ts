@@ -68,6 +68,7 @@ export function fixtures(count: number, model = 'max'): Fixture[] {
       reset: () => log('shutdown'),
       acknowledge: () => 0x70,
       eoi: vector => log(`eoi ${vector.toString(16)}`),
+      random: () => 0x9abcdef0 | 0,
       io: {
         read(port, bytes) {
           log(`in ${port.toString(16)} ${bytes}`)

@@ -21,6 +21,7 @@ export type OperandKind =
   | 'fixed' // a register that the instruction implies
   | 'segment' // a segment register that the instruction implies
   | 'stack' // ST(0), which the instruction implies
+  | 'xmm0' // that vector register, which the instruction implies
   | 'one' // the constant 1
 
 /** Sizes that depend on prefixes and mode; others are a number of bytes. */
@@ -56,6 +57,7 @@ export function parseOperand(text: string): Operand {
     ({ text, kind, size, register, signed })
   if (text === '1') return operand('one', 1)
   if (text === 'st') return operand('stack', 't')
+  if (text === 'xmm0') return operand('xmm0', 'x')
   const byte = BYTE_REGISTERS.indexOf(text), word = WORD_REGISTERS.indexOf(text), segment = SEGMENT_NAMES.indexOf(text)
   if (byte >= 0) return operand('fixed', 1, byte)
   if (word >= 0) return operand('fixed', 2, word)

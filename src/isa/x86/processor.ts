@@ -78,7 +78,7 @@ const handlers: { readonly [N in SystemName]: Handler } = {
   RDFSBASE: small.readBase(Seg.FS), RDGSBASE: small.readBase(Seg.GS), WRFSBASE: small.writeBase(Seg.FS), WRGSBASE: small.writeBase(Seg.GS),
   CLAC: small.setAc(false), STAC: small.setAc(true), RDPID: small.rdpid,
   MONITOR: undefinedInstruction, MWAIT: undefinedInstruction, VMCALL: undefinedInstruction, RSM: undefinedInstruction,
-  RDRAND: undefinedInstruction, RDSEED: undefinedInstruction, FXSAVE: xstate.fxsave, FXRSTOR: xstate.fxrstor,
+  RDRAND: small.random('rdrand'), RDSEED: small.random('rdseed'), FXSAVE: xstate.fxsave, FXRSTOR: xstate.fxrstor,
   LDMXCSR: fpu.ldmxcsr, SIMD_EXCEPTION: fpu.simdException, MASKMOVQ: fpu.maskedStore(8), MASKMOVDQU: fpu.maskedStore(16),
   FLDENV: environment.fldenv, FNSTENV: environment.fnstenv, FRSTOR: environment.frstor, FNSAVE: environment.fnsave,
   XSAVE: xstate.xsave('xsave'), XSAVEOPT: xstate.xsave('xsaveopt'), XSAVEC: xstate.xsave('xsavec'), XRSTOR: xstate.xrstor,

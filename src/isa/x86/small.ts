@@ -1,11 +1,12 @@
-// System instructions that are small: flags, descriptor-table registers, HLT, bases of FS and GS, and 16 bytes compared and swapped.
+// System instructions that are small: flags, descriptor-table registers, HLT, bases of FS and GS, random numbers, and 16 bytes
+// compared and swapped.
 // Intel SDM volume 2.
 import {
   canonical, type Core, Cr4, cplOf, Done, fault, get, getHi, gpr, gprHi, iopl, isCode64, isProtected, isVm86, requestInterrupt, segment, segmentHi,
   segWord, setFlags, setGpr, setPair, W, SEG,
 } from './core.ts'
-import { Flag, Seg, Shadow, SystemArg, Vector } from './cpu.ts'
-import { readOperand, writeOperand } from './memory.ts'
+import { Flag, Reg, Seg, Shadow, SystemArg, Vector } from './cpu.ts'
+import { argWord, inSegment, operandSegment, readOperand, writable, writeOperand } from './memory.ts'
 import { holdOff } from './segments.ts'
 import { commitStack, currentStack, pop } from './stack.ts'
 import { poppedMask } from './transfer.ts'
@@ -95,24 +96,39 @@ export function rdpid(c: Core, arg: number): Done {
 }
 export const POP_SEGMENTS: { readonly [opcode: number]: number } = { 0x07: Seg.ES, 0x17: Seg.SS, 0x1f: Seg.DS, 0xa1: Seg.FS, 0xa9: Seg.GS }
 
-/** CMPXCHG16B: RDX:RAX with 16 bytes in memory, which must be aligned; RCX:RBX goes there if they are equal. It is atomic towards its
- * own processor alone. */
+/** LOCK CMPXCHG16B: RDX:RAX with 16 bytes in memory, which must be aligned; RCX:RBX goes there if they are equal. It is atomic towards
+ * others of its kind, and towards its own processor. */
 export function cmpxchg16b(c: Core, arg: number): Done {
   if (!c.model.has('cx16')) return fault(c, Vector.UD)
   if (c.i32[c.w + W.args]! & 15) return fault(c, Vector.GP)
-  if (!readOperand(c, arg, 8)) return Done.FAULT
-  const [lo0, lo1] = [c.lo, c.hi]
-  if (!readOperand(c, arg, 8, 8)) return Done.FAULT
-  const [hi0, hi1] = [c.lo, c.hi]
-  const equal = lo0 === gpr(c, 0) && lo1 === gprHi(c, 0) && hi0 === gpr(c, 2) && hi1 === gprHi(c, 2)
-  // Written in any case, with what was there or what is to be.
-  const [a, b] = equal ? [3, 1] : [-1, -1]
-  if (!writeOperand(c, arg, 8, a < 0 ? lo0 : gpr(c, a), a < 0 ? lo1 : gprHi(c, a))) return Done.FAULT
-  if (!writeOperand(c, arg, 8, b < 0 ? hi0 : gpr(c, b), b < 0 ? hi1 : gprHi(c, b), 8)) return Done.FAULT
-  if (!equal) {
-    setGpr(c, 0, 8, lo0, lo1)
-    setGpr(c, 2, 8, hi0, hi1)
+  // Faults come first: the lock is not held while the guest's tables are walked.
+  if (!inSegment(c, operandSegment(arg), argWord(c, 2), 16, true) || !writable(c, argWord(c, 0), argWord(c, 1), 8, c.mmuMode)) return Done.FAULT
+  const { i32 } = c, lock = (c.platform.states[0]! >> 2) + W.pairLock
+  while (Atomics.compareExchange(i32, lock, 0, 1) !== 0) { /* it is never held for long */ }
+  try {
+    return exchangePair(c, arg)
+  } finally {
+    Atomics.store(i32, lock, 0)
   }
+}
+function exchangePair(c: Core, arg: number): Done {
+  if (!readOperand(c, arg, 8)) return Done.FAULT
+  const lo0 = c.lo, lo1 = c.hi
+  if (!readOperand(c, arg, 8, 8)) return Done.FAULT
+  const hi0 = c.lo, hi1 = c.hi
+  const equal = lo0 === gpr(c, Reg.AX) && lo1 === gprHi(c, Reg.AX) && hi0 === gpr(c, Reg.DX) && hi1 === gprHi(c, Reg.DX)
+  if (equal && !(writeOperand(c, arg, 8, gpr(c, Reg.BX), gprHi(c, Reg.BX)) && writeOperand(c, arg, 8, gpr(c, Reg.CX), gprHi(c, Reg.CX), 8)))
+    return Done.FAULT
+  setGpr(c, Reg.AX, 8, lo0, lo1)
+  setGpr(c, Reg.DX, 8, hi0, hi1)
   setFlags(c, equal ? Flag.ZF : 0, Flag.ZF)
+  return Done.NEXT
+}
+
+/** RDRAND, RDSEED: the host's random numbers, of which there are always enough. */
+export const random = (feature: 'rdrand' | 'rdseed') => (c: Core, arg: number): Done => {
+  if (!c.model.has(feature)) return fault(c, Vector.UD)
+  setGpr(c, rm(arg), sizeOf(arg), c.platform.random(), c.platform.random())
+  setFlags(c, Flag.CF, Flag.ARITHMETIC)
   return Done.NEXT
 }

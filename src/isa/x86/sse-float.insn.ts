@@ -19,13 +19,13 @@ type Operation = (g: Emit, double: boolean, a: Value, b: Value) => Value
 
 const float = (g: Emit, bits64: Value): Value => g.row('f32.reinterpret_i32', g.wrap(bits64))
 const bitsOf = (g: Emit, f: Value): Value => g.extendU(g.row('i32.reinterpret_f32', f))
-function split(g: Emit, v: Value, double: boolean): Value[] {
+export function splitLanes(g: Emit, v: Value, double: boolean): Value[] {
   if (double) return [g.row('v.d', v), g.row('f64.reinterpret_i64', g.row('v.hi', v))]
   const lo = g.row('v.lo', v), hi = g.row('v.hi', v), upper = (x: Value) => float(g, g.shrU(x, g.imm(32)))
   return [float(g, lo), upper(lo), float(g, hi), upper(hi)]
 }
 const pair = (g: Emit, a: Value, b: Value): Value => g.or(g.zext(a, 4), g.shl(b, g.imm(32)))
-function join(g: Emit, lanes: readonly Value[]): Value {
+export function joinLanes(g: Emit, lanes: readonly Value[]): Value {
   if (lanes.length === 2) return g.row('v.make', g.row('i64.reinterpret_f64', lanes[0]!), g.row('i64.reinterpret_f64', lanes[1]!))
   const b = lanes.map(l => bitsOf(g, l))
   return g.row('v.make', pair(g, b[0]!, b[1]!), pair(g, b[2]!, b[3]!))
@@ -40,9 +40,9 @@ const binary = (f: Operation) => (lanes: Lanes): Lift => sse(g => {
     checkExceptions(g)
     return setXmm(g, reg, withLowest(g, old, r, double))
   }
-  const b = split(g, source(g, 1), double), r = split(g, xmm(g, reg), double).map((x, i) => f(g, double, x, b[i]!))
+  const b = splitLanes(g, source(g, 1), double), r = splitLanes(g, xmm(g, reg), double).map((x, i) => f(g, double, x, b[i]!))
   checkExceptions(g)
-  setXmm(g, reg, join(g, r))
+  setXmm(g, reg, joinLanes(g, r))
 })
 const unary = (f: (g: Emit, double: boolean, a: Value) => Value) => binary((g, double, _a, b) => f(g, double, b))
 
@@ -81,7 +81,7 @@ const comparison = (lanes: Lanes): Lift => sse(g => {
     checkExceptions(g)
     return setXmm(g, reg, double ? g.row('v.setlo', old, m) : g.row('v.setf', old, float(g, m)))
   }
-  const b = split(g, source(g, 1), double), m = split(g, xmm(g, reg), double).map((x, i) => mask(x, b[i]!))
+  const b = splitLanes(g, source(g, 1), double), m = splitLanes(g, xmm(g, reg), double).map((x, i) => mask(x, b[i]!))
   checkExceptions(g)
   setXmm(g, reg, double ? g.row('v.make', m[0]!, m[1]!) : g.row('v.make', pair(g, m[0]!, m[1]!), pair(g, m[2]!, m[3]!)))
 })
@@ -105,10 +105,10 @@ const convertScalar = (toDouble: boolean): Lift => sse(g => {
 const singlesToDoubles: Lift = sse(g => {
   const v = source64(g, 1), r = [v, g.shrU(v, g.imm(32))].map(x => between(g, true, float(g, x)))
   checkExceptions(g)
-  setXmm(g, g.i.reg, join(g, r))
+  setXmm(g, g.i.reg, joinLanes(g, r))
 })
 const doublesToSingles: Lift = sse(g => {
-  const r = split(g, source(g, 1), true).map(x => bitsOf(g, between(g, false, x)))
+  const r = splitLanes(g, source(g, 1), true).map(x => bitsOf(g, between(g, false, x)))
   checkExceptions(g)
   setXmm(g, g.i.reg, low(g, pair(g, r[0]!, r[1]!)))
 })
@@ -128,7 +128,7 @@ const toInt32 = (g: Emit, double: boolean, truncate: boolean, f: Value): Value =
   g.extendU(g.fp(`ftoi32.${w(double)}`, truncate ? truncating(g) : environment(g), f))
 /** Packed: four single numbers to four integers; two doubles to two, the rest 0. */
 const toIntegers = (double: boolean, truncate: boolean): Lift => sse(g => {
-  const r = split(g, source(g, 1), double).map(f => toInt32(g, double, truncate, f))
+  const r = splitLanes(g, source(g, 1), double).map(f => toInt32(g, double, truncate, f))
   checkExceptions(g)
   setXmm(g, g.i.reg, g.row('v.make', pair(g, r[0]!, r[1]!), double ? g.imm(0) : pair(g, r[2]!, r[3]!)))
 })
@@ -136,16 +136,16 @@ const integersToSingles: Lift = sse(g => {
   const v = source(g, 1), lo = g.row('v.lo', v), hi = g.row('v.hi', v)
   const r = [lo, g.shrU(lo, g.imm(32)), hi, g.shrU(hi, g.imm(32))].map(x => g.fp('ffromi32.s', environment(g), g.wrap(x)))
   checkExceptions(g)
-  setXmm(g, g.i.reg, join(g, r))
+  setXmm(g, g.i.reg, joinLanes(g, r))
 })
 const integersToDoubles: Lift = sse(g => {
   const v = source64(g, 1)
-  setXmm(g, g.i.reg, join(g, [v, g.shrU(v, g.imm(32))].map(x => g.fp('ffromi32.d', FpEnv.RNE, g.wrap(x)))))
+  setXmm(g, g.i.reg, joinLanes(g, [v, g.shrU(v, g.imm(32))].map(x => g.fp('ffromi32.d', FpEnv.RNE, g.wrap(x)))))
 })
 // With MMX registers.
 const mmxToDoubles: Lift = sse(g => {
   const v = sourceMm(g, 1)
-  setXmm(g, g.i.reg, join(g, [v, g.shrU(v, g.imm(32))].map(x => g.fp('ffromi32.d', FpEnv.RNE, g.wrap(x)))))
+  setXmm(g, g.i.reg, joinLanes(g, [v, g.shrU(v, g.imm(32))].map(x => g.fp('ffromi32.d', FpEnv.RNE, g.wrap(x)))))
 })
 const mmxToSingles: Lift = sse(g => {
   const v = sourceMm(g, 1), r = [v, g.shrU(v, g.imm(32))].map(x => bitsOf(g, g.fp('ffromi32.s', environment(g), g.wrap(x))))
@@ -153,7 +153,7 @@ const mmxToSingles: Lift = sse(g => {
   setXmm(g, g.i.reg, g.row('v.setlo', xmm(g, g.i.reg), pair(g, r[0]!, r[1]!)))
 })
 const toMmx = (double: boolean, truncate: boolean): Lift => sse(mmx(g => {
-  const v = double ? split(g, source(g, 1), true) : (x => [float(g, x), float(g, g.shrU(x, g.imm(32)))])(source64(g, 1))
+  const v = double ? splitLanes(g, source(g, 1), true) : (x => [float(g, x), float(g, g.shrU(x, g.imm(32)))])(source64(g, 1))
   const r = v.map(f => toInt32(g, double, truncate, f))
   checkExceptions(g)
   setMm(g, g.i.reg, pair(g, r[0]!, r[1]!))
@@ -163,16 +163,16 @@ const toMmx = (double: boolean, truncate: boolean): Lift => sse(mmx(g => {
 
 /** Sums or differences of neighbours. */
 const horizontal = (name: 'fadd' | 'fsub') => (lanes: 'ps' | 'pd'): Lift => sse(g => {
-  const double = isDouble(lanes), b = split(g, source(g, 1), double), a = split(g, xmm(g, g.i.reg), double), all = [...a, ...b], r: Value[] = []
+  const double = isDouble(lanes), b = splitLanes(g, source(g, 1), double), a = splitLanes(g, xmm(g, g.i.reg), double), all = [...a, ...b], r: Value[] = []
   for (let i = 0; i < all.length; i += 2) r.push(arithmetic(name)(g, double, all[i]!, all[i + 1]!))
   checkExceptions(g)
-  setXmm(g, g.i.reg, join(g, r))
+  setXmm(g, g.i.reg, joinLanes(g, r))
 })
 const addSubtract = (lanes: 'ps' | 'pd'): Lift => sse(g => {
-  const double = isDouble(lanes), b = split(g, source(g, 1), double)
-  const r = split(g, xmm(g, g.i.reg), double).map((x, i) => arithmetic(i & 1 ? 'fadd' : 'fsub')(g, double, x, b[i]!))
+  const double = isDouble(lanes), b = splitLanes(g, source(g, 1), double)
+  const r = splitLanes(g, xmm(g, g.i.reg), double).map((x, i) => arithmetic(i & 1 ? 'fadd' : 'fsub')(g, double, x, b[i]!))
   checkExceptions(g)
-  setXmm(g, g.i.reg, join(g, r))
+  setXmm(g, g.i.reg, joinLanes(g, r))
 })
 const logic = (name: 'v128.and' | 'v128.or' | 'v128.xor' | 'v128.andnot'): Lift => sse(g => {
   const b = source(g, 1), a = xmm(g, g.i.reg)

@@ -99,8 +99,8 @@ export const system: readonly Row[] = [
   row('66 0F AE /7', 'clflushopt Mb', touch),
   row('66 0F AE /6', 'clwb Mb', touch),
   row('F3 0F C7 /7 reg', 'rdpid Rq', helper('RDPID')),
-  row('NP 0F C7 /6 reg', 'rdrand Rv', helper('RDRAND')),
-  row('NP 0F C7 /7 reg', 'rdseed Rv', helper('RDSEED')),
+  row('0F C7 /6 reg', 'rdrand Rv', helper('RDRAND')),
+  row('0F C7 /7 reg', 'rdseed Rv', helper('RDSEED')),
   row('66 0F 38 82 /r', 'invpcid Gq, M', helper('INVPCID'), { protected: true }),
 ]
 

@@ -38,6 +38,8 @@ export const source64 = (g: Emit, k: number): Value => (g.i.memory ? g.loadAt(pl
 /** The lower 32 bits; the rest is 0. */
 export const source32 = (g: Emit, k: number): Value =>
   g.i.memory ? g.loadAt(place(g, k, 4, false), 4) : g.zext(g.row('v.lo', xmm(g, g.i.rm)), 4)
+/** 16 bits of memory; the rest is 0. */
+export const source16 = (g: Emit, k: number): Value => g.loadAt(place(g, k, 2, false), 2)
 /** The lowest lane of ModRM's operand as a number. */
 export function sourceFloat(g: Emit, k: number, double: boolean): Value {
   if (!g.i.memory) return g.row(double ? 'v.d' : 'v.f', xmm(g, g.i.rm))

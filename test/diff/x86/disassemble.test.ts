@@ -21,12 +21,14 @@ const strip = (text: string) => text.replace(/\s+#.*$/, '').replace(/\s+/g, ' ')
 const EXPLAINED: readonly [RegExp, string][] = [
   [/^((cs|ds|es|ss|fs|gs|repz|repnz|rep|lock|xacquire|xrelease|bnd|notrack) )+/, 'a prefix that means nothing here is an instruction of its own'],
   [/\(bad\)|^bnd|^cldemote|^\.byte/, 'encodings of extensions that this processor has not'],
-  [/^(fx|x)(save|rstor)(opt)?64|^sys(ret|exit)[qdl]|^iretw?d?$|^f(ldenv|n?stenv|n?save|rstor)[wd]/, 'names by operand size'],
+  [/^(fx|x)(save|rstor)(opt|c)?64|^sys(ret|exit)[qdl]|^iretw?d?$|^f(ldenv|n?stenv|n?save|rstor)[wd]/, 'names by operand size'],
   [/^l[dsefg]s |^(call|jmp) FWORD/, 'the size of a far pointer with REX.W'],
   [/^xlat |^(push|pop)a$/, 'an operand, or a letter, that says nothing'],
   [/^cmpxchg16b/, 'OWORD for XMMWORD'],
   [/^lddqu/, 'a size that it leaves out'],
   [/^cmp(eq|lt|le|unord|neq|nlt|nle|ord)[ps][sd]/, 'a predicate as part of the name'],
+  [/^(p?movmsk|p?extr|pinsr)\w* .*r[a-ds\d]/, 'a 64-bit register of which 32 bits are meant'],
+  [/^movdq2q|^movq2dq|^rex\.|^pcmp[ei]str[im]q/, 'names of registers, or a letter or prefix, that mean something else'],
   [/^(rd|wr)[fg]sbase/, 'a 16-bit form that there is not'],
 ]
 /** In 32-bit code a short jump with an operand size of 16 bits goes to 16 bits of address; objdump keeps the others. */

@@ -1,5 +1,5 @@
 // Contents of the registers of x87, MMX and SSE for cases, as FXSAVE stores them: numbers that instructions treat in their own
-// way, neighbours of powers of two, integers, random bits.
+// way, neighbours of powers of two, integers, short texts, random bits.
 import { FX_BYTES } from './machine.ts'
 
 type Random = () => number
@@ -23,7 +23,14 @@ function vector(random: Random): bigint {
   if (kind < 0.35) return (float(random, 11, 52) << 64n) | float(random, 11, 52)
   if (kind < 0.7) return [0, 1, 2, 3].reduce((v, i) => v | (float(random, 8, 23) << BigInt(32 * i)), 0n)
   if (kind < 0.8) return [0, 1, 2, 3].reduce((v, i) => v | (BigInt.asUintN(32, BigInt(below(random, 200) - 100)) << BigInt(32 * i)), 0n)
-  return bits(random, 128)
+  return kind < 0.9 ? text(random) : bits(random, 128)
+}
+/** Bytes or words of a few values, 0 among them. */
+function text(random: Random): bigint {
+  const size = random() < 0.5 ? 1 : 2, letters = [0, 1, 0x41, 0x42, 0x43, 0x5a, 0x80, 0xff], some = 1 + below(random, letters.length), skip = random() < 0.6 ? 1 : 0
+  let v = 0n
+  for (let i = 0; i < 16; i += size) v = (v << BigInt(8 * size)) | BigInt(letters[Math.min(letters.length - 1, skip + below(random, some))]!)
+  return v
 }
 /** An extended number: its integer bit is as it should be, mostly. */
 function extended(random: Random): { mantissa: bigint; exponent: number } {

@@ -76,7 +76,7 @@ function shape(random: Random, row: Row): Shape {
     segment = base
   }
   if (row.options.string && random() < 0.7) prefixes.push(random() < 0.7 ? 0xf3 : 0xf2)
-  if (row.options.lock && asMemory && random() < 0.3) prefixes.push(0xf0)
+  if (row.options.lock && asMemory && random() < 0.3 && !row.syntax.startsWith('cmpxchg16b')) prefixes.push(0xf0)
   const reg = below(random, registers)
   const rm = registerOnly(modrm ?? { kind: 'E' } as never) || !asMemory ? below(random, registers) : 0
   const memory = asMemory ? memoryOperand(random, bits, addressSizeOf(parts)) : undefined
@@ -204,6 +204,11 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
   // Counts, indices of bits.
   if (/^(bt|bts|btr|btc)$/.test(name) && parts.reg !== Reg.SP) registers[parts.reg!] = BigInt(below(random, 400) - 200) & M64
   if (row.operands.some(o => o.text === 'cl') && random() < 0.7) registers[Reg.CX] = (registers[Reg.CX]! & ~0xffn) | BigInt(below(random, 70))
+  if (/^pcmp[ei]str/.test(name) && random() < 0.6) {
+    const letters = Array.from({ length: 1 + below(random, 6) }, () => below(random, 256))
+    for (let i = 0; i < WINDOW_BYTES; i++) memory[i] = random() < 0.1 ? 0 : pick(random, letters)
+  }
+  if (/^pcmpestr/.test(name)) for (const n of [Reg.AX, Reg.DX]) if (random() < 0.7) registers[n] = BigInt(below(random, 40) - 20) & M64
   const double = /^sh[lr]d$/.test(name) && size === 2
   if (double) registers[Reg.CX] = (registers[Reg.CX]! & ~31n) | BigInt(below(random, 17))
   // The memory operand.
@@ -241,6 +246,7 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
     }
     if (/^cmpxchg/.test(name) && random() < 0.5 && at >= WINDOW && at + 8 <= WINDOW + WINDOW_BYTES) {
       words.setUint32(at - WINDOW, Number(registers[Reg.AX]! & 0xffffffffn), true)
+      if (name === 'cmpxchg16b' && at + 16 <= WINDOW + WINDOW_BYTES) words.setBigUint64(at - WINDOW + 8, registers[Reg.DX]!, true)
       words.setUint32(at - WINDOW + 4, Number(name === 'cmpxchg8b' ? registers[Reg.DX]! & 0xffffffffn : registers[Reg.AX]! >> 32n), true)
     }
   }

@@ -25,6 +25,7 @@ export function runImage(image: Uint8Array, engine: Engine, model: string, maxBl
     },
     acknowledge: () => 8,
     eoi() {},
+    random: () => 0,
     io: {
       read: port => (port === DEBUG_PORT ? 0xe9 : 0xff),
       write(port, _size, value) {
