@@ -91,7 +91,9 @@ export function meansOf(kernels: readonly Compared[], contest: Contest, length: 
   return judgedOf(contest, length).filter(({ of }) => of.every((name) => byName.has(name))).map((judged) => {
     const all = judged.of.map((name) => byName.get(name)!)
     const sum = judged.how === 'mean' ? geometricMean : (values: readonly number[]) => Math.max(...values)
-    return { ...judged, ratio: sum(all.map(({ ratio }) => ratio)), threadRatio: sum(all.map(threadRatio)) }
+    // A short kernel may begin and end between two looks at the threads.
+    const ofThreads = all.map(threadRatio).filter((each) => each > 0 && each < Infinity)
+    return { ...judged, ratio: sum(all.map(({ ratio }) => ratio)), threadRatio: sum(ofThreads) }
   })
 }
 

@@ -190,10 +190,10 @@ export const GUESTS: readonly Guest[] = [
   }),
   pc('amd64', 'snapshot-loop', 'smp,blk', { append: 'smp=2', resources: disks('ide'), moments: 12_000 }),
   pc('amd64', 'iso', 'time', { cpus: 1, iso: true, steps: [{ expect: 'GNU GRUB' }, { expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF] }),
-  installer('amd64-installer', 'amd64', { slow: true }),
+  installer('amd64-installer', 'amd64', { slow: true, timeoutSeconds: 1200 }),
   shell('i386-shell', { arch: 'i386', cpus: 1, memoryMiB: 256 }),
   pc('i386', 'smp', 'smp,time', { append: 'smp=2' }),
   pc('i386', 'ide', 'blk', { cpus: 1, resources: disks('ide') }),
   pc('i386', 'iso', 'time', { cpus: 1, iso: true, steps: [{ expect: 'GNU GRUB' }, { expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF] }),
-  installer('i386-installer', 'i386', { slow: true }),
+  installer('i386-installer', 'i386', { slow: true, timeoutSeconds: 1200 }),
 ]
