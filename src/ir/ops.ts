@@ -6,6 +6,7 @@
 // takes and gives unsigned BigInts of the operand's width.
 
 import { arithFlags } from './arith-flags.ts'
+import { crc32c } from './crc32c.ts'
 import { type VectorOp, vectorRows } from './vector.ts'
 
 export type Type = 'i' | 'l' | 'f' | 'd' | 'v'
@@ -151,6 +152,8 @@ export const table = {
   // The quotient of a 128-bit number, given as its high and low half, by one of 64 bits: unsigned. The lifter guards it: the
   // divisor must be greater than the high half.
   'divw.u': pure('lll>l', (hi, lo, d) => ((hi << 64n) | lo) / d),
+  // CRC-32C of 64 bits, the lowest first, from a remainder of 0.
+  'crc32c': pure('l>l', crc32c),
   // For carries and overflows: a ^ b ^ c; where a sum c of a and b, or a difference c = a - b, has left the signed numbers
   // (bit 63; the other bits say the same of narrower ones).
   'xor3': pure('lll>l', (a, b, c) => a ^ b ^ c),

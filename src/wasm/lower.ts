@@ -2,6 +2,7 @@
 // others are short sequences or functions that a module gets when it first needs them.
 import { opNames, rows, type Type } from '../ir/ops.ts'
 import { emitArithFlags } from './arith-flags.ts'
+import { emitCrc32c } from './crc32c.ts'
 import { type Code, F32, F64, I32, I64, type ModuleBuilder, V128, type ValType } from './encode.ts'
 import * as W from './opcodes.ts'
 import * as S from './simd.ts'
@@ -60,6 +61,9 @@ export function emitPure(f: Code, lib: Library, row: number): void {
       return
     case 'arithflags':
       f.call(lib.get(name, [I64, I64, I32], [I32], g => emitArithFlags(g, lib.get('mulh.ss', [I64, I64], [I64], h => mulhSigned(h, lib, true)))))
+      return
+    case 'crc32c':
+      f.call(lib.get(name, [I64], [I64], emitCrc32c))
       return
     case 'xor3':
       f.op(W.I64_XOR).op(W.I64_XOR)

@@ -108,8 +108,10 @@ const addThrough = (flag: 'cf' | 'of'): Lift => g => {
   g.write(0, r)
 }
 const crc32: Lift = g => {
-  const bytes = g.size(1), v = g.zext(g.read(1), bytes)
-  g.write(0, g.call([0, Call.CRC32_8, Call.CRC32_16, 0, Call.CRC32_32, 0, 0, 0, Call.CRC32_64][bytes]!, g.zext(g.get(g.i.reg), 4), v))
+  const bytes = g.size(1), given = g.read(1), old = g.zext(g.get(g.i.reg), 4), free = g.imm(64 - 8 * bytes)
+  // Fewer bits are the last of 64.
+  const r = g.emit(op.crc32c, g.shl(g.xor(given, old), free))
+  g.write(0, bytes < 4 ? g.xor(r, g.shrU(old, g.imm(8 * bytes))) : r)
 }
 
 const BT = { undefined: 'of sf af pf' }, SCAN = { undefined: 'cf of sf af pf' }, COUNT = { undefined: 'of sf af pf' }

@@ -19,11 +19,6 @@ export function callBits(i32: Int32Array, w: number, helper: number): void {
     if (Number.isNaN(number[0])) word[0] = isNaN32(i32[a]!) ? i32[a]! | 0x400000 : 0xffc00000 | 0
     i32[r] = word[0]!
     i32[r + 1] = 0
-  } else {
-    let crc = i32[a]!
-    for (let n = 0; n < 1 << (helper - Call.CRC32_8); n++) crc = crcByte(crc, (i32[a + 2 + (n >> 2)]! >>> (8 * (n & 3))) & 0xff)
-    i32[r] = crc
-    i32[r + 1] = 0
   }
 }
 
@@ -51,11 +46,3 @@ function extract(i32: Int32Array, a: number, r: number): void {
   i32[r] = out[0]!
   i32[r + 1] = out[1]!
 }
-
-const POLYNOMIAL = 0x82f63b78 // CRC-32C, reflected
-const crcTable = Int32Array.from({ length: 256 }, (_, n) => {
-  let c = n
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ POLYNOMIAL : c >>> 1
-  return c
-})
-const crcByte = (crc: number, byte: number): number => crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8)

@@ -238,4 +238,4 @@ export const SystemArg = {
 } as const
 
 /** Runtime helpers (see `call` in isa.ts): pure functions of their arguments (bits.ts). */
-export const Call = { PDEP: 0, PEXT: 1, CRC32_8: 2, CRC32_16: 3, CRC32_32: 4, CRC32_64: 5, RCP: 6, RSQRT: 7 } as const
+export const Call = { PDEP: 0, PEXT: 1, RCP: 2, RSQRT: 3 } as const
