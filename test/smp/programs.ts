@@ -15,6 +15,9 @@ const [RA, T0, T1, T2, S0, S1, A0, A1, A2, A3, A6, A7, HART, TURN, ERROR, PHASE]
 const HSM = 0x48534d, RFENCE = 0x52464e43, SBI_KERNEL = BASE + 0x20_0000
 const MHARTID = 0xf14, MSTATUS = 0x300, MEPC = 0x341, SATP = 0x180, PMPCFG0 = 0x3a0, PMPADDR0 = 0x3b0
 
+const VA = 0x4000_0000, V_R_W_X_A_D = 0xcf
+const leaf = (pa: number, flags: number) => ((pa / 4096) << 10) + flags
+
 export class Smp extends Asm {
   readonly harts: number
   private names = 0
@@ -81,6 +84,26 @@ export class Smp extends Asm {
     this.li(T0, hart).to('beq', here, { rs1: HART, rs2: T0 }).to('jal', over, { rd: 0 }).label(here)
     body()
     return this.label(over)
+  }
+
+  /** From machine mode to the supervisor's, with the tables of `map`. */
+  supervise(): this {
+    this.li(T0, -1).op('srli', { rd: T0, rs1: T0, shamt: 10 }).op('csrrw', { rd: 0, csr: PMPADDR0, rs1: T0 }).li(T0, 0x1f)
+      .op('csrrw', { rd: 0, csr: PMPCFG0, rs1: T0 })
+    this.li(T0, (8n << 60n) | BigInt(TABLES / 4096)).op('csrrw', { rd: 0, csr: SATP, rs1: T0 })
+      .op('sfence.vma', { rs1: 0, rs2: 0 })
+    this.op('auipc', { rd: T0, imm: 0 }).op('addi', { rd: T0, rs1: T0, imm: 28 }).op('csrrw', { rd: 0, csr: MEPC, rs1: T0 })
+    return this.op('addi', { rd: T1, rs1: 0, imm: 1 }).op('slli', { rd: T1, rs1: T1, shamt: 11 })
+      .op('csrrs', { rd: 0, csr: MSTATUS, rs1: T1 }).op('mret')
+  }
+
+  /** Tables that map VA to `pages`, and this program where it is. */
+  map(pages: readonly number[]): this {
+    const root = [[VA / 2 ** 30, leaf(TABLES + 4096, 1)], [2, leaf(BASE, V_R_W_X_A_D)]] as const
+    for (const [i, v] of root) this.li(A0, v).store(A0, TABLES + 8 * i)
+    this.li(A0, leaf(TABLES + 8192, 1)).store(A0, TABLES + 4096)
+    for (const [i, page] of pages.entries()) this.li(A0, leaf(page, V_R_W_X_A_D)).store(A0, TABLES + 8192 + 8 * i)
+    return this
   }
 
   mistakeUnlessEqual(a: number, b: number): this {
@@ -184,29 +207,15 @@ export function remoteCode(harts: number, count: number): Uint8Array {
   return p.end()
 }
 
-const VA = 0x4000_0000, V_R_W_X_A_D = 0xcf
-
 /** Hart 0 in machine mode changes a translation; hart 1 in supervisor mode reads through it, after a fence of its own. */
 export function remoteTranslation(count: number): Uint8Array {
   const p = new Smp(2)
-  const leaf = (pa: number, flags: number) => ((pa / 4096) << 10) + flags
   p.only(0, () => {
-    const root = [[VA / 2 ** 30, leaf(TABLES + 4096, 1)], [2, leaf(BASE, V_R_W_X_A_D)]] as const
-    for (const [i, v] of root) p.li(A0, v).store(A0, TABLES + 8 * i)
-    p.li(A0, leaf(TABLES + 8192, 1)).store(A0, TABLES + 4096)
+    p.map([PAGES])
     for (const [i, at] of [PAGES, PAGES + 4096].entries()) p.li(A0, i + 1).store(A0, at)
-    p.li(A0, leaf(PAGES, V_R_W_X_A_D)).store(A0, TABLES + 8192)
   })
   p.barrier()
-  p.only(1, () => {
-    p.li(T0, -1).op('srli', { rd: T0, rs1: T0, shamt: 10 }).op('csrrw', { rd: 0, csr: PMPADDR0, rs1: T0 }).li(T0, 0x1f)
-      .op('csrrw', { rd: 0, csr: PMPCFG0, rs1: T0 })
-    p.li(T0, (8n << 60n) | BigInt(TABLES / 4096)).op('csrrw', { rd: 0, csr: SATP, rs1: T0 })
-      .op('sfence.vma', { rs1: 0, rs2: 0 })
-    p.op('auipc', { rd: T0, imm: 0 }).op('addi', { rd: T0, rs1: T0, imm: 28 }).op('csrrw', { rd: 0, csr: MEPC, rs1: T0 })
-    p.op('addi', { rd: T1, rs1: 0, imm: 1 }).op('slli', { rd: T1, rs1: T1, shamt: 11 })
-      .op('csrrs', { rd: 0, csr: MSTATUS, rs1: T1 }).op('mret')
-  })
+  p.only(1, () => p.supervise())
   p.turns(count, () => {
     p.op('andi', { rd: S0, rs1: TURN, imm: 1 })
     p.only(0, () => p.li(A0, leaf(PAGES, V_R_W_X_A_D)).op('slli', { rd: A1, rs1: S0, shamt: 10 })
@@ -217,6 +226,29 @@ export function remoteTranslation(count: number): Uint8Array {
       p.eightTimes(() => p.op('ld', { rd: A0, rs1: T2, imm: 0 }).mistakeUnlessEqual(A0, A1))
     })
     p.barrier()
+  })
+  return p.end()
+}
+
+/** One hart. An instruction that crosses into another page each time, and a function of the page where it begins: `addi a0,
+ * zero, 5` or 9, by the page behind, and `addi a0, a0, 1`. */
+export function crossing(count: number): Uint8Array {
+  const p = new Smp(1), li = 0x0513, ret = 0x8067, value = [5, 9]
+  const half = (at: number, v: number) => p.li(A0, v).li(T0, at).op('sh', { rs1: T0, rs2: A0, imm: 0 })
+  p.map([PAGES, PAGES + 4096])
+  for (const [i, v] of [0x0513, 0x0015, ret, 0].entries()) half(PAGES + 2048 + 2 * i, v)
+  half(PAGES + 4094, li)
+  for (const [i, v] of value.entries())
+    for (const [j, h] of [v << 4, ret, 0].entries()) half(PAGES + 4096 * (i + 1) + 2 * j, h)
+  p.op('fence.i', { rd: 0, rs1: 0, imm: 0 }).supervise()
+  p.turns(count, () => {
+    p.op('andi', { rd: S0, rs1: TURN, imm: 1 }).li(A0, leaf(PAGES + 4096, V_R_W_X_A_D)).op('slli', { rd: A1, rs1: S0, shamt: 10 })
+      .op('add', { rd: A0, rs1: A0, rs2: A1 }).store(A0, TABLES + 8200)
+    p.li(T2, VA + 4096).op('sfence.vma', { rs1: T2, rs2: 0 })
+    p.op('slli', { rd: A1, rs1: S0, shamt: 2 }).op('addi', { rd: A1, rs1: A1, imm: value[0]! })
+    p.op('jalr', { rd: RA, rs1: T2, imm: -2 }).mistakeUnlessEqual(A0, A1)
+    p.op('addi', { rd: A1, rs1: A1, imm: 1 }).op('jalr', { rd: RA, rs1: T2, imm: -2048 })
+    p.mistakeUnlessEqual(A0, A1)
   })
   return p.end()
 }

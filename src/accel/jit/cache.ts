@@ -92,11 +92,15 @@ export class CodeCache {
     if (!p) return false
     this.pages.delete(host >>> PAGE_BITS)
     for (const b of p.blocks.values()) this.drop(b)
-    for (const b of p.intruders) {
-      this.pages.get(b.host >>> PAGE_BITS)?.blocks.delete(this.key(b.pcLo, b.pcHi, b.mode))
-      this.drop(b)
-    }
+    for (const b of p.intruders) this.dropBlock(b)
     return true
+  }
+
+  /** Drops one block, which no other is linked to. */
+  dropBlock(b: CodeBlock): void {
+    this.pages.get(b.host >>> PAGE_BITS)?.blocks.delete(this.key(b.pcLo, b.pcHi, b.mode))
+    if (b.secondPage >= 0) this.pages.get(b.secondPage >>> PAGE_BITS)?.intruders.delete(b)
+    this.drop(b)
   }
 
   private drop(b: CodeBlock): void {

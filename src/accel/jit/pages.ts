@@ -28,6 +28,11 @@ export class CodePages {
     return Atomics.load(this.words, this.at(host)) !== 0
   }
 
+  /** Whether processor `self` still holds a page that it has claimed. */
+  holds(host: number, self: number): boolean {
+    return (Atomics.load(this.words, this.at(host)) & bitOf(self)) !== 0
+  }
+
   /** The version of a page that no processor writes directly; -1 if its code may change unseen. */
   version(host: number): number {
     const version = Atomics.load(this.words, this.at(host) + 1) & 0x7fffffff

@@ -129,7 +129,9 @@ export class Translator {
         continue
       }
       if (b.secondPage >= 0 && !this.secondPageIs(b)) {
-        this.cache.dropPage(b.host)
+        // It crosses into another page than it did, or is in another address space than it was.
+        this.cache.dropBlock(b)
+        this.tlb.dropJumps()
         continue
       }
       if (this.watched) {
@@ -234,6 +236,7 @@ export class Translator {
         const next = ((pcLo | (PAGE - 1)) >>> 0) + 1
         second = this.fetchAt(next >>> 0, pcHi + (next > 0xffffffff ? 1 : 0))
         fault = second < 0
+        if (second >= 0) this.claim(second)
       }
       return second
     }
@@ -256,17 +259,20 @@ export class Translator {
         return high < 0 ? -1 : low | (high << 8)
       },
     }
-    this.claim(host)
     let limits = within
     const room = this.debug.breaking ? this.debug.room(pcLo, pcHi) : undefined
     if (room !== undefined) limits = { ...limits, endOffset: room }
     for (;;) {
+      this.claim(host)
+      second = -1
       this.builder.begin(pcLo, pcHi)
       this.isa.lift(this.builder, code, mode, limits)
       if (this.builder.block.n === 0) {
         assert(fault, 'the lifter gave an empty block')
         return undefined
       }
+      // While we waited for others to let go of the second page, the first one may have been written.
+      if (second >= 0 && !this.codePages.holds(host, this.index)) continue
       optimise(this.builder.block, this.passes)
       try {
         const b = this.install(host, pcLo, pcHi, mode, second, keep)
@@ -286,11 +292,7 @@ export class Translator {
 
   private install(host: number, pcLo: number, pcHi: number, mode: number, second: number, keep: boolean): CodeBlock {
     const block = this.builder.block
-    if (this.recordEnd + Assembler.bound(block) > this.plan.records + this.plan.recordBytes) {
-      this.dropAllCode()
-      this.claim(host)
-    }
-    if (second >= 0) this.claim(second)
+    if (this.recordEnd + Assembler.bound(block) > this.plan.records + this.plan.recordBytes) this.dropAllCode()
     const record = this.recordEnd, number = this.blockCount++
     const shared = this.isa.sharedMode?.(mode) ?? mode
     if (block.modeUsed === 0) mode = shared
