@@ -11,6 +11,8 @@ export type Host = {
   readonly pty?: HostPty
   readonly process?: HostProcess
   readonly threads?: HostThreads
+  /** The operating system's own calls, where they can be had; otherwise why not. Loads what it needs at the first call. */
+  native?(): HostNative | NativeMissing
   /** Monotonic time in nanoseconds, the same on all threads. */
   nowNs(): number
 }
@@ -22,7 +24,7 @@ export type HostThreads = {
   /** Two connected ends, to be handed to threads. */
   channel(): readonly [ThreadPort, ThreadPort]
 }
-export type ThreadEntry = 'cpu' | 'compile'
+export type ThreadEntry = 'cpu' | 'compile' | 'kvm'
 export type HostThread = {
   /** The thread failed: what it threw. */
   onError(listener: (error: unknown) => void): void
@@ -130,4 +132,39 @@ export type HostProcess = {
   onUncaught(listener: (error: unknown) => void): void
   /** Ends the program when pending output is written. */
   exit(status: number): void
+}
+
+/** Calls of Linux that JavaScript has none for. Each that fails answers a negative error number (`-errno`), as the kernel does. */
+export type HostNative = {
+  readonly missing?: undefined
+  /** The processor that programs are for, by Node's name: `x64`, `arm64`. */
+  readonly processor: string
+  /** Opens for reading and writing; not inherited by other programs. */
+  open(path: string): number
+  close(fd: number): number
+  /** With a plain number, or an address, as its argument. */
+  ioctl(fd: number, request: number, argument?: number): number
+  /** With a structure, which the call reads or fills. */
+  ioctlWith(fd: number, request: number, structure: Uint8Array): number
+  /** Maps `length` bytes of `fd` over what is at `address` now, shared, for reading and writing. 0 or an error. */
+  mapOver(address: number, length: number, fd: number, offset: number): number
+  /** Gives `address` memory of its own again, all zero. 0 or an error. */
+  unmapOver(address: number, length: number): number
+  /** Where the bytes of a WebAssembly.Memory lie. They must outlive whatever is told the address. */
+  addressOf(memory: Uint8Array): number
+  /** The number of the thread that asks. */
+  threadId(): number
+  /** Interrupts the system call that a thread of this program is in. For threads that may be so interrupted: `interruptible`. */
+  interrupt(threadId: number): number
+  /** From now on `interrupt` has no other effect than that. Once for the whole program. */
+  interruptible(): void
+  /** Who may open a file: undefined if there is none. `group`: whose members may, by name where it has one. */
+  access(path: string): { readonly mayOpen: boolean; readonly group?: string } | undefined
+  /** `ENOMEM` of -12. */
+  errorName(negative: number): string
+}
+export type NativeMissing = {
+  readonly missing: 'system' | 'package'
+  /** In words, for a user. */
+  readonly reason: string
 }

@@ -2,6 +2,7 @@
 import type { Host, HostProcess } from '../host.ts'
 import { nodeFiles } from './files.ts'
 import { nodeImages } from './images.ts'
+import { nodeNative } from './native.ts'
 import { nodeNet } from './net.ts'
 import { nodePty } from './pty.ts'
 import { nodeStdio } from './terminal.ts'
@@ -24,5 +25,5 @@ const nodeProcess: HostProcess = {
 
 export const nodeHost: Host = {
   name: 'node', files: nodeFiles, images: nodeImages, net: nodeNet, stdio: nodeStdio, pty: nodePty, process: nodeProcess,
-  threads: nodeThreads, nowNs,
+  threads: nodeThreads, native: nodeNative, nowNs,
 }
