@@ -1,7 +1,7 @@
 // The physical memory as one processor's accesses reach it: a page may be the processor's own.
-import type { LocalPage } from '../../isa/isa.ts'
-import type { PhysicalMemory } from '../../mem/physical.ts'
-import { PAGE } from '../../mem/tlb.ts'
+import type { LocalPage } from '../isa/isa.ts'
+import type { PhysicalMemory } from '../mem/physical.ts'
+import { PAGE } from '../mem/tlb.ts'
 
 export type Bus = Pick<PhysicalMemory, 'mapped' | 'read' | 'write' | 'readWide' | 'writeWide'>
 

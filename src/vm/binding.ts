@@ -3,7 +3,7 @@
 import { CLOCK_BYTES, type Clock, hostClock } from '../base/clock.ts'
 import { LOG_RING_BYTES } from '../base/log-ring.ts'
 import { deviceRamBytes, instantiate, type System } from '../device/board.ts'
-import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel/jit/debug.ts'
+import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel/debug-table.ts'
 import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
 import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailbox.ts'
 import { type CpuPlan, planCpu } from '../accel/jit/plan.ts'

@@ -7,7 +7,7 @@ import { ExitRequest, vcpuCore } from '../isa/isa.ts'
 import type { Passes } from '../ir/opt/passes.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
 import { layoutOf } from '../state/layout.ts'
-import { StopKind } from '../accel/jit/debug.ts'
+import { StopKind } from '../accel/debug-table.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape, MEET_AGAIN } from './binding.ts'
 import { publishStats } from './stats.ts'
 

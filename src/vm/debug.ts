@@ -1,5 +1,5 @@
 // The debugger's view of a machine that stands still: registers and memory through processors bound on this thread.
-import { type DebugEntry, type DebugHit, DebugKind, StopKind } from '../accel/jit/debug.ts'
+import { type DebugEntry, type DebugHit, DebugKind, StopKind } from '../accel/debug-table.ts'
 import { vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
 import type { BreakpointKind, DebugStop, DebugTarget } from './control.ts'

@@ -6,6 +6,7 @@
 import { unimplemented } from '../../base/log.ts'
 import { type Core, get, getHi, note, requestInterrupt, setPair, W, type X86Platform } from './core.ts'
 import { Line, Vector } from './cpu.ts'
+import { nsOfTicks } from './tsc.ts'
 
 /** Registers by their offset divided by 16; in x2APIC mode they are MSRs from 0x800. */
 export const Reg = { ID: 2, VERSION: 3, TPR: 8, APR: 9, PPR: 10, EOI: 11, LDR: 13, DFR: 14, SVR: 15, ISR: 16, TMR: 24, IRR: 32, ESR: 40,
@@ -212,7 +213,7 @@ export function writeDeadline(c: Core, lo: number, hi: number): void {
   if (timerMode(c) !== DEADLINE) return
   setPair(c, W.tscDeadline, lo, hi)
   const at = (hi >>> 0) * 2 ** 32 + (lo >>> 0) - (getHi(c, W.tscOffset) * 2 ** 32 + (get(c, W.tscOffset) >>> 0))
-  c.s.apicExpires = lo === 0 && hi === 0 ? 0 : Math.max(at, 1)
+  c.s.apicExpires = lo === 0 && hi === 0 ? 0 : Math.max(nsOfTicks(c, at), 1)
   checkTimer(c)
   armTimer(c)
 }

@@ -35,6 +35,8 @@ export type X86Platform = {
   readonly states: readonly number[]
   /** All in one package, a thread each, when left out. */
   readonly topology?: Topology
+  /** Rate of the time-stamp counter from a reset on; nanoseconds when left out. */
+  readonly tscKhz?: number
   /** Makes a processor look at its interrupts, awake or not. */
   kick(cpu: number): void
   /** A shutdown after a triple fault. */

@@ -75,7 +75,8 @@ export const cpuState = {
   fmask: u64(),
   kernelGsBase: u64(),
   tscAux: u64(),
-  /** The counter is guest time, the same for all processors, plus this. */
+  /** The counter is guest time, the same for all processors, at this rate, plus the offset. */
+  tscKhz: u32(1_000_000),
   tscOffset: u64(),
   tscAdjust: u64(),
   sysenterCs: u64(),

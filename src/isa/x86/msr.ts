@@ -5,6 +5,7 @@ import {
   canonical, type Core, Cr0, Cr4, cplOf, Done, Efer, fault, get, getHi, gpr, note, segment, segmentHi, segWord, setGpr, W, SEG,
 } from './core.ts'
 import { Seg, Vector } from './cpu.ts'
+import { readTsc } from './tsc.ts'
 
 export type Msr = {
   readonly number: number
@@ -62,13 +63,6 @@ const segmentBase = (number: number, name: string, seg: number): Msr => ({
   },
 })
 
-/** The time-stamp counter: low half; high half in c.hi. It counts nanoseconds of guest time. */
-export function readTsc(c: Core): number {
-  const now = Math.floor(c.services.countsInstructions ? c.s.retired : c.services.nowNs())
-  const sum = ((now | 0) >>> 0) + (get(c, W.tscOffset) >>> 0)
-  c.hi = (Math.floor(now / 2 ** 32) + getHi(c, W.tscOffset) + (sum > 0xffffffff ? 1 : 0)) | 0
-  return sum | 0
-}
 function writeTsc(c: Core, lo: number, hi: number): true {
   const before = c.s.tscOffset
   set(c, 'tscOffset', 0, 0)
@@ -178,19 +172,25 @@ const msrOf = (c: Core, number: number): Msr | undefined => {
   return number >= 0xc0010000 >>> 0 && c.model.vendor !== 'AuthenticAMD' ? undefined : m
 }
 
+/** A register's value: the low half, the high half in c.hi; undefined with #GP noted where there is none. */
+export function readMsr(c: Core, number: number): number | undefined {
+  const lo = msrOf(c, number)?.read(c) ?? ABSENT
+  return Number.isNaN(lo) ? undefined : lo
+}
+/** False with #GP noted if it cannot hold the value. */
+export const writeMsr = (c: Core, number: number, lo: number, hi: number): boolean => msrOf(c, number)?.write?.(c, lo, hi) ?? invalid(c)
+
 export function rdmsr(c: Core): Done {
-  const m = msrOf(c, gpr(c, 1) >>> 0)
-  if (cplOf(c) !== 0 || !m) return fault(c, Vector.GP)
-  const lo = m.read(c)
-  if (Number.isNaN(lo)) return Done.FAULT
+  if (cplOf(c) !== 0) return fault(c, Vector.GP)
+  const lo = readMsr(c, gpr(c, 1) >>> 0)
+  if (lo === undefined) return fault(c, Vector.GP)
   setGpr(c, 0, 4, lo)
   setGpr(c, 2, 4, c.hi)
   return Done.NEXT
 }
 export function wrmsr(c: Core): Done {
-  const m = msrOf(c, gpr(c, 1) >>> 0)
-  if (cplOf(c) !== 0 || !m?.write) return fault(c, Vector.GP)
-  return m.write(c, gpr(c, 0), gpr(c, 2)) ? Done.NEXT : Done.FAULT
+  if (cplOf(c) !== 0) return fault(c, Vector.GP)
+  return writeMsr(c, gpr(c, 1) >>> 0, gpr(c, 0), gpr(c, 2)) ? Done.NEXT : Done.FAULT
 }
 
 export function rdtsc(c: Core): Done {

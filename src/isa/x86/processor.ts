@@ -87,8 +87,10 @@ const byNumber: readonly Handler[] = Object.keys(System).map(name => handlers[na
 
 
 /** Binds a processor whose state is at byte address `at`. */
-export function makeCpu(isa: Isa, views: Views, at: number, services: CpuServices, platform: X86Platform, model: Model): Cpu {
-  const c = makeCore(views, at, services, platform, model)
+export const makeCpu = (isa: Isa, views: Views, at: number, services: CpuServices, platform: X86Platform, model: Model): Cpu =>
+  cpuOf(isa, makeCore(views, at, services, platform, model))
+
+export function cpuOf(isa: Isa, c: Core): Cpu {
   return {
     isa,
     translate: (vaLo, vaHi, access, mmuMode, _size, hint) => translate(c, vaLo, vaHi, access, mmuMode, hint),

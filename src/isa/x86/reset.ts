@@ -49,6 +49,7 @@ export function reset(c: Core): void {
   resetState(cpuLayout, c.views, c.at)
   forget(c)
   const { hart } = c.services
+  c.s.tscKhz = c.platform.tscKhz ?? c.s.tscKhz
   c.s.apicBase = BigInt(0xfee00000 | (c.model.has('apic') ? Base.ENABLED : 0) | (hart === 0 ? Base.BSP : 0)) & 0xffffffffn
   c.s.apicId = apicIdOf(topologyOf(c), hart)
   resetApic(c)
