@@ -4,6 +4,7 @@ import { nameThread, nowNs, threadData } from './host/node/threads.ts'
 import { ExitRequest } from './isa/isa.ts'
 import { bindMachine, Control } from './vm/binding.ts'
 import { CpuLoop } from './vm/cpu-loop.ts'
+import { live } from './vm/life.ts'
 import { compilerPort, type CpuThreadData, sendLog } from './vm/threads.ts'
 import { wasmFeatures } from './wasm/features.ts'
 
@@ -17,7 +18,7 @@ const { vcpu } = loop
 vcpu.settleLog = sendLog(bound.views, bound.logRings[data.index]!, bound.bell, () => vcpu.core.requestExit(ExitRequest.LOG))
 bound.views.i32[(bound.controls[data.index]! + Control.THREAD) >>> 2] = thread ?? 0
 try {
-  loop.live()
+  live(bound, data.index, loop)
 } finally {
   vcpu.settleLog() // the end of the log tells most of a failure
 }

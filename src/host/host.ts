@@ -29,6 +29,8 @@ export type HostThread = {
   /** The thread failed: what it threw. */
   onError(listener: (error: unknown) => void): void
   terminate(): Promise<void>
+  /** Settles when it has ended, by itself or otherwise. */
+  readonly ended: Promise<void>
 }
 /** One end of a channel between threads. */
 export type ThreadPort = {
@@ -130,6 +132,8 @@ export type HostProcess = {
   onSignal(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP', listener: () => void): () => void
   /** What nobody has caught, on this thread: a bug of ours. */
   onUncaught(listener: (error: unknown) => void): void
+  /** Called when the program ends, in whatever orderly way: what must be done then, at once. The result ends that. */
+  onExit(listener: () => void): () => void
   /** Ends the program when pending output is written. */
   exit(status: number): void
 }

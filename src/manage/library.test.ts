@@ -25,7 +25,7 @@ async function bench(config: MachineConfig = { arch: 'riscv64' }) {
       seen = c
       return fake
     },
-    dumpDeviceTree: async () => false,
+    dumpDeviceTree: async () => false, probeAccelerators: () => [],
     catalogue: () => catalogue,
   }
   const machine = await makeMachine(config, memoryHost(), assembly)

@@ -13,7 +13,7 @@ function bench() {
   const host: Host = {
     ...base, files: { ...base.files, open: async () => p.stream },
     process: {
-      pid: 1, writeError: line => void errors.push(line), writeOutput() {}, exit() {}, onUncaught() {}, onSignal: () => () => {},
+      pid: 1, writeError: line => void errors.push(line), writeOutput() {}, exit() {}, onUncaught() {}, onExit: () => () => {}, onSignal: () => () => {},
     },
   }
   const held = () => machine.calls.filter(c => c.startsWith('holdLog')).at(-1)

@@ -1,16 +1,18 @@
 // x86 processors as the assembly knows them: what they need of the board, and how messages reach their local APICs.
 import { acknowledgeInterrupt } from '../devices/irq/i8259.ts'
 import { endOfInterrupt } from '../devices/irq/ioapic.ts'
+import { x86Kvm } from '../accel/kvm/x86/arch.ts'
+import { unsupported } from '../accel/kvm/x86/cpuid.ts'
+import { x86KvmCpu } from '../accel/kvm/x86/processor.ts'
 import { pulseLint1, sendMessage } from '../isa/x86/apic.ts'
-import type { X86Platform } from '../isa/x86/core.ts'
+import { makeCore, type X86Platform } from '../isa/x86/core.ts'
 import { describeMemory, describeTranslations } from '../isa/x86/describe-paging.ts'
 import { startDirect } from '../isa/x86/direct.ts'
 import { setLine } from '../isa/x86/lines.ts'
 import { modelOf } from '../isa/x86/models.ts'
-import { makeCpu } from '../isa/x86/processor.ts'
+import { cpuOf, makeCpu } from '../isa/x86/processor.ts'
 import { x86 } from '../isa/x86/x86.ts'
-import type { BoardSpec } from './plan/plan.ts'
-import type { ArchSupport, Surroundings } from './arch.ts'
+import type { ArchSupport, CpuConfig, Surroundings } from './arch.ts'
 
 /** Numbers from the host, taken some at a time. */
 function randomBits(): () => number {
@@ -25,11 +27,12 @@ function randomBits(): () => number {
   }
 }
 
-const platformOf = ({ states, kick, request, system }: Surroundings, spec: BoardSpec): X86Platform => {
+const platformOf = ({ states, kick, request, system }: Surroundings, { spec, kvm }: CpuConfig): X86Platform => {
   const pic = system.instance('pic'), ioapic = system.instance('ioapic')
   return {
     states, kick,
     ...(spec.machine === 'pc' && { topology: spec.topology }),
+    ...(kvm?.counterKhz !== undefined && { tscKhz: kvm.counterKhz }),
     reset: () => request('reset', 0),
     acknowledge: () => pic.call(acknowledgeInterrupt),
     eoi: vector => ioapic.call(endOfInterrupt(vector)),
@@ -50,8 +53,8 @@ const PHYSICAL_BITS = 36
 
 const support = (long: boolean): ArchSupport => ({
   isa: x86,
-  makeCpu: (at, services, around, { spec }) =>
-    makeCpu(x86, around.views, at, services, platformOf(around, spec), modelOf(spec.cpu, long)),
+  makeCpu: (at, services, around, config) =>
+    makeCpu(x86, around.views, at, services, platformOf(around, config), modelOf(config.spec.cpu, long)),
   setLine,
   message,
   nmi: ({ views, states, kick }) => pulseLint1({ i32: views.i32, states, kick }),
@@ -63,6 +66,17 @@ const support = (long: boolean): ArchSupport => ({
       startDirect(views, at, boot.state, PHYSICAL_BITS)
       cpu.refresh()
     } else if (boot.kind !== 'firmware') throw new Error(`an x86 processor cannot begin with '${boot.kind}'`)
+  },
+  kvm: {
+    arch: x86Kvm,
+    narrow(machine, cpu) {
+      const lacks = unsupported(machine, modelOf(cpu, long))
+      return { lacks, cpu: [cpu, ...lacks.map(feature => `-${feature}`)].join(',') }
+    },
+    makeCpu(vcpu, at, services, around, config) {
+      const core = makeCore(around.views, at, services, platformOf(around, config), modelOf(config.spec.cpu, long))
+      return x86KvmCpu(vcpu, core, cpuOf(x86, core))
+    },
   },
 })
 

@@ -1,4 +1,7 @@
 // What the assembly must know of each architecture beyond its Isa: how its processors are wired, started, and served.
+import type { KvmArch, KvmCpu } from '../accel/kvm/arch.ts'
+import type { KvmMachine } from '../accel/kvm/device.ts'
+import type { KvmVcpu } from '../accel/kvm/vcpu.ts'
 import type { System } from '../device/board.ts'
 import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
 import type { RemoteFence } from '../isa/riscv/sbi/platform.ts'
@@ -23,7 +26,7 @@ export type Surroundings = {
 }
 
 /** What of a machine's plan concerns its processors. */
-export type CpuConfig = { readonly spec: BoardSpec; readonly boot: Boot }
+export type CpuConfig = { readonly spec: BoardSpec; readonly boot: Boot; readonly kvm?: { readonly counterKhz?: number } }
 
 export type ArchSupport = {
   readonly isa: Isa
@@ -40,6 +43,14 @@ export type ArchSupport = {
   describeInterrupts?(views: Views, at: number): string
   /** After a reset of `cpu`, processor `index` with its state at `at`: where and how it begins. */
   start(views: Views, at: number, cpu: Cpu, index: number, boot: Boot): void
+  /** How the kernel of a host of the same architecture runs its processors. */
+  readonly kvm?: KvmSupport
+}
+export type KvmSupport = {
+  readonly arch: KvmArch
+  /** The processor model narrowed to what the kernel's processors have, and what they lack. */
+  narrow(machine: KvmMachine, cpu: string): { readonly cpu: string; readonly lacks: readonly string[] }
+  makeCpu(vcpu: KvmVcpu, at: number, services: CpuServices, around: Surroundings, config: CpuConfig): KvmCpu
 }
 
 const supported: { readonly [A in Arch]: ArchSupport } = { riscv64: riscv, x86_64, i386 }

@@ -7,6 +7,9 @@ import { DEBUG_TABLE_BYTES, type DebugHit, DebugTable, StopKind } from '../accel
 import { CodePages, codePagesBytes } from '../accel/jit/pages.ts'
 import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailbox.ts'
 import { type CpuPlan, planCpu } from '../accel/jit/plan.ts'
+import type { GuestPlace } from '../accel/kvm/guest.ts'
+import { SLOTS_BYTES } from '../accel/kvm/slots.ts'
+import { planVcpu, VCPU_BYTES, type VcpuPlaces } from '../accel/kvm/vcpu.ts'
 import type { MemoryShape } from '../accel/jit/runtime.ts'
 import { ExitRequest } from '../isa/isa.ts'
 import { bumpAllocator } from '../state/alloc.ts'
@@ -28,13 +31,18 @@ export type MachineShape = {
   readonly ramAt: number
   /** The guest's real-time clock is this far ahead of UTC. */
   readonly wallClockOffsetMs: number
+  /** The kernel runs its processors; left out: the recompiler does. */
+  readonly kvm?: KvmShape
 }
+/** The kernel's machine, by file descriptors of this program. */
+export type KvmShape = { readonly system: number; readonly fd: number; readonly counterKhz?: number }
 
 /** Words of control between threads, per processor. STEP: execute at most so many instructions of one
  * block, then stop. STOP: why it stopped by itself
- * (StopKind), 0 when that has been told; ADDRESS goes with it. THREAD: the host's number of its thread, 0 if it has none. */
+ * (StopKind), 0 when that has been told; ADDRESS goes with it. THREAD: the host's number of its thread, 0 if it has none.
+ * IN_GUEST: the kernel runs it at this moment. */
 export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32,
-  THREAD: 40, STATS: 48, BYTES: 48 + STATS_BYTES } as const
+  THREAD: 40, IN_GUEST: 44, STATS: 48, BYTES: 48 + STATS_BYTES } as const
 export const Command = { PAUSE: 0, RUN: 1, END: 2 } as const
 /** In the STOP word: the breakpoint at pc has not been told, the processor does not pass it. */
 export const MEET_AGAIN = -1
@@ -75,6 +83,10 @@ export type Bound = {
   /** On a machine of one thread, where nobody can sleep on a word: called when the bell rings, and when a processor is
    * woken. */
   readonly waker: { rung(): void; woken(): void }
+  /** Interrupts a processor: sets bits of its exit request and wakes it, or brings it out of the guest. Any thread. */
+  poke(cpu: number, bits: number): void
+  /** Of processors that the kernel runs. `kick` is what this thread gets one out of the guest with. */
+  readonly kvm?: { readonly vcpus: readonly VcpuPlaces[]; readonly places: readonly GuestPlace[]; readonly slots: number; kick(place: GuestPlace): void }
   /** A processor's own timer; rings the bell if it is earlier than what the I/O thread waits for. */
   setDeadline(cpu: number, ns: number): void
   deadline(cpu: number): number
@@ -87,15 +99,15 @@ export type Bound = {
 }
 
 /** Bytes of state for a machine, and so the first address of its RAM: a multiple of 2 MiB. */
-export function measure(spec: BoardSpec): number {
+export function measure(spec: BoardSpec, kvm = false): number {
   const probe = bumpAllocator(PAGE_64K, 0x7fff0000)
   // The state of devices is small; its places are counted by the real binding, which asserts. Their memory is not.
   const { isa } = archSupport(spec.arch)
-  for (let i = 0; i < spec.harts; i++) planCpu(isa, probe)
+  for (let i = 0; i < spec.harts; i++) planCpu(isa, probe, !kvm)
   const devices = DEVICE_BYTES + deviceRamBytes(boardOf(spec))
   const pages = codePagesBytes(guestBytesOf(spec) + probe.used + TABLE_BYTES + devices)
   const total = PAGE_64K + probe.used + TABLE_BYTES + devices + pages + spec.harts * (MAILBOX_BYTES + 256) + DEBUG_TABLE_BYTES
-    + WATCH_BYTES + (spec.harts + 1) * (LOG_RING_BYTES + 64)
+    + WATCH_BYTES + (spec.harts + 1) * (LOG_RING_BYTES + 64) + (kvm ? spec.harts * VCPU_BYTES + SLOTS_BYTES + 64 : 0)
   return Math.ceil(total / (2 << 20)) * (2 << 20)
 }
 const DEVICE_BYTES = 8 << 20
@@ -109,7 +121,7 @@ export function bindMachine(
   const alloc = bumpAllocator(PAGE_64K, m.ramAt)
   const global = alloc.alloc(Global.BYTES, 64), clock = hostClock(views, alloc.alloc(CLOCK_BYTES, 64), hostNowNs)
   const controls = Array.from({ length: n }, () => alloc.alloc(Control.BYTES, 64))
-  const cpus = Array.from({ length: n }, () => planCpu(arch.isa, alloc))
+  const cpus = Array.from({ length: n }, () => planCpu(arch.isa, alloc, !m.kvm))
   const mailboxes = cpus.map(c => mailboxAt(views, c.mailbox, c.state))
   const codePagesAt = alloc.alloc(codePagesBytes(m.ramAt + guestBytesOf(m.spec)), 64)
   const codePages = new CodePages(views, codePagesAt, mailboxes)
@@ -117,26 +129,36 @@ export function bindMachine(
   const breakpoints = new DebugTable(views, alloc.alloc(DEBUG_TABLE_BYTES, 64))
   const watchAt = alloc.alloc(WATCH_BYTES, 64)
   const logRings = Array.from({ length: n + 1 }, () => alloc.alloc(LOG_RING_BYTES, 64))
+  const vcpus = m.kvm ? cpus.map(() => planVcpu(alloc)) : []
+  const kvm = m.kvm && {
+    vcpus, slots: alloc.alloc(SLOTS_BYTES, 64),
+    places: controls.map((c, i): GuestPlace => ({ inGuest: c + Control.IN_GUEST, thread: c + Control.THREAD, run: vcpus[i]!.run })),
+    kick(_place: GuestPlace): void {},
+  }
   const waker = { rung() {}, woken() {} }
   const bell = (global + Global.BELL) >>> 2, wakeAt = (global + Global.NEXT_WAKE) >>> 3
   const ring = (bit: number = Bell.URGENT) => {
     if (ringBell(views, bell, bit) && !views.shared) waker.rung()
   }
+  const pokeCpu = (cpu: number, bits: number) => {
+    poke(views, cpus[cpu]!.state, bits)
+    kvm?.kick(kvm.places[cpu]!)
+  }
   const kick = (cpu: number) => {
-    poke(views, cpus[cpu]!.state, ExitRequest.INTERRUPT)
+    pokeCpu(cpu, ExitRequest.INTERRUPT)
     if (!views.shared) waker.woken()
   }
   const request = (kind: (typeof REQUESTS)[number], exitCode: number) => {
     views.i32[(global + Global.EXIT_CODE) >>> 2] = exitCode
     Atomics.compareExchange(views.i32, (global + Global.REQUEST) >>> 2, 0, REQUESTS.indexOf(kind))
-    for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
+    cpus.forEach((_, cpu) => pokeCpu(cpu, ExitRequest.STOP))
     ring()
   }
   const system = instantiate(boardOf({ ...m.spec, ramHostOffset: m.ramAt }), views, alloc, {
     clock,
     doorbell: () => ring(),
     charDoorbell: () => ring(Bell.LAZY),
-    remapped: () => { for (const box of mailboxes) box.post(Mail.FLUSH_TLB, -1) },
+    remapped: () => { if (!kvm) for (const box of mailboxes) box.post(Mail.FLUSH_TLB, -1) },
     wallClockMs: () => Date.now() + m.wallClockOffsetMs,
     request: r => request(r.kind, r.exitCode ?? 0),
     interruptMessage: (offset, data) => arch.message?.({ views, states: cpus.map(c => c.state), kick }, offset, data),
@@ -168,6 +190,7 @@ export function bindMachine(
   }
   return {
     arch, views, clock, system, cpus, controls, mailboxes, codePages, compilerPlaces, surroundings, bell, ring, breakpoints, waker,
+    poke: pokeCpu, ...(kvm && { kvm }),
     watch: new Watch(views, watchAt), watchAt, logRings,
     stopped(cpu, hit) {
       const w = controls[cpu]! >>> 2, { i32 } = views

@@ -2,11 +2,13 @@
 // it; management knows a machine only through this. All calls come from the main thread and never block it:
 // whatever has to wait for another thread returns a promise. `Awaitable` is for answers that may be at hand
 // (state in shared memory) or not.
+import type { AccelStatus } from '../accel/probe.ts'
 import type { AddressRange, LineClass, LogClass } from '../base/log.ts'
 import type { Picture, TextScreen } from '../device/display.ts'
 import type { Host } from '../host/host.ts'
 import type { Arch, MachineConfig } from './config.ts'
 
+export type { AccelObstacle, AccelStatus } from '../accel/probe.ts'
 export type { Picture, TextScreen } from '../device/display.ts'
 
 export type Awaitable<T> = T | Promise<T>
@@ -53,6 +55,8 @@ export type MachineEvents = {
   log: { cls: LineClass; source: string; text: string }
   /** A thread of ours failed: the machine is in state 'internal-error'. `cpu`: which processor's, if it was one's. */
   error: { message: string; cause?: unknown; cpu?: number }
+  /** The accelerator cannot go on with a processor: the machine stands still in state 'internal-error', to be looked at. */
+  broken: { message: string; cpu: number }
 }
 export type MachineEvent = keyof MachineEvents
 
@@ -127,6 +131,8 @@ export type MachineInfo = {
   readonly accel: string
   /** Why this accelerator, e.g. `kvm: /dev/kvm: permission denied; using jit`. */
   readonly accelReason?: string
+  /** The user should be told so unasked. */
+  readonly accelTold?: boolean
   readonly memoryBytes: number
 }
 
@@ -368,4 +374,6 @@ export type Assembly = {
   /** `-machine dumpdtb=FILE`: writes the device tree and makes no machine; false if that was not asked for. */
   dumpDeviceTree(config: MachineConfig, host: Host): Promise<boolean>
   catalogue(arch: Arch): Catalogue
+  /** What can be had here, best first. */
+  probeAccelerators(arch: Arch, host: Host): readonly AccelStatus[]
 }

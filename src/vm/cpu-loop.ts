@@ -1,5 +1,4 @@
-// The life of a processor: run when told to, sleep when there is nothing to do, stop when asked. The same code serves a
-// thread of its own (`live`) and slices on a shared one (`slice`).
+// A processor that is recompiled. The same code serves a thread of its own (life.ts) and slices on a shared one (`turn`).
 import type { CompilerPort } from '../accel/jit/tier1/protocol.ts'
 import { Tier1 } from '../accel/jit/tier1/install.ts'
 import { Vcpu } from '../accel/jit/vcpu.ts'
@@ -8,7 +7,8 @@ import type { Passes } from '../ir/opt/passes.ts'
 import type { WasmFeatures } from '../wasm/features.ts'
 import { layoutOf } from '../state/layout.ts'
 import { StopKind } from '../accel/debug-table.ts'
-import { type Bound, Command, Control, CpuState, type MachineShape, MEET_AGAIN } from './binding.ts'
+import { type Bound, Control, type MachineShape, MEET_AGAIN } from './binding.ts'
+import { type Engine, expire } from './life.ts'
 import { publishStats } from './stats.ts'
 
 const core = layoutOf(vcpuCore).offsets
@@ -25,7 +25,7 @@ export type CpuLoopOptions = {
   readonly compiledSteps?: boolean
 }
 
-export class CpuLoop {
+export class CpuLoop implements Engine {
   readonly vcpu: Vcpu
   readonly tier1: Tier1
   private readonly bound: Bound
@@ -79,6 +79,10 @@ export class CpuLoop {
     if (Atomics.compareExchange(i32, this.word(Control.STOP), MEET_AGAIN, 0) === MEET_AGAIN) this.vcpu.debug.noPass()
     else this.vcpu.debug.pass(i32[(state + pc) >>> 2]!, i32[((state + pc) >>> 2) + 1]!)
   }
+
+  /** Its state is always in shared memory. */
+  settle(): void {}
+  settleLog(): void { this.vcpu.settleLog() }
 
   /** Runs until the processor sleeps or is asked to stop; or steps over an instruction or a block, if that is asked for. */
   slice(): 'halted' | 'stopped' | 'unfinished' {
@@ -149,7 +153,7 @@ export class CpuLoop {
   turn(ms: number): 'halted' | 'stopped' | 'unfinished' {
     const { i32, fuel, bound } = this, start = bound.clock.nowNs(), end = start + ms * 1e6
     for (let now = start;;) {
-      if (bound.deadline(this.index) <= now) this.expire()
+      if (bound.deadline(this.index) <= now) expire(bound, this.index)
       i32[fuel] = MAX_FUEL
       this.leaveBefore(Math.min(bound.deadline(this.index), end))
       const given = i32[fuel]!, result = this.slice(), burnt = given - i32[fuel]!, then = bound.clock.nowNs()
@@ -162,42 +166,6 @@ export class CpuLoop {
   private leaveBefore(ns: number): void {
     const { i32, fuel } = this, ms = (ns - this.bound.clock.nowNs()) / 1e6
     i32[fuel] = Math.min(i32[fuel]!, Math.max(MIN_FUEL, Math.floor(this.rate * ms)))
-  }
-
-  /** Sleeps until something happens or the processor's own timer is due. Blocks the thread. */
-  sleep(): void {
-    const { i32 } = this, wake = (this.state + core.wake) >>> 2
-    const ms = (this.bound.deadline(this.index) - this.bound.clock.nowNs()) / 1e6
-    if (ms <= 0) {
-      this.expire()
-      return
-    }
-    if (Atomics.wait(i32, wake, 0, ms) === 'timed-out') this.expire()
-  }
-
-  private expire(): void {
-    if (this.bound.expire(this.index, this.bound.clock.nowNs())) Atomics.or(this.i32, this.state >>> 2, ExitRequest.INTERRUPT)
-  }
-
-  /** The life of a thread; returns when the machine ends. */
-  live(): void {
-    const { i32 } = this
-    for (;;) {
-      const command = Atomics.load(i32, this.word(Control.COMMAND))
-      if (command === Command.END) return
-      if (command === Command.PAUSE) {
-        this.vcpu.settleLog()
-        Atomics.store(i32, this.word(Control.STATE), CpuState.PAUSED)
-        Atomics.notify(i32, this.word(Control.STATE))
-        this.bound.ring()
-        Atomics.wait(i32, this.word(Control.COMMAND), Command.PAUSE)
-        if (Atomics.load(i32, this.word(Control.COMMAND)) === Command.RUN) this.resumed()
-        continue
-      }
-      if (this.slice() !== 'halted') continue
-      this.vcpu.settleLog()
-      this.sleep()
-    }
   }
 }
 

@@ -1,35 +1,36 @@
 // A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
 // the I/O thread too: it owns back ends and timers, and never blocks.
+import { closeMachine, createMachine as createKvm, type KvmMachine } from '../accel/kvm/device.ts'
 import { blaming, VmError } from '../base/errors.ts'
 import type { AddressRange, LogClass } from '../base/log.ts'
 import { soon } from '../base/soon.ts'
 import { emitTrace } from '../base/trace.ts'
-import type { Host } from '../host/host.ts'
+import type { Host, HostNative } from '../host/host.ts'
 import { type Cpu, ExitRequest, vcpuCore } from '../isa/isa.ts'
 import { layoutOf } from '../state/layout.ts'
-import { poke } from './arch.ts'
+import { archSupport } from './arch.ts'
 import { type BootOrder, bootOrderOf, pressPowerButton } from './front-panel.ts'
 import { type BootImages, bootImages } from './boot-images.ts'
 import { Bell } from './bell.ts'
 import { bindMachine, type Bound, Control, type MachineShape, measure } from './binding.ts'
-import type { MachineConfig } from './config.ts'
+import type { Arch, MachineConfig } from './config.ts'
 import type {
   Catalogue, CharEnd, MachineControl, MachineEvent, MachineEvents, MachineInfo, PciInfo, RunState, ShutdownCause,
 } from './control.ts'
-import { type AccelChoice, chooseAccel } from './choose.ts'
+import { type AccelChoice, chooseAccel, probeAccelerators } from './choose.ts'
 import { debugStop, debugTarget } from './debug.ts'
 import { describe } from './describe.ts'
 import { type Media, mediaOf } from './media.ts'
 import { MachineLog } from './machine-log.ts'
 import { inputsOf } from './inputs.ts'
 import { pciFunctions } from './pci.ts'
-import { catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
-import { type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
+import { architectureOf, catalogue, guestBytesOf, type MachinePlan, planMachine } from './plan/plan.ts'
+import { kvmRunner, type RunActions, type Runner, slicedRunner, threadedRunner } from './runner.ts'
 import { screensOf } from './screens.ts'
 import { restoreMachine, snapshotMachine } from './snapshot.ts'
 import { vmTraces } from './trace.ts'
 
-export { catalogue }
+export { catalogue, probeAccelerators }
 export type { Catalogue }
 
 const PAGE_64K = 65536
@@ -40,14 +41,41 @@ const TICK_NS = 2e6
 const HALTED = layoutOf(vcpuCore).offsets.halted
 
 export async function createMachine(config: MachineConfig, host: Host): Promise<MachineControl> {
-  const accel = chooseAccel(config, host)
-  const plan = await planMachine(config, host)
-  const ramAt = measure(plan.spec), pages = Math.ceil((ramAt + guestBytesOf(plan.spec)) / PAGE_64K)
+  const arch = await architectureOf(config, host), accel = chooseAccel(config, host, arch), planned = await planMachine(config, host)
+  const kvm = accel.kvm && await orDispose(planned, () => makeKvm(arch, accel.kvm!.native)), plan = kvm ? narrowed(planned, kvm) : planned
+  const ramAt = measure(plan.spec, kvm !== undefined), pages = Math.ceil((ramAt + guestBytesOf(plan.spec)) / PAGE_64K)
   const shape: MachineShape = {
     spec: plan.spec, boot: plan.boot, ramAt, wallClockOffsetMs: plan.wallClockOffsetMs, shape: { min: pages, max: pages, shared: accel.threads },
+    ...(kvm && { kvm: { system: kvm.system, fd: kvm.fd, ...accel.kvm!.measured } }),
   }
   const memory = allocate(pages, accel.threads, plan.spec.ramBytes)
-  return new Machine(config, host, plan, shape, memory, accel).open()
+  return new Machine(config, host, plan, shape, memory, accel, kvm).open()
+}
+
+function makeKvm(arch: Arch, native: HostNative): KvmMachine {
+  const machine = createKvm(native)
+  try {
+    archSupport(arch).kvm!.arch.prepare(machine)
+    return machine
+  } catch (error) {
+    closeMachine(machine)
+    throw error
+  }
+}
+
+/** The plan with processors as the kernel has them. */
+function narrowed(plan: MachinePlan, machine: KvmMachine): MachinePlan {
+  const { arch, cpu } = plan.spec
+  return { ...plan, spec: { ...plan.spec, cpu: archSupport(arch).kvm!.narrow(machine, cpu).cpu } }
+}
+
+async function orDispose<T>(plan: MachinePlan, make: () => T): Promise<T> {
+  try {
+    return make()
+  } catch (error) {
+    await plan.dispose()
+    throw error
+  }
 }
 
 /** `-machine dumpdtb=FILE`: writes the device tree; false if that was not asked for. */
@@ -95,13 +123,15 @@ class Machine implements MachineControl {
   private readonly closers: (() => Promise<void>)[] = []
   private timer: ReturnType<typeof setTimeout> | undefined
   private closed = false
+  /** A thread has failed: nothing will run again. */
+  private dead = false
   private readonly bootOrder: BootOrder
   /** While a snapshot is made or restored, nothing of the host reaches devices. */
   private frozen = false
 
   constructor(
     config: MachineConfig, host: Host, plan: MachinePlan, shape: MachineShape, memory: WebAssembly.Memory,
-    accel: AccelChoice,
+    accel: AccelChoice, kvm: KvmMachine | undefined,
   ) {
     this.config = config
     this.plan = plan
@@ -123,7 +153,7 @@ class Machine implements MachineControl {
     }, bound.surroundings, shape))
     bound.system.memory.onWritten = (pa, sizeBytes) => this.written(pa, sizeBytes)
     this.info = {
-      ...plan.info, accel: 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason }),
+      ...plan.info, accel: kvm ? 'kvm' : 'jit', ...(accel.reason !== undefined && { accelReason: accel.reason, accelTold: accel.tell === true }),
     }
     this.chars = plan.serials.map(s => this.charEnd(s.device, s.chardev))
     this.media = mediaOf(bound.system, host, plan.blocks, (device, id, open) => this.emit('tray', { device, id, open }))
@@ -146,7 +176,8 @@ class Machine implements MachineControl {
       bound, shape, memory, host, passes: accel.passes, compiledSteps: accel.compiledSteps, blocked: () => this.log.held,
       failed: (error: unknown, cpu?: number) => this.failed(error, cpu),
     }
-    this.runner = accel.threads ? threadedRunner(options) : slicedRunner(options)
+    this.runner = kvm ? kvmRunner({ ...options, machine: kvm, broken: (text, cpu) => this.broken(text, cpu) })
+      : accel.threads ? threadedRunner(options) : slicedRunner(options)
   }
 
   async open(): Promise<this> {
@@ -239,9 +270,9 @@ class Machine implements MachineControl {
       bound.system.runTimers()
       const now = bound.clock.nowNs()
       let next = bound.system.timers.nextDeadline()
-      bound.cpus.forEach((c, i) => {
+      bound.cpus.forEach((_, i) => {
         if (bound.expire(i, now)) {
-          poke(bound.views, c.state, ExitRequest.INTERRUPT)
+          bound.poke(i, ExitRequest.INTERRUPT)
           bound.waker.woken()
         } else next = Math.min(next, bound.deadline(i))
       })
@@ -273,9 +304,15 @@ class Machine implements MachineControl {
     if (this.closed || this.state === 'internal-error') return // the first failure is told: others mostly follow from it
     this.log.takeAll()
     this.state = 'internal-error'
+    this.dead = true
     this.bound.clock.stop()
     const message = error instanceof Error ? error.message : String(error)
     this.emit('error', { message, cause: error, ...cpu !== undefined && { cpu } })
+  }
+
+  private broken(message: string, cpu: number): void {
+    if (this.state !== 'running') return
+    void this.stop('internal-error').then(() => this.emit('broken', { message, cpu })).catch(error => this.failed(error))
   }
 
   // Control.
@@ -343,7 +380,7 @@ class Machine implements MachineControl {
     await this.powerOn()
     this.emit('reset', { byGuest })
     if (!running) {
-      if (this.state === 'shutdown') this.state = 'paused'
+      if (this.state === 'shutdown' || (this.state === 'internal-error' && !this.dead)) this.state = 'paused'
       return
     }
     this.bound.clock.resume()

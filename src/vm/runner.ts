@@ -2,15 +2,18 @@
 // machine, in slices between its events.
 import { buildRuntime } from '../accel/jit/runtime.ts'
 import { core } from '../accel/jit/core.ts'
+import { closeMachine, type KvmMachine } from '../accel/kvm/device.ts'
+import { kick } from '../accel/kvm/guest.ts'
+import type { Failure } from '../accel/kvm/processor.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
 import type { Passes } from '../ir/opt/passes.ts'
 import { wasmFeatures } from '../wasm/features.ts'
-import { poke } from './arch.ts'
 import { type Bound, Command, Control, CpuState, type MachineShape } from './binding.ts'
 import { CpuLoop } from './cpu-loop.ts'
 import type { RunAction } from './control.ts'
+import type { KvmThreadData } from './kvm-loop.ts'
 import { type CompileThreadData, compilerHere, compilerIn, type CpuThreadData } from './threads.ts'
 
 export type RunActions = ReadonlyMap<number, RunAction>
@@ -68,7 +71,7 @@ function command(o: RunnerOptions, actions: RunActions | undefined): void {
 }
 
 export function threadedRunner(o: RunnerOptions): Runner {
-  const { bound, host } = o, { views, cpus, controls } = bound
+  const { bound, host } = o, { cpus } = bound
   const threads = host.threads!
   // Who has never run waits for no letter.
   for (const m of bound.mailboxes) m.park(true)
@@ -84,20 +87,32 @@ export function threadedRunner(o: RunnerOptions): Runner {
     const data: CpuThreadData = { index, shape: o.shape, memory: o.memory, runtime, passes: o.passes }
     all.push(threads.spawn('cpu', data, [channels[index]![0]]))
   })
+  const threadsOf = standing(o, all, 1)
+  return {
+    ...threadsOf,
+    async end() {
+      threadsOf.leave()
+      await Promise.all(all.map(t => t.terminate()))
+    },
+  }
+}
+
+/** What threads are told, whatever they run. `first`: of the threads, that of processor 0; before it are others. */
+function standing(o: RunnerOptions, all: readonly HostThread[], first: number): Omit<Runner, 'end'> & { leave(): void } {
+  const { bound } = o, { views, cpus, controls } = bound
   let ending = false
   /** Processors whose threads failed: they stand still for ever. */
   const dead = new Set<number>()
   all.forEach((t, i) => t.onError(error => {
-    const cpu = i === 0 ? undefined : i - 1
+    const cpu = i < first ? undefined : i - first
     if (cpu !== undefined) dead.add(cpu)
     if (!ending) o.failed(error, cpu)
   }))
-
   return {
     resume: actions => command(o, actions),
     async pause() {
       setAll(o, Control.COMMAND, Command.PAUSE)
-      for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
+      for (const cpu of cpus.keys()) bound.poke(cpu, ExitRequest.STOP)
       for (const [cpu, c] of controls.entries())
         while (!dead.has(cpu) && Atomics.load(views.i32, (c + Control.STATE) >>> 2) !== CpuState.PAUSED) {
           // It may have gone to sleep on a command that came and went.
@@ -107,13 +122,40 @@ export function threadedRunner(o: RunnerOptions): Runner {
     },
     refresh() {
       setAll(o, Control.REFRESH, 1)
-      for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
+      for (const cpu of cpus.keys()) bound.poke(cpu, ExitRequest.STOP)
     },
-    async end() {
+    leave() {
       ending = true
       setAll(o, Control.COMMAND, Command.END)
-      for (const c of cpus) poke(views, c.state, ExitRequest.STOP)
-      await Promise.all(all.map(t => t.terminate()))
+      for (const cpu of cpus.keys()) bound.poke(cpu, ExitRequest.STOP)
+    },
+  }
+}
+
+/** Threads whose processors the kernel runs. */
+export function kvmRunner(o: RunnerOptions & {
+  readonly machine: KvmMachine
+  /** The kernel cannot go on with a processor, which stands still. */
+  broken(text: string, cpu: number): void
+}): Runner {
+  const { bound, host, machine } = o, { views, cpus, kvm } = bound, threads = host.threads!
+  for (const m of bound.mailboxes) m.park(true) // nobody reads letters
+  machine.native.interruptible()
+  kvm!.kick = place => kick(machine.native, views, place)
+  const all = cpus.map((_, index): HostThread => {
+    const [near, far] = threads.channel(), data: KvmThreadData = { index, shape: o.shape, memory: o.memory }
+    near.listen(failure => o.broken((failure as Failure).text, index))
+    return threads.spawn('kvm', data, [far])
+  })
+  const threadsOf = standing(o, all, 0), { leave } = threadsOf
+  const off = host.process?.onExit(leave) // the program cannot end while a thread of it is in the guest
+  return {
+    ...threadsOf,
+    async end() {
+      leave()
+      off?.()
+      await Promise.all(all.map(t => t.ended))
+      closeMachine(machine)
     },
   }
 }

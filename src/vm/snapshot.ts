@@ -11,7 +11,6 @@ import { checkSystem, restoreSystem, type SavedSystem, saveSystem } from '../dev
 import { ExitRequest } from '../isa/isa.ts'
 import { type Layout, layoutOf } from '../state/layout.ts'
 import { checkState, restoreState, type SavedState, saveState } from '../state/snapshot.ts'
-import { poke } from './arch.ts'
 import { SNAPSHOT_MAGIC } from './control.ts'
 import type { Machine } from './machine.ts'
 
@@ -306,5 +305,5 @@ function apply(m: Machine, saved: Saved): void {
   })
   restoreSystem(bound.system, saved.system)
   for (const { dirty } of bound.system.ramSlots) dirty.markAll()
-  for (const c of bound.cpus) poke(bound.views, c.state, ExitRequest.INTERRUPT)
+  bound.cpus.forEach((_, cpu) => bound.poke(cpu, ExitRequest.INTERRUPT))
 }

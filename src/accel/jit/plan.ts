@@ -16,12 +16,14 @@ export type CpuPlan = {
 
 const MIB = 1 << 20
 
-export function planCpu(isa: Isa, allocator: Allocator): CpuPlan {
+/** `recompiles`: otherwise there is state, and nothing that only generated code needs. */
+export function planCpu(isa: Isa, allocator: Allocator, recompiles = true): CpuPlan {
+  const recordBytes = recompiles ? 8 * MIB : 0
   return {
     state: allocator.alloc(layoutOf(isa.state).sizeBytes, 4096),
-    tlb: allocator.alloc(tlbAreaBytes(isa.mmuModes), 4096),
+    tlb: allocator.alloc(recompiles ? tlbAreaBytes(isa.mmuModes) : 0, 4096),
     mailbox: allocator.alloc(MAILBOX_BYTES, 64),
-    records: allocator.alloc(8 * MIB, 4096),
-    recordBytes: 8 * MIB,
+    records: allocator.alloc(recordBytes, 4096),
+    recordBytes,
   }
 }

@@ -17,6 +17,10 @@ const nodeProcess: HostProcess = {
     return () => void process.off(name, listener)
   },
   onUncaught: listener => void process.on('uncaughtException', listener), // rejections arrive there too
+  onExit(listener) {
+    process.on('exit', listener)
+    return () => void process.off('exit', listener)
+  },
   exit(status) {
     nodeStdio.restore()
     process.exit(status)

@@ -62,7 +62,9 @@ export const nodeThreads: HostThreads = {
     const worker = take(entry), transfer = handed.map(unwrap)
     worker.postMessage({ data, ports: transfer }, transfer)
     let over = false
+    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     return {
+      ended,
       onError(listener) {
         worker.on('error', error => {
           over = true

@@ -1,6 +1,6 @@
 // Texts of -help and of `help` arguments, and docs/options.md: all from the tables.
 import { logItems } from '../../base/log.ts'
-import type { Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
+import type { AccelStatus, Catalogue, Named, PropertyInfo } from '../../vm/control.ts'
 import type { HelpTopic } from '../invocation.ts'
 import { versionText } from '../management.ts'
 import { backends, commonKeys } from './chardevs.ts'
@@ -40,6 +40,16 @@ const properties = (list: readonly PropertyInfo[]): string =>
 const keyLines = (keys: Keys): string =>
   Object.entries(keys).filter(([, k]) => !k.missing && !k.ignored)
     .map(([n, k]) => `  ${n}=<${k.choices ? k.choices.join('|') : k.type}>  ${k.help}\n`).join('')
+
+/** The answer to `-accel help`: what there is, and what of it can be had here. */
+export function accelHelp(accels: readonly Named[], here: readonly AccelStatus[]): string {
+  return `Accelerators supported:\n${named(accels.map(({ name, description }) => {
+    const found = here.find(s => s.name === name)
+    const how = !found ? '' : !found.usable ? `: not here: ${found.reason}${found.hint === undefined ? '' : ` (${found.hint})`}`
+      : found.reason !== undefined ? `: works here, but ${found.reason}` : ': works here'
+    return { name, description: `${description}${how}` }
+  }))}`
+}
 
 /** The answer to `-OPTION help`; `name` asks for what one of them takes. */
 export function topicHelp(topic: HelpTopic, catalogue: Catalogue, name?: string): string {

@@ -123,7 +123,7 @@ export const options: readonly Option[] = [
     section: 'Machine',
     arg: '[accel=]NAME[:NAME…][,PROPERTY=VALUE…]',
     lists: 'accel',
-    help: 'accelerators in order of preference; left out: the best one that works here. jit takes thread=multi|single '
+    help: 'accelerators in order of preference; left out: the best one that works here (kvm where it is fast). jit takes thread=multi|single '
       + 'and opt=all|none|PASS+PASS (fold, dead, group: passes of the optimiser)',
     apply: applyAccel,
   },

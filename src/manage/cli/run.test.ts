@@ -76,7 +76,7 @@ function bench(
       pid: 42,
       writeError: line => void errors.push(line),
       writeOutput: text => void output.push(text),
-      exit() {}, onUncaught() {},
+      exit() {}, onUncaught() {}, onExit: () => () => {},
       onSignal(name, listener) {
         signals.set(name, listener)
         return () => void signals.delete(name)
@@ -89,7 +89,7 @@ function bench(
       config = c
       return machine
     },
-    dumpDeviceTree: async () => false,
+    dumpDeviceTree: async () => false, probeAccelerators: () => [],
     catalogue: () => catalogue,
   }
   return {

@@ -9,7 +9,7 @@ import { loadSnapshot } from '../commands/snapshot.ts'
 import type { Invocation } from '../invocation.ts'
 import { openSession, type Session } from '../session.ts'
 import { checkConfig } from './check.ts'
-import { optionsHelp, topicHelp, versionLine } from './help.ts'
+import { accelHelp, optionsHelp, topicHelp, versionLine } from './help.ts'
 import { errorLine, internalErrorLine, parseArguments } from './parse.ts'
 import { usage } from './values.ts'
 
@@ -35,11 +35,13 @@ export async function run(argv: readonly string[], program: string, around: Surr
   try {
     invocation = parseArguments(argv, program, host.stdio?.outputIsTty ?? false)
     if (invocation.help) {
-      const { topic, name } = invocation.help
+      const { topic, name } = invocation.help, arch = invocation.config.arch ?? 'riscv64'
       host.process?.writeOutput(
         topic === 'options' ? optionsHelp(program)
         : topic === 'version' ? versionLine()
-        : topicHelp(topic, around.assembly.catalogue(invocation.config.arch ?? 'riscv64'), name))
+        : topic === 'accel' && name === undefined
+          ? accelHelp(around.assembly.catalogue(arch).accels, around.assembly.probeAccelerators(arch, host))
+        : topicHelp(topic, around.assembly.catalogue(arch), name))
       return 0
     }
     return await launch(invocation, program, around)
@@ -94,6 +96,10 @@ async function launch(
     note(internalErrorLine(program, cause ?? message, cpu))
     if (!manage.noShutdown) quit('host-error')
   })
+  machine.on('broken', ({ message, cpu }) => {
+    note(`${program}: processor ${cpu}: ${message}`)
+    void Promise.resolve(machine.describe('registers', { cpu })).then(text => note(`${text ?? ''}\nthe machine has stopped; 'info registers' and 'system_reset' go on working`))
+  })
   const signals = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(name =>
     // A terminal that goes away may say so more than once.
     host.process?.onSignal(name, () => { if (!asked || name !== 'SIGHUP') quit('host-signal') }),
@@ -102,7 +108,7 @@ async function launch(
   try {
     session = await openSession(machine, config, manage, host, { note, quit, nowMs })
     if (manage.pidFile !== undefined) await writePid(host, manage.pidFile)
-    if (machine.info.accelReason !== undefined) note(machine.info.accelReason)
+    if (machine.info.accelTold) note(machine.info.accelReason!)
     await load(machine, manage.loadvm, host)
     await attendant?.ready?.()
     if (!manage.startPaused) await start(machine, session, end)

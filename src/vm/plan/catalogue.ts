@@ -2,7 +2,7 @@
 import { netTypes } from '../../backends/net/open.ts'
 import type { Arch } from '../config.ts'
 import type { Catalogue, PropertyInfo } from '../control.ts'
-import { jitProperties } from '../choose.ts'
+import { jitProperties, kvmProperties } from '../choose.ts'
 import { traceEvents } from '../watch.ts'
 import { aliases, driverOf, drivers, emptySlot } from './drivers.ts'
 import { isOtherDevice, otherAccels, otherCpus, otherMachines } from './known.ts'
@@ -17,7 +17,10 @@ export function catalogue(arch: Arch): Catalogue {
     maxCpus: main!.maxCpus,
     machines: types.map(({ name, description, properties }, i) => ({ name, description, isDefault: i === 0, properties })),
     cpus: main!.cpus.models.map(m => ({ ...m, properties: main!.cpus.properties })),
-    accels: [{ name: 'jit', description: 'recompilation to WebAssembly', properties: jitProperties }],
+    accels: [
+      { name: 'jit', description: 'recompilation to WebAssembly', properties: jitProperties },
+      { name: 'kvm', description: "the host's processor, by its Linux kernel", properties: kvmProperties },
+    ],
     traceEvents: traceEvents.map(({ name, format }) => ({ name, description: format })),
     netdevs: netTypes,
     elsewhere: (what, name) => (what === 'device' ? isOtherDevice(name) : others[what].includes(name)),

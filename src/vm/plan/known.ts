@@ -1,6 +1,6 @@
 // Names that QEMU knows and this program does not implement: who asks for one is told so, and not that it is misspelt.
 
-export const otherAccels: readonly string[] = ['kvm', 'direct', 'hvf', 'whpx', 'nvmm', 'xen', 'hax', 'qtest']
+export const otherAccels: readonly string[] = ['direct', 'hvf', 'whpx', 'nvmm', 'xen', 'hax', 'qtest']
 
 export const otherMachines: readonly string[] = [
   'q35', 'microvm', 'isapc', 'malta',

@@ -53,7 +53,7 @@ export type MachinePlan = {
 
 /** Throws VmError; its `where` is a path in the configuration. */
 export async function planMachine(given: MachineConfig, host: Host): Promise<MachinePlan> {
-  const arch = await architecture(given, host)
+  const arch = await architectureOf(given, host)
   const { type, dumpDtb } = await blaming('machine', () => {
     const found = findMachineType(machineTypes, given.machine?.type, arch)
     return { type: found, ...checkMachineProperties(found, given.machine) }
@@ -92,7 +92,7 @@ export async function planMachine(given: MachineConfig, host: Host): Promise<Mac
 }
 
 /** As the configuration says, or what the kernel is for. */
-async function architecture({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
+export async function architectureOf({ arch, kernel }: MachineConfig, host: Host): Promise<Arch> {
   if (arch !== undefined && ARCHES.includes(arch)) return arch
   const unknown = (text: string) => blame('arch', mistake('machine.unknown', text, ARCHES.join(', ')))
   if (arch !== undefined) throw unknown(`not implemented: architecture '${String(arch)}'`)
