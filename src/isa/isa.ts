@@ -31,8 +31,8 @@ export const vcpuCore = {
   arg: transient(u32()),
   /** Single-threaded machines: polls for exit requests until the code leaves by itself. */
   fuel: transient(u32()),
-  /** Where the interpreter is: address of a record. */
-  record: transient(u32()),
+  /** Byte address of the TLB's current instruction side. */
+  codeTable: transient(u32()),
   /** Instructions retired, counted where `-icount` or a counter asks for it. */
   retired: f64(),
   /** Always zero. */

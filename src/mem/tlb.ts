@@ -25,9 +25,9 @@ export const JumpEntry = { PC: 0, MODE: 8, CODE: 12, BITS: 4 } as const
 export const JUMP_ENTRIES = 8192
 export const JUMP_BYTES = JUMP_ENTRIES << JumpEntry.BITS
 export const JUMP_MASK = JUMP_ENTRIES - 1
-/** Index of a pc in the jump cache; generated code computes the same. */
 /** How many indices the addresses of a page have, and the longest instruction of any architecture. */
 const PAGE_JUMPS = PAGE / 2, MAX_INSN_BYTES = 15
+/** Index of a pc in the jump cache; generated code computes the same. */
 export const jumpIndex = (pcLo: number): number => ((pcLo >>> 1) ^ (pcLo >>> 14)) & JUMP_MASK
 
 export const BANKS = 8
@@ -36,7 +36,7 @@ const SHARED = BANKS
 const ALL = BANKS + 1
 
 /** Bytes that a processor with `modes` MMU modes needs. */
-export const tlbAreaBytes = (modes: number): number => ALL * (modes * TLB_BYTES + JUMP_BYTES)
+export const tlbAreaBytes = (modes: number): number => ALL * (modes * (TLB_BYTES + CODE_BYTES) + JUMP_BYTES)
 
 /** What a fill says about a page. */
 export type Page = {
@@ -53,12 +53,16 @@ export type Page = {
   global: boolean
 }
 
-/** Entries of the instruction side, which only the dispatcher asks. */
+/** An entry of the instruction side: the page's address, its byte offset in the memory, whether it is global. The dispatcher
+ * asks it, and code that goes on in another page. */
+export const CodeEntry = { PAGE: 0, HOST: 8, GLOBAL: 12, BITS: 4 } as const
 const CODE_ENTRIES = 1024
+const CODE_BYTES = CODE_ENTRIES << CodeEntry.BITS
+/** Byte offset of a page's entry in its table. */
+export const codeEntryAt = (vaLo: number): number =>
+  (((vaLo >>> PAGE_BITS) ^ (vaLo >>> (PAGE_BITS + 10))) & (CODE_ENTRIES - 1)) << CodeEntry.BITS
 const JUMP_PAGES = 8192
 const JUMP_LIST = 1024
-/** Words of an entry of the instruction side: page address (low, high), host offset, whether it is global. */
-const CODE_WORDS = 4
 /** Entries of one address space's own pages, in each table, that are dropped one by one; if there are more, all entries go. */
 const LOCAL_LIST = 256
 const NO_JUMPS = -1, SEVERAL = -2
@@ -80,7 +84,7 @@ export class Tlb {
   private readonly jumpList = new Int32Array(ALL * JUMP_LIST)
   /** Which pages have had entries in each jump cache, by a hash: a page's number, or SEVERAL. */
   private readonly jumpPages = new Int32Array(ALL * JUMP_PAGES).fill(NO_JUMPS)
-  private readonly code: Int32Array
+  private readonly i32: Int32Array
   /** What a change of address space drops, table by table: entries of pages that are not global, and of jumps into them. */
   private readonly localPages: LocalList
   private readonly localCode: LocalList
@@ -97,11 +101,11 @@ export class Tlb {
   constructor(views: Views, base: number, modes: number, globalModes: readonly number[] = []) {
     this.isGlobal = Array.from({ length: modes }, (_, m) => globalModes.includes(m))
     this.u32 = views.u32
+    this.i32 = views.i32
     this.u8 = views.u8
     this.base = base
     this.modes = modes
     this.dirty = new Uint8Array(ALL * modes).fill(1)
-    this.code = new Int32Array(ALL * modes * CODE_ENTRIES * CODE_WORDS)
     this.localPages = new LocalList(ALL * modes, LOCAL_LIST)
     this.localCode = new LocalList(ALL * modes, LOCAL_LIST)
     this.jumpCount.fill(JUMP_LIST + 1)
@@ -126,6 +130,11 @@ export class Tlb {
   /** Address of the current table for data accesses in `mode`, and of the jump cache for code that runs in it. */
   tableAt(mode: number): number { return this.tableIn(mode, this.bankOf(mode)) }
   jumpCacheAt(mode: number): number { return this.jumpCacheIn(this.bankOf(mode)) }
+  /** Address of the current table of the instruction side for code that runs in MMU mode `mode`. */
+  codeTableAt(mode: number): number { return this.codeTableIn(mode, this.bankOf(mode)) }
+  private codeTableIn(mode: number, bank: number): number {
+    return this.base + ALL * (this.modes * TLB_BYTES + JUMP_BYTES) + (bank * this.modes + mode) * CODE_BYTES
+  }
   private tableIn(mode: number, bank: number): number { return this.base + (bank * this.modes + mode) * TLB_BYTES }
   private jumpCacheIn(bank: number): number { return this.base + ALL * this.modes * TLB_BYTES + bank * JUMP_BYTES }
 
@@ -163,25 +172,25 @@ export class Tlb {
   }
 
   private codeEntry(mode: number, vaLo: number, bank: number): number {
-    return ((bank * this.modes + mode) * CODE_ENTRIES + ((vaLo >>> PAGE_BITS) & (CODE_ENTRIES - 1))) * CODE_WORDS
+    return (this.codeTableIn(mode, bank) + codeEntryAt(vaLo)) >>> 2
   }
 
   /** Enters a page of instructions; `host` is its byte offset in the memory. */
   fillCode(mode: number, vaLo: number, vaHi: number, host: number, page: Pick<Page, 'pageBits' | 'global'>): void {
     this.note(mode, vaLo, vaHi, page)
     const e = this.codeEntry(mode, vaLo, this.bankOf(mode)), lo = vaLo & -PAGE
-    this.code[e] = lo
-    this.code[e + 1] = vaHi
-    this.code[e + 2] = host
-    this.code[e + 3] = Number(page.global)
+    this.i32[e] = lo
+    this.i32[e + 1] = vaHi
+    this.i32[e + 2] = host
+    this.i32[e + 3] = Number(page.global)
     if (!page.global) this.localCode.add(this.bankOf(mode) * this.modes + mode, e)
   }
 
   /** Host byte offset of the instruction at a virtual address; -1 if its page is not entered. */
   lookupCode(mode: number, vaLo: number, vaHi: number): number {
     const e = this.codeEntry(mode, vaLo, this.bankOf(mode))
-    if (this.code[e] !== (vaLo & -PAGE) || this.code[e + 1] !== (vaHi | 0)) return -1
-    return this.code[e + 2]! + (vaLo & (PAGE - 1))
+    if (this.i32[e] !== (vaLo & -PAGE) || this.i32[e + 1] !== (vaHi | 0)) return -1
+    return this.i32[e + 2]! + (vaLo & (PAGE - 1))
   }
 
   /** Host byte offset for an access that the TLB already allows directly; -1 if it does not. `kind` is a TlbEntry offset. */
@@ -201,7 +210,7 @@ export class Tlb {
     this.u32[e + 3] = code
     if (this.jumpCount[bank]! < JUMP_LIST) this.jumpList[bank * JUMP_LIST + this.jumpCount[bank]!] = e
     this.jumpCount[bank]!++
-    if (crosses || !this.code[this.codeEntry(fetchMode, pcLo, bank) + 3]) this.localJumps.add(bank, e)
+    if (crosses || !this.i32[this.codeEntry(fetchMode, pcLo, bank) + 3]) this.localJumps.add(bank, e)
     this.noteJump(bank, pcLo, pcHi)
     if (crosses) this.noteJump(bank, (pcLo | (PAGE - 1)) + 1, (pcLo | (PAGE - 1)) === -1 ? pcHi + 1 : pcHi)
   }
@@ -240,7 +249,7 @@ export class Tlb {
         continue
       }
       this.localPages.take(t, e => u32.fill(NONE, e, e + (TlbEntry.ADDEND >> 2)))
-      this.localCode.take(t, e => { this.code[e] = NO_PAGE })
+      this.localCode.take(t, e => { this.i32[e] = NO_PAGE })
     }
     if (this.localJumps.full(b)) this.dropJumps(b)
     else this.localJumps.take(b, e => { u32[e] = u32[e + 1] = NONE })
@@ -249,7 +258,8 @@ export class Tlb {
   private flushTable(b: number, m: number): void {
     const t = b * this.modes + m, at = this.tableIn(m, b)
     this.u8.fill(0xff, at, at + TLB_BYTES)
-    this.code.fill(NO_PAGE, t * CODE_ENTRIES * CODE_WORDS, (t + 1) * CODE_ENTRIES * CODE_WORDS)
+    const code = this.codeTableIn(m, b)
+    this.u8.fill(0xff, code, code + CODE_BYTES)
     this.localPages.clear(t)
     this.localCode.clear(t)
     this.dirty[t] = 0
@@ -271,7 +281,7 @@ export class Tlb {
     for (let m = 0; m < this.modes; m++) {
       const e = this.entry(m, vaLo, b)
       const c = this.codeEntry(m, vaLo, b)
-      if (this.code[c] === (lo | 0) && this.code[c + 1] === (vaHi | 0)) this.code[c] = NO_PAGE
+      if (this.i32[c] === (lo | 0) && this.i32[c + 1] === (vaHi | 0)) this.i32[c] = NO_PAGE
       for (const kind of [0, TlbEntry.WRITE >> 2])
         if ((this.u32[e + kind]! & -PAGE) >>> 0 === lo && this.u32[e + kind + 1] === hi) {
           this.u32[e + kind] = NONE

@@ -253,6 +253,31 @@ export function crossing(count: number): Uint8Array {
   return p.end()
 }
 
+/** One hart. A loop calls a function of another page, which is mapped elsewhere and written, so seldom that all
+ * is compiled meanwhile. */
+export function otherPage(times: number): Uint8Array {
+  const p = new Smp(1), li = 0x513, ret = 0x8067, apart = 14
+  p.map([PAGES])
+  for (const i of [0, 1]) p.li(A0, ret).li(T0, PAGES + 4096 * i + 4).op('sw', { rs1: T0, rs2: A0, imm: 0 })
+  p.supervise()
+  p.turns((times << apart) - 1, () => {
+    // addi a0, zero, turn >> 14 & 1023 in the first page, the same + 1024 in the second.
+    p.op('srli', { rd: S0, rs1: TURN, shamt: apart }).op('andi', { rd: S0, rs1: S0, imm: 1023 })
+    const same = p.name()
+    p.li(A1, (1 << apart) - 1).op('and', { rd: A0, rs1: TURN, rs2: A1 }).to('bne', same, { rs1: A0, rs2: A1 })
+    for (const i of [0, 1])
+      p.op('addi', { rd: A0, rs1: S0, imm: 0 }).li(A1, 1024 * i).op('add', { rd: A0, rs1: A0, rs2: A1 })
+        .op('slli', { rd: A0, rs1: A0, shamt: 20 }).li(A1, li).op('or', { rd: A0, rs1: A0, rs2: A1 })
+        .li(T0, PAGES + 4096 * i).op('sw', { rs1: T0, rs2: A0, imm: 0 })
+    p.op('fence.i', { rd: 0, rs1: 0, imm: 0 }).label(same)
+    p.op('srli', { rd: A2, rs1: TURN, shamt: 12 }).op('andi', { rd: A2, rs1: A2, imm: 1 }).li(A0, leaf(PAGES, V_R_W_X_A_D))
+      .op('slli', { rd: A1, rs1: A2, shamt: 10 }).op('add', { rd: A0, rs1: A0, rs2: A1 }).store(A0, TABLES + 8192)
+    p.li(T2, VA).op('sfence.vma', { rs1: T2, rs2: 0 }).op('slli', { rd: A1, rs1: A2, shamt: 10 }).op('add', { rd: A1, rs1: A1, rs2: S0 })
+    p.eightTimes(() => p.op('jalr', { rd: RA, rs1: T2, imm: 0 }).mistakeUnlessEqual(A0, A1))
+  })
+  return p.end()
+}
+
 /** Under the SBI. Hart 0 changes a translation and fences hart 1, which has it in use and does nothing itself. The
  * address has bit 31 set. */
 export function remoteFence(count: number): Uint8Array {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeHost } from '../../src/host/node/host.ts'
 import { createMachine } from '../../src/vm/machine.ts'
-import { BASE, CELLS, counting, crossing, DONE, ERRORS, litmus, remoteCode, remoteFence, remoteTranslation } from './programs.ts'
+import { BASE, CELLS, counting, crossing, DONE, ERRORS, litmus, otherPage, remoteCode, remoteFence, remoteTranslation } from './programs.ts'
 
 const TIMEOUT_MS = 240_000
 
@@ -49,6 +49,9 @@ for (const thread of ['multi', 'single']) {
     })
   test(`an instruction that crosses into a page that changes, thread=${thread}`, { timeout: TIMEOUT_MS }, async () => {
     assert.equal(await (await run(crossing(4000), 1, thread))(ERRORS), 0n)
+  })
+  test(`a function of a page that is mapped elsewhere and written, thread=${thread}`, { timeout: TIMEOUT_MS }, async () => {
+    assert.equal(await (await run(otherPage(6), 1, thread))(ERRORS), 0n)
   })
   test(`a fence for another hart, thread=${thread}`, { timeout: TIMEOUT_MS }, async () => {
     assert.equal(await (await run(remoteFence(400 / less), 2, thread, 'default'))(ERRORS), 0n)

@@ -13,6 +13,8 @@ export const Answer = {
   SYSTEM: 4,
   /** An exit request was seen; the pc is in the state. */
   EXIT: 6,
+  /** Look up the pc in the state: not what the jump cache says of it. */
+  LOOKUP: 8,
 } as const
 /** Code numbers of records are at least this. */
 export const FIRST_RECORD = 16

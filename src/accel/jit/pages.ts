@@ -9,6 +9,9 @@ import { Mail, type Mailbox } from './mailbox.ts'
 /** Bytes of the map for a memory of `sizeBytes`. */
 export const codePagesBytes = (sizeBytes: number): number => (sizeBytes >>> PAGE_BITS) * 8
 
+/** Of a page, as a byte offset in the memory. */
+export type PageVersion = { readonly host: number; readonly version: number }
+
 export class CodePages {
   private readonly words: Int32Array
   private readonly base: number
@@ -37,6 +40,11 @@ export class CodePages {
   version(host: number): number {
     const version = Atomics.load(this.words, this.at(host) + 1) & 0x7fffffff
     return Atomics.load(this.words, this.at(host)) & SETTLED ? version : -1
+  }
+
+  /** Whether pages are as they were when their versions were taken, and no processor writes them directly. */
+  unwritten(versions: readonly PageVersion[]): boolean {
+    return versions.every(({ host, version }) => version >= 0 && this.version(host) === version)
   }
 
   /** Processor `self` now holds code of a page. No other writes the page directly any more when this returns; meanwhile `serve`

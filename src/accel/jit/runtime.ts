@@ -93,6 +93,9 @@ export function buildRuntime(
   f.call(imports.systemPending).end()
   f.get(code).i32c(Answer.EXIT).op(W.I32_EQ).if()
   f.i32c(0).return().end()
+  f.get(code).i32c(Answer.LOOKUP).op(W.I32_EQ).if()
+  f.i32c(0).call(imports.lookup).tee(code).brIf(again)
+  f.i32c(0).return().end()
   // A trap may lead straight back into compiled code, which polls at its back edges only.
   emitPoll(f, cpu, offsets, memory).if()
   f.i32c(0).return().end()

@@ -7,7 +7,7 @@ import { printModule } from '../../wasm/print.ts'
 import { core } from './core.ts'
 import { Assembler } from './tier0/assemble.ts'
 import { records } from './tier0/print.ts'
-import { type CompileContext, compileRegions, entryTable } from './tier1/compile.ts'
+import { type CompileContext, compileRegions, entryTables } from './tier1/compile.ts'
 import type { Region } from './tier1/region.ts'
 
 /** Where the text has the first record, and a region's table of entries. */
@@ -33,6 +33,7 @@ export function recordsText(isa: Isa, blocks: readonly Block[]): string {
 export function regionText(context: Omit<CompileContext, 'offsets'>, region: Region): string {
   const bytes = compileRegions({ ...context, offsets: core }, [region], [TABLE])
   const lines = printModule(bytes).split('\n'), begin = lines.findIndex(l => /^ {2}\(func /.test(l))
-  const entries = region.entries.map(o => `+${o}`).join(' '), table = [...entryTable(region, context.isa.codeAlign).bytes].join(' ')
+  const entries = region.entries.map(o => `+${o}`).join(' ')
+  const table = entryTables(region, context.isa.codeAlign).map(t => [...t.bytes].join(' ')).join('; ')
   return `entries ${entries}${table && `; table of returns ${table}`}\n${lines.slice(begin, -2).map(l => l.slice(2)).join('\n')}\n`
 }

@@ -4,6 +4,7 @@ import { assert } from '../../base/errors.ts'
 import { address, logging } from '../../base/log.ts'
 import { emitTrace } from '../../base/trace.ts'
 import { Builder } from '../../ir/build.ts'
+import { JumpKind } from '../../ir/ops.ts'
 import { ALL_PASSES, optimise, type Passes } from '../../ir/opt/passes.ts'
 import { Access, type Cpu, Fault, type Isa, type LiftLimits } from '../../isa/isa.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
@@ -71,6 +72,8 @@ export class Translator {
   private watched = false
   /** Blocks hold one instruction. */
   private single = false
+  /** By page: the pages of which blocks run compiled code that reaches into it. */
+  private readonly dependents = new Map<number, Set<number>>()
   private recordEnd: number
   private blockCount = 0
 
@@ -325,7 +328,53 @@ export class Translator {
     if (this.u16(b.record) === control.enter) this.views.i32[(b.record + Record.IMM) >>> 2] = this.heat * COOL
   }
 
+  /** `b`'s page and others, of which it is to run compiled code, are held: when one of them is written, `b`'s page is dropped too.
+   * False if `b` was dropped meanwhile. */
+  hold(b: CodeBlock, pages: readonly number[]): boolean {
+    for (const page of pages) {
+      if (page === (b.host & -PAGE)) continue
+      this.claim(page)
+      let homes = this.dependents.get(page)
+      if (!homes) this.dependents.set(page, (homes = new Set()))
+      homes.add(b.host & -PAGE)
+    }
+    return b.valid
+  }
+
+  /** Whether a block has been run so often: a part of what makes it hot. */
+  warm(b: CodeBlock, part: number): boolean {
+    // In compiled code it counts no more, or from much more.
+    const left = this.views.i32[(b.record + Record.IMM) >>> 2]!
+    return this.u16(b.record) === control.entry || left > this.heat || left < this.heat * (1 - part)
+  }
+
+  /** Where a block leads, as far as its records know and there is a block of the same mode; `indirect`: it was the last target
+   * of an indirect call or jump. */
+  *successors(b: CodeBlock): Iterable<Successor> {
+    const { i32 } = this.views
+    const at = (lo: number, hi: number): CodeBlock | undefined => {
+      const host = this.tlb.lookupCode(this.fetchMode, lo, hi)
+      return host < 0 ? undefined : this.cache.find(host, lo, hi, b.mode)
+    }
+    for (let rec = Math.max(b.recordEnd - 2 * Record.BYTES, b.record + Record.BYTES); rec < b.recordEnd; rec += Record.BYTES) {
+      const imm = i32[(rec + Record.IMM) >>> 2]!, aux = i32[(rec + Record.AUX) >>> 2]!
+      switch (this.u16(rec)) {
+        case control.goto: yield { block: at(imm, aux), indirect: false }; break
+        case control.link: yield { block: this.blockOf(imm), indirect: false }; break
+        case control.jumpto: if (imm !== JumpKind.RETURN) yield { block: aux === 0 ? undefined : at(aux, b.pcHi), indirect: true }
+      }
+    }
+    // Behind a call.
+    const end = (b.pcLo >>> 0) + b.sizeBytes
+    if (end <= 0xffffffff) yield { block: at(end | 0, b.pcHi), indirect: false }
+  }
+
   dropCode(page: number): void {
+    const homes = this.dependents.get(page)
+    if (homes) {
+      this.dependents.delete(page)
+      for (const home of homes) this.dropCode(home)
+    }
     if (!this.cache.dropPage(page)) return
     this.stats.drops++
     if (jitTraces.jit_drop_page.enabled) emitTrace(jitTraces.jit_drop_page, this.index, page)
@@ -336,6 +385,7 @@ export class Translator {
     this.stats.recordFlushes++
     if (jitTraces.jit_drop_all.enabled) emitTrace(jitTraces.jit_drop_all, this.index)
     this.cache.dropAll()
+    this.dependents.clear()
     this.tlb.dropJumps()
     this.recordEnd = this.plan.records
     this.blockCount = 0
@@ -353,6 +403,8 @@ export class Translator {
 
 /** How much more often than others. */
 const COOL = 16
+
+export type Successor = { readonly block: CodeBlock | undefined; readonly indirect: boolean }
 
 export type RecordMark = { readonly end: number; readonly count: number; readonly flushes: number }
 

@@ -97,7 +97,11 @@ export class Vcpu {
     this.float = softFloat(this.cpu, operand32)
     this.code = new Translator({ ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, serveMail: () => this.readMail() })
     this.slow = new SlowAccess({
-      ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, dropCode: page => this.code.dropCode(page),
+      ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, dropCode: page => {
+        this.code.dropCode(page)
+        // What runs may be of that page: it leaves at its next back edge.
+        this.core.requestExit(ExitRequest.RETIER)
+      },
     })
     const imports: RuntimeImports = {
       slow: rec => this.slowRecord(rec),
@@ -138,6 +142,7 @@ export class Vcpu {
         this.code.fetchMode = fetchMode
         this.i32[(this.plan.state + core.tlb) >>> 2] = tlb.tableAt(mode)
         this.i32[(this.plan.state + core.jumpCache) >>> 2] = tlb.jumpCacheAt(fetchMode)
+        this.i32[(this.plan.state + core.codeTable) >>> 2] = tlb.codeTableAt(fetchMode)
       },
       flushCode: () => this.readMail(),
     }

@@ -196,7 +196,9 @@ function controlHandler(c: HandlerContext, name: string): void {
       // The record is not a goto that could be linked.
       f.get(c.cpu)
       value(c, 0, 'l')
-      f.store(W.I64_STORE, c.offsets.pc).i32c(0).set(c.rec).br(c.dispatch)
+      f.store(W.I64_STORE, c.offsets.pc)
+      f.get(c.rec).get(c.cpu).load(W.I32_LOAD, c.offsets.pc).store(W.I32_STORE, Record.AUX)
+      f.i32c(0).set(c.rec).br(c.dispatch)
       return
     case 'branch':
       f.get(c.rec).load(W.I32_LOAD, Record.IMM).get(c.rec).i32c(Record.BYTES).op(W.I32_ADD)

@@ -1,9 +1,8 @@
 // A WebAssembly module for a batch of regions: one function each.
-import type { Block } from '../../../ir/block.ts'
-import { JumpKind, op, type Type } from '../../../ir/ops.ts'
+import { op, type Type } from '../../../ir/ops.ts'
 import type { Passes } from '../../../ir/opt/passes.ts'
 import type { Isa } from '../../../isa/isa.ts'
-import { JumpEntry } from '../../../mem/tlb.ts'
+import { CodeEntry, codeEntryAt, JumpEntry, PAGE } from '../../../mem/tlb.ts'
 import { type Callee, type FuncIndex, I32, I64, moduleBuilder, type ModuleBuilder, type TableIndex, V128 } from '../../../wasm/encode.ts'
 import type { WasmFeatures } from '../../../wasm/features.ts'
 import { Library, valType } from '../../../wasm/lower.ts'
@@ -14,14 +13,14 @@ import { Answer, SLOT_BITS } from '../code.ts'
 import { type CoreOffsets, jumpEntry, type MemoryShape } from '../runtime.ts'
 import { emitPoll } from '../poll.ts'
 import { BlockLowering, type LowerContext, type SlowName } from './lower.ts'
-import { type Region, registersOf } from './region.ts'
+import { isLed, isReturn, pageAt, type Region, type RegionBlock, registersOf, together } from './region.ts'
 
 export type CompileContext = {
   readonly isa: Isa
   readonly features: WasmFeatures
   readonly memory: MemoryShape
   readonly passes: Passes
-  readonly offsets: CoreOffsets & { readonly helper: number; readonly arg: number }
+  readonly offsets: CoreOffsets & { readonly helper: number; readonly arg: number; readonly codeTable: number }
 }
 
 const slowTypes: { [N in SlowName]: [number[], number[]] } = {
@@ -49,19 +48,28 @@ export function compileRegions(c: CompileContext, regions: readonly Region[], ta
   return m.finish() as Uint8Array<ArrayBuffer>
 }
 
-/** From the first to the last entry of a region, for each place where an instruction may begin (every 2^align bytes) the
- * number of the entry there plus one, or 0. Empty for a region that contains no return. */
-export function entryTable(region: Region, align: number): { first: number; bytes: Uint8Array } {
-  const first = Math.min(...region.entries), last = Math.max(...region.entries)
-  if (!hasReturn(region)) return { first, bytes: new Uint8Array(0) }
-  const bytes = new Uint8Array(((last - first) >> align) + 1)
-  region.entries.forEach((offset, i) => { bytes[(offset - first) >> align] = i + 1 })
-  return { first, bytes }
+/** The entries in one page, for indirect jumps: from the first to the last, for each place where an instruction may begin (every
+ * 2^align bytes), the number of the entry there plus one, or 0. `at` counts from the first table of the region. */
+export type EntryTable = { readonly first: number; readonly at: number; readonly bytes: Uint8Array }
+
+/** None for a region in which no indirect jump stays. */
+export function entryTables(region: Region, align: number): EntryTable[] {
+  const tables: EntryTable[] = []
+  if (!region.blocks.some(b => staysInside(region, b))) return tables
+  let at = 0
+  for (const page of new Set(region.entries.map(e => e & -PAGE))) {
+    const here = region.entries.filter(e => together(e, page)), first = Math.min(...here)
+    const bytes = new Uint8Array(((Math.max(...here) - first) >> align) + 1)
+    region.entries.forEach((e, i) => { if (together(e, page)) bytes[(e - first) >> align] = i + 1 })
+    tables.push({ first, at, bytes })
+    at += bytes.length
+  }
+  return tables
 }
 
-const isReturn = (b: Block): boolean => b.op[b.n - 1] === op.jumpto && b.lo[b.n - 1] !== JumpKind.CALL
-/** Returns are looked for among its entries. */
-const hasReturn = (region: Region): boolean => region.calls && region.blocks.some(b => isReturn(b.block))
+/** An indirect jump that looks its target up among the entries. */
+const staysInside = (region: Region, { block }: RegionBlock): boolean =>
+  (region.calls && isReturn(block)) || (region.leads && isLed(block))
 
 const loadOf: { [T in Type]: typeof W.I64_LOAD } = { i: W.I32_LOAD, l: W.I64_LOAD, f: W.F32_LOAD, d: W.F64_LOAD, v: V128_LOAD }
 const storeOf: { [T in Type]: typeof W.I64_STORE } = { i: W.I32_STORE, l: W.I64_STORE, f: W.F32_STORE, d: W.F64_STORE, v: V128_STORE }
@@ -95,63 +103,57 @@ function emitRegion(
     slow: n => slow[n],
   }
 
-  // Nodes: the blocks, then one exit node for each target outside, then the exit of indirect jumps.
-  const number = new Map(region.blocks.map((b, i) => [b.offset, i]))
-  const nodes: Terminator[] = []
-  const exits: { lo: number; hi: number }[] = [], exitAt = new Map<string, number>()
-  const indirectExit = () => {
-    const key = 'indirect'
-    if (!exitAt.has(key)) exitAt.set(key, exits.push({ lo: 0, hi: 0 }) - 1 + region.blocks.length)
-    return exitAt.get(key)!
+  // Nodes: the blocks, then guards of blocks that are reached from another page, and exits: one for each target outside, one for
+  // indirect jumps, one for each guard.
+  const number = new Map(region.blocks.map((b, i) => [b.offset, i])), nodes: Terminator[] = region.blocks.map(() => ({ kind: 'exit' }))
+  const extras: Extra[] = [], extraAt = new Map<string, number>()
+  const extra = (key: string, node: Extra, terminator: () => Terminator): number => {
+    let at = extraAt.get(key)
+    if (at === undefined) {
+      extraAt.set(key, (at = region.blocks.length + extras.push(node) - 1))
+      nodes.push({ kind: 'exit' })
+      nodes[at] = terminator()
+    }
+    return at
   }
-  const exitTo = (lo: number, hi: number) => {
-    const key = `${hi}:${lo}`
-    if (!exitAt.has(key)) exitAt.set(key, exits.push({ lo, hi }) - 1 + region.blocks.length)
-    return exitAt.get(key)!
+  const exit = (): Terminator => ({ kind: 'exit' })
+  const indirectExit = () => extra('indirect', { kind: 'chain' }, exit)
+  const exitTo = (lo: number, hi: number) => extra(`${hi}:${lo}`, { kind: 'chain', lo, hi }, exit)
+  /** The node that leads from one block to another. */
+  const way = (from: number, to: number): number => {
+    const node = number.get(to)!
+    if (together(from, to)) return node
+    const { pcLo, pcHi } = region.blocks[node]!.block
+    return extra(`guard ${to}`, { kind: 'guard', node }, () => ({
+      kind: 'branch', then: node, else: extra(`miss ${to}`, { kind: 'miss', lo: pcLo, hi: pcHi }, exit),
+    }))
   }
-  const { first, bytes: { length: tableBytes } } = entryTable(region, isa.codeAlign), returns = hasReturn(region)
-  for (const r of region.blocks) {
+  const tables = entryTables(region, isa.codeAlign)
+  region.blocks.forEach((r, i) => {
     const b = r.block, last = b.n - 1, o = b.op[last]!, end = b.pcLo + b.sizeBytes
-    if (o === op.branch)
-      nodes.push({
-        kind: 'branch',
-        then: r.taken >= 0 ? number.get(r.taken)! : exitTo(b.lo[last]!, b.hi[last]!),
-        else: r.fall >= 0 ? number.get(r.fall)! : exitTo(end | 0, (b.pcHi + Math.floor(end / 0x100000000)) | 0),
-      })
-    else if (o === op.jump) nodes.push({ kind: 'goto', to: r.taken >= 0 ? number.get(r.taken)! : exitTo(b.lo[last]!, b.hi[last]!) })
-    else if (returns && isReturn(b))
-      nodes.push({ kind: 'switch', targets: [indirectExit(), ...region.entries.map(e => number.get(e)!)], otherwise: indirectExit() })
-    else if (o === op.jumpto) nodes.push({ kind: 'goto', to: indirectExit() })
-    else nodes.push({ kind: 'exit' })
-  }
-  for (const _ of exits) nodes.push({ kind: 'exit' })
+    const taken = () => (r.taken >= 0 ? way(r.offset, r.taken) : exitTo(b.lo[last]!, b.hi[last]!))
+    if (o === op.branch) {
+      const fall = r.fall >= 0 ? way(r.offset, r.fall) : exitTo(end | 0, (b.pcHi + Math.floor(end / 0x100000000)) | 0)
+      nodes[i] = { kind: 'branch', then: taken(), else: fall }
+    } else if (o === op.jump) nodes[i] = { kind: 'goto', to: taken() }
+    else if (staysInside(region, r))
+      nodes[i] = { kind: 'switch', targets: [indirectExit(), ...region.entries.map(e => way(r.offset, e))], otherwise: indirectExit() }
+    else if (o === op.jumpto) nodes[i] = { kind: 'goto', to: indirectExit() }
+  })
 
   structure(f, { nodes, entries: region.entries.map(e => number.get(e)!) }, {
     entry,
     body(node) {
-      if (node >= region.blocks.length) {
-        const e = exits[node - region.blocks.length]!
-        if (exitAt.get('indirect') !== node) f.i64c(e.lo, e.hi).set(pc)
-        f.br(chain)
-        return
-      }
+      if (node >= region.blocks.length) return writeExtra(extras[node - region.blocks.length]!)
       const { block: b } = region.blocks[node]!
       new BlockLowering(context, b).emit()
-      const last = b.n - 1
-      if (b.op[last] !== op.jumpto) return
+      if (b.op[b.n - 1] !== op.jumpto) return
       f.set(pc)
-      if (nodes[node]!.kind !== 'switch') return
-      const d = f.temp(I64)
-      const sum = request.pageLo + first
-      f.get(pc).i64c(sum | 0, (request.pageHi + Math.floor(sum / 0x100000000)) | 0).op(W.I64_SUB).tee(d)
-      f.i64c(tableBytes << isa.codeAlign, 0).op(W.I64_LT_U)
-      f.if(I32)
-      f.get(d).op(W.I32_WRAP_I64).i32c(isa.codeAlign).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt)
-      f.else().i32c(0).end()
-      f.free(d)
+      if (nodes[node]!.kind === 'switch') findEntry(0)
     },
     backEdge(_from, to) {
-      const b = region.blocks[to]!.block // an exit node is on no cycle
+      const end = extras[to - region.blocks.length] // a block, or a guard: an exit is on no cycle
+      const b = region.blocks[end?.kind === 'guard' ? end.node : to]!.block
       emitPoll(f, cpu, offsets, c.memory)
       f.unlikely().if()
       f.i64c(b.pcLo | 0, b.pcHi).set(pc).i32c(Answer.EXIT).set(answer).br(leave)
@@ -192,6 +194,40 @@ function emitRegion(
   }
   f.get(code)
 
+  function writeExtra(e: Extra): void {
+    if (e.kind === 'guard') {
+      // Whether the page of the block is still mapped where it was.
+      const { offset, block } = region.blocks[e.node]!, page = pageAt(request, offset), at = codeEntryAt(page.pageLo)
+      const table = f.temp(I32)
+      f.get(cpu).load(W.I32_LOAD, offsets.codeTable).tee(table).load(W.I64_LOAD, at + CodeEntry.PAGE)
+      f.i64c(page.pageLo | 0, block.pcHi).op(W.I64_EQ)
+      f.get(table).load(W.I32_LOAD, at + CodeEntry.HOST).i32c(page.host).op(W.I32_EQ).op(W.I32_AND)
+      f.free(table)
+      return
+    }
+    if (e.lo !== undefined) f.i64c(e.lo, e.hi!).set(pc)
+    if (e.kind === 'miss') f.i32c(Answer.LOOKUP).set(answer).br(leave)
+    else f.br(chain)
+  }
+
+  /** Leaves the number of the entry at `pc` plus one, or 0; looks into the tables from number n on. */
+  function findEntry(n: number): void {
+    const table = tables[n]
+    if (!table) {
+      f.i32c(0)
+      return
+    }
+    const page = pageAt(request, table.first), d = f.temp(I64)
+    f.get(pc).i64c((page.pageLo + (table.first & (PAGE - 1))) | 0, request.pageHi).op(W.I64_SUB).tee(d)
+    f.i64c(table.bytes.length << isa.codeAlign, 0).op(W.I64_LT_U)
+    f.if(I32)
+    f.get(d).op(W.I32_WRAP_I64).i32c(isa.codeAlign).op(W.I32_SHR_U).load(W.I32_LOAD8_U, tableAt + table.at)
+    f.free(d)
+    f.else()
+    findEntry(n + 1)
+    f.end()
+  }
+
   function spill(): void {
     for (const r of [...written].sort((a, b) => a - b)) {
       const spec = isa.registers[r]!
@@ -199,5 +235,11 @@ function emitRegion(
     }
   }
 }
+
+/** What is no block: the way out of the region to a target (by the jump cache), or to one of which the guard missed (which
+ * the thread looks up, so that the page is known again), and guards. */
+type Extra =
+  | { readonly kind: 'chain' | 'miss'; readonly lo?: number; readonly hi?: number }
+  | { readonly kind: 'guard'; readonly node: number }
 
 const hex = (n: number) => (n >>> 0).toString(16).padStart(8, '0')

@@ -9,12 +9,12 @@ import type { WasmFeatures } from '../../../wasm/features.ts'
 import { PAGE } from '../../../mem/tlb.ts'
 import { printModule } from '../../../wasm/print.ts'
 import { core } from '../core.ts'
-import type { CodePages } from '../pages.ts'
+import type { CodePages, PageVersion } from '../pages.ts'
 import type { MemoryShape } from '../runtime.ts'
 import { jitTraces } from '../trace.ts'
-import { type CompileContext, compileRegions, entryTable } from './compile.ts'
+import { type CompileContext, compileRegions, entryTables } from './compile.ts'
 import type { CompileAnswer, CompiledRegion } from './protocol.ts'
-import { findRegion, type Region, type RegionLimits, type RegionPlace, type RegionRequest } from './region.ts'
+import { findRegion, pageAt, type Region, type RegionLimits, type RegionPlace, type RegionRequest } from './region.ts'
 
 const LIMITS: RegionLimits = { maxBlocks: 200, maxInsns: 2000 }
 /** Regions of one module at most. */
@@ -23,8 +23,10 @@ const BATCH = 8
  * back. */
 const BUDGET_BYTES = 24 << 20
 export const MAX_REGIONS = (1 << 14) - 1
-/** The longest entry table: one for each byte of a page. */
-const TABLE_BYTES = PAGE
+/** The pages that a region may reach into besides its own. */
+export const MAX_OTHERS = 2
+/** The longest entry tables: a byte for each of the pages. */
+const TABLE_BYTES = (1 + MAX_OTHERS) * PAGE
 
 export type CompilerOptions = {
   readonly isa: Isa
@@ -72,14 +74,18 @@ export class Compiler {
         again.add(old)
         continue
       }
-      const version = this.o.codePages.version(request.host)
-      if (version < 0) continue // written meanwhile
+      const before = this.versions(request)
       const region = findRegion(this.o.isa, this.o.views.u8, request, LIMITS, this.o.passes)
-      if (!region || this.o.codePages.version(request.host) !== version) continue
+      if (!region || !this.o.codePages.unwritten(before)) continue
       const { pageLo, pageHi, mode, host } = request
       places.push(this.place(region))
-      const inner = region.blocks.map(b => b.offset).filter(o => !region.entries.includes(o))
-      done.push({ pageLo, pageHi, mode, host, version, index: regions.length, entries: region.entries, inner, insns: region.insns })
+      const used = new Set(region.blocks.map(b => pageAt(request, b.offset).host))
+      const entries = region.entries.slice(0, region.own)
+      const inner = region.blocks.map(b => b.offset).filter(o => o < PAGE && !entries.includes(o))
+      done.push({
+        pageLo, pageHi, mode, host, versions: before.filter(v => v.host === host || used.has(v.host)), index: regions.length, entries, inner,
+        insns: region.insns,
+      })
       regions.push(region)
     }
     return regions.length > 0 ? [...again, this.compile(regions, done, places)] : [...again]
@@ -116,22 +122,26 @@ export class Compiler {
     return region && new WebAssembly.Module(this.emit([region], [this.place(region)]))
   }
 
+  private versions(request: RegionRequest): PageVersion[] {
+    return [request, ...(request.others ?? [])].map(({ host }) => ({ host, version: this.o.codePages.version(host) }))
+  }
+
   /** An answer that has an entry where a region is asked for. */
   private find(request: RegionRequest): CompileAnswer | undefined {
     const answers = this.known.get(request.host)
     if (!answers) return undefined
-    const version = this.o.codePages.version(request.host)
     return answers.findLast(a => a.regions.some(r =>
-      r.version === version && samePlace(r, request) && r.entries.includes(request.start)))
+      samePlace(r, request) && r.entries.includes(request.start) && this.o.codePages.unwritten(r.versions)))
   }
 
-  /** Writes a region's entry table. */
+  /** Writes a region's entry tables. */
   private place(region: Region): number {
-    const { tables, views } = this.o, { bytes } = entryTable(region, this.o.isa.codeAlign)
-    const at = tables.at + this.tableEnd
-    views.u8.set(bytes, at)
-    this.tableEnd += bytes.length
-    return at
+    const { tables, views } = this.o, begin = tables.at + this.tableEnd
+    for (const { at, bytes } of entryTables(region, this.o.isa.codeAlign)) {
+      views.u8.set(bytes, begin + at)
+      this.tableEnd += bytes.length
+    }
+    return begin
   }
 
   private evict(): void {
@@ -148,7 +158,8 @@ export const samePlace = (a: RegionPlace, b: RegionPlace): boolean =>
 /** The text of a module, headed by the guest code of its regions. */
 function logModule(isa: Isa, bytes: Uint8Array, regions: readonly Region[]): void {
   const heads = regions.map(({ request, blocks, entries, insns }, i) => {
-    const last = blocks.at(-1)!, at = (offset: number) => hexAddress(request.pageLo + offset, request.pageHi)
+    const at = (offset: number) => hexAddress(pageAt(request, offset).pageLo + (offset & (PAGE - 1)), request.pageHi)
+    const last = blocks.at(-1)!
     return `WASM: r${i} ${at(blocks[0]!.offset)}..${at(last.offset + last.block.sizeBytes - 1)} [${isa.modeName(request.mode)}], `
       + `${blocks.length} blocks, ${insns} instructions, entries ${entries.map(at).join(' ')}`
   })

@@ -9,6 +9,7 @@ import type { CodeBlock } from '../cache.ts'
 import { entryCode } from '../code.ts'
 import { jitTraces } from '../trace.ts'
 import type { Vcpu } from '../vcpu.ts'
+import { placeOf, requestAround } from './around.ts'
 import { MAX_REGIONS, samePlace } from './compiler.ts'
 import type { CompileAnswer, CompiledRegion, CompilerPort } from './protocol.ts'
 
@@ -51,16 +52,9 @@ export class Tier1 {
     const attempts = (this.attempts.get(b) ?? 0) + 1
     if (attempts > MAX_ATTEMPTS) return
     this.attempts.set(b, attempts)
-    const known: number[] = [], sizes: number[] = [], entered: number[] = []
-    for (const n of this.v.code.cache.neighbours(b)) {
-      if (n.secondPage >= 0) continue
-      known.push(n.pcLo & (PAGE - 1))
-      sizes.push(n.sizeBytes)
-      if (n.entered) entered.push(n.pcLo & (PAGE - 1))
-    }
     this.stats.requests++
     if (jitTraces.jit_request_region.enabled) emitTrace(jitTraces.jit_request_region, this.v.index, address(b.pcLo, b.pcHi))
-    this.port.ask({ ...placeOf(b), known, sizes, entered, start: b.pcLo & (PAGE - 1) })
+    this.port.ask(requestAround(this.v, b))
   }
 
   /** Looks at answers that have arrived. */
@@ -72,13 +66,13 @@ export class Tier1 {
     if (answer.generation !== this.generation || this.answers.has(answer.number)) return
     this.answers.set(answer.number, undefined)
     for (const region of answer.regions) {
-      if (this.v.codePages.version(region.host) !== region.version) {
+      if (!this.v.codePages.unwritten(region.versions)) {
         this.stats.stale++
         continue
       }
       const page = this.arrived.get(region.host) ?? [], one: Arrived = { region, answer, slot: 0 }
       // A page that was written has new regions: older ones mean nothing.
-      this.arrived.set(region.host, [...page.filter(a => a.region.version === region.version), one])
+      this.arrived.set(region.host, [...page.filter(a => this.v.codePages.unwritten(a.region.versions)), one])
       region.entries.forEach((offset, i) => {
         const b = this.v.code.cache.find(region.host + offset, region.pageLo + offset, region.pageHi, region.mode)
         if (b && this.mayCompile(b)) this.enter(b, one, i)
@@ -93,7 +87,7 @@ export class Tier1 {
   /** A block was translated: perhaps there is a region for it. */
   private meet(b: CodeBlock): void {
     const page = this.arrived.get(b.host & -PAGE)
-    if (!page || !this.mayCompile(b) || this.v.debug.inPage(b.pcLo, b.pcHi)) return
+    if (!page || !this.mayCompile(b)) return
     const place = placeOf(b), offset = b.pcLo & (PAGE - 1)
     for (let n = page.length - 1; n >= 0; n--) {
       const entry = samePlace(page[n]!.region, place) ? page[n]!.region.entries.indexOf(offset) : -1
@@ -101,10 +95,13 @@ export class Tier1 {
     }
   }
 
-  /** From now on `b` runs as entry number `entry` of a region, if that is of the page as it is. We hold the page: who writes
-   * it tells us. */
+  /** From now on `b` runs as entry number `entry` of a region, if that is of its pages as they are. We hold them: who writes
+   * them tells us. */
   private enter(b: CodeBlock, a: Arrived, entry: number): void {
-    if (!this.v.code.compiles || this.v.codePages.version(b.host) !== a.region.version) return
+    const { debug } = this.v
+    if (debug.inPage(b.pcLo, b.pcHi) || (debug.breaking && a.region.versions.length > 1)) return
+    if (!this.v.code.compiles || !this.v.code.hold(b, a.region.versions.map(v => v.host)) || !this.v.codePages.unwritten(a.region.versions))
+      return
     a.slot ||= this.instantiate(a)
     if (a.slot) this.v.code.compiled(b, entryCode(a.slot, entry))
   }
@@ -168,5 +165,3 @@ export class Tier1 {
     this.steps.clear()
   }
 }
-
-const placeOf = (b: CodeBlock) => ({ pageLo: b.pcLo & -PAGE, pageHi: b.pcHi, mode: b.mode, host: b.host & -PAGE })
