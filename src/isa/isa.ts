@@ -137,8 +137,8 @@ export const NO_HOST = -2, NOT_ALLOWED = -1
 export type TranslateResult = Translation | null
 
 /** Faults of an access that its translation could not foresee. BUS: nothing answers at the physical address.
- * MISALIGNED: an access that must be aligned is not. */
-export const Fault = { BUS: 0, MISALIGNED: 1 } as const
+ * MISALIGNED: an access that must be aligned is not; MISALIGNED_WIDE: one of 16 bytes. */
+export const Fault = { BUS: 0, MISALIGNED: 1, MISALIGNED_WIDE: 2 } as const
 export type Fault = (typeof Fault)[keyof typeof Fault]
 
 /** One page of physical address space that belongs to a processor: where it is now (-1: nowhere), and accesses of 1, 2 or 4 bytes. */
@@ -165,8 +165,8 @@ export type Cpu = {
   /** Physical address for a debugger, or -1: the current fetch mode's view, no permission asked, nothing
    * changed. */
   probe(vaLo: number, vaHi: number): number
-  /** Notes a fault of an access, for `deliver`. */
-  fault(kind: Fault, vaLo: number, vaHi: number, access: Access): void
+  /** Notes a fault of an access, for `deliver`. `hint` as in `translate`. */
+  fault(kind: Fault, vaLo: number, vaHi: number, access: Access, hint?: number): void
   /** Takes the noted fault: saves the state as the architecture says, sets pc to the handler. pc is at the
    * instruction. */
   deliver(): void

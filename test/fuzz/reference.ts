@@ -127,6 +127,7 @@ export class Reference {
     }
     const within = (va: bigint) => (self.isa.narrow?.(views.i32[(self.state + core.mode) >>> 2]!) ? BigInt.asUintN(32, va) : va)
     const aligned = (va: bigint, bytes: number) => (va & BigInt(bytes - 1)) === 0n
+    const misaligned = (bytes: number) => (bytes === 16 ? Fault.MISALIGNED_WIDE : Fault.MISALIGNED)
     const bus = (va: bigint, access: Access) => {
       cpu.fault(Fault.BUS, ...halves(va), access)
       return undefined
@@ -152,7 +153,7 @@ export class Reference {
         const access = memop & MemOp.UPDATE ? Access.WRITE : Access.READ
         if (!aligned(va, bytes)) {
           if (memop & MemOp.ALIGNED) {
-            cpu.fault(Fault.MISALIGNED, ...halves(va), access)
+            cpu.fault(misaligned(bytes), ...halves(va), access, memop & MemOp.STACK)
             return undefined
           }
           const at = places(va, bytes, access, memop)
@@ -171,7 +172,7 @@ export class Reference {
         const va = within(address)
         if (!aligned(va, bytes)) {
           if (memop & MemOp.ALIGNED) {
-            cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
+            cpu.fault(misaligned(bytes), ...halves(va), Access.WRITE, memop & MemOp.STACK)
             return false
           }
           const at = places(va, bytes, Access.WRITE, memop)
@@ -190,7 +191,7 @@ export class Reference {
       update(address, bytes, next, memop) {
         const va = within(address)
         if (!aligned(va, bytes) && memop & MemOp.ALIGNED) {
-          cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE)
+          cpu.fault(Fault.MISALIGNED, ...halves(va), Access.WRITE, memop & MemOp.STACK)
           return undefined
         }
         const change = (at: readonly number[]) => {

@@ -76,7 +76,7 @@ export class SlowAccess {
     const { i32, args, result } = this, vaLo = i32[args]! >>> 0, vaHi = i32[args + 1]!
     const half = (desc & ~(AccessKind.WIDE | MemOp.SIZE | MemOp.ALIGNED)) | 3, store = (desc & AccessKind.MASK) === AccessKind.STORE
     if (desc & MemOp.ALIGNED && vaLo & 15) {
-      this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, store ? Access.WRITE : Access.READ)
+      this.cpu.fault(Fault.MISALIGNED_WIDE, vaLo, vaHi, store ? Access.WRITE : Access.READ, desc & MemOp.STACK)
       return 1
     }
     const data = i32.slice(args + 2, args + 6)
@@ -120,7 +120,7 @@ export class SlowAccess {
     this.hint = desc & MemOp.STACK
     if (vaLo & (size - 1)) {
       if (desc & MemOp.ALIGNED) {
-        this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, access)
+        this.cpu.fault(Fault.MISALIGNED, vaLo, vaHi, access, this.hint)
         return 1
       }
       return this.misaligned(desc, vaLo, vaHi, size, access)
@@ -237,7 +237,7 @@ export class SlowAccess {
     const { i32, pa, bus, args, result } = this
     const atomic = kind === AccessKind.AMO || kind === AccessKind.CAS
     // A device knows no atomic operations: where the architecture allows them all the same, a read and a write.
-    if ((atomic && desc & MemOp.ALIGNED) || !bus.mapped(pa, size, access === Access.WRITE)) {
+    if ((atomic && !this.cpu.isa.misalignedDevices) || !bus.mapped(pa, size, access === Access.WRITE)) {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, access)
       return 1
     }

@@ -178,7 +178,10 @@ export function replaceFlags(c: Core, old: number, next: number): void {
   i32[w + W.eflags] = (next & ~Flag.ARITHMETIC) | 2
   const changed = old ^ next
   if (changed & (Flag.VM | Flag.TF | Flag.IOPL | Flag.RF)) updateMode(c)
-  if (changed & Flag.AC) selectTlb(c)
+  if (changed & Flag.AC) {
+    selectTlb(c)
+    if (cplOf(c) === 3) updateMode(c)
+  }
   if (changed & next & Flag.IF && i32[w + W.interruptWaits]) requestInterrupt(c)
 }
 
@@ -201,6 +204,7 @@ export function updateMode(c: Core): void {
   if (pe) mode |= Mode.PROTECTED
   if (pe && eflags & Flag.VM) mode |= Mode.VM86
   if (!pe || cpl <= ((eflags >> 12) & 3)) mode |= Mode.IO_ALLOWED
+  if (checksAlignment(c)) mode |= Mode.ALIGN
   if (cr0 & Cr0.EM) mode |= Mode.EM
   if (cr0 & Cr0.TS) mode |= Mode.TS
   if (cr0 & Cr0.MP) mode |= Mode.MP
@@ -217,9 +221,12 @@ export function updateMode(c: Core): void {
 /** After a change between privilege levels of flat 64-bit code, flags included. */
 export function updateLevel(c: Core, cpl: number): void {
   const mode = c.i32[c.w + W.mode]!, eflags = get(c, W.eflags)
-  if ((mode & (Mode.CODE | Mode.STEP)) !== Mode.CODE64 || eflags & (Flag.TF | Flag.VM)) return updateMode(c)
+  if ((mode & (Mode.CODE | Mode.STEP | Mode.ALIGN)) !== Mode.CODE64 || eflags & (Flag.TF | Flag.VM | Flag.AC)) return updateMode(c)
   c.i32[c.w + W.mode] = (mode & ~(Mode.CPL | Mode.IO_ALLOWED)) | (cpl << Mode.CPL_SHIFT) | (cpl <= ((eflags >> 12) & 3) ? Mode.IO_ALLOWED : 0)
 }
+/** Misaligned accesses of the current level fault (SDM 3, 6.15, interrupt 17); those that the processor makes as a supervisor do not. */
+export const checksAlignment = (c: Core): boolean =>
+  (get(c, W.cr0) & Cr0.AM) !== 0 && (get(c, W.eflags) & Flag.AC) !== 0 && cplOf(c) === 3
 /** What of MXCSR the mode word holds. */
 export const mxcsrMode = (mxcsr: number): number =>
   (mxcsr & MXCSR_CONTROL) !== MXCSR_MASKS ? Mode.MXCSR_ODD : mxcsr & MXCSR_PRECISION ? Mode.MXCSR_FREE : 0

@@ -193,6 +193,8 @@ export const Mode = {
   STEP: 1 << 18,
   /** MXCSR: rounding to nearest with all exceptions masked and the precision flag set; or anything but nearest and masked. */
   MXCSR_FREE: 1 << 19, MXCSR_ODD: 1 << 20,
+  /** CPL 3 with CR0.AM and EFLAGS.AC: misaligned accesses fault. */
+  ALIGN: 1 << 21,
 } as const
 
 /** Bits of `shadow`: held off by STI, by a load of SS (which holds off debug traps and NMIs too); with an interrupt waiting the

@@ -167,20 +167,22 @@ export class Emit extends FlagEmit {
   beyond(p: Place, bytes: number): Place { return { ...p, disp: p.disp + bytes } }
 
   loadAt(p: Place, bytes: number, signed = false, hint = 0): Value {
-    const v = this.load(accessOf(bytes) | p.hint | hint | (signed ? MemOp.SIGNED : 0), p.at, p.disp)
+    const v = this.load(this.accessAt(p, bytes) | hint | (signed ? MemOp.SIGNED : 0), p.at, p.disp)
     this.noteExtended(v, bytes, signed)
     return v
   }
-  storeAt(p: Place, bytes: number, v: Value): void { this.store(accessOf(bytes) | p.hint, p.at, v, p.disp) }
+  storeAt(p: Place, bytes: number, v: Value): void { this.store(this.accessAt(p, bytes), p.at, v, p.disp) }
+  /** MemOp of an access there. */
+  accessAt(p: Place, bytes: number): number { return accessOf(bytes) | p.hint | (this.mode & Mode.ALIGN && bytes > 1 ? MemOp.ALIGNED : 0) }
   /** Where atomic operations take place: they know no displacement. */
   atomicAddress(p: Place): Value { return p.disp ? this.add(p.at, this.imm(p.disp)) : p.at }
 
   // String instructions: rSI and rDI by the address size.
 
-  /** Their addresses are neither checked nor wrap within a page, and iterations are not looked at one by one. */
+  /** Their addresses are not checked and do not wrap within a page, and iterations are not looked at one by one. */
   get stringsAreFlat(): boolean {
     const { i } = this, source = i.override === NONE ? Seg.DS : i.override
-    if (this.mode & Mode.STEP) return false
+    if (this.mode & (Mode.STEP | Mode.ALIGN)) return false
     return this.long ? i.addressSize === 8 : i.addressSize === 4 && this.isFlat(Seg.ES) && this.isFlat(source)
   }
 
@@ -241,12 +243,12 @@ export class Emit extends FlagEmit {
   }
   /** The old values, sign-extended. */
   atomic(kind: number, p: Place, size: number, v: Value): Value {
-    const old = this.amo(kind, accessOf(size) | MemOp.SIGNED | p.hint, this.atomicAddress(p), v)
+    const old = this.amo(kind, this.accessAt(p, size) | MemOp.SIGNED, this.atomicAddress(p), v)
     this.noteExtended(old, size, true)
     return old
   }
   compareSwap(p: Place, size: number, expected: Value, v: Value): Value {
-    const old = this.cas(accessOf(size) | MemOp.SIGNED | p.hint, this.atomicAddress(p), expected, v)
+    const old = this.cas(this.accessAt(p, size) | MemOp.SIGNED, this.atomicAddress(p), expected, v)
     this.noteExtended(old, size, true)
     return old
   }

@@ -1,7 +1,7 @@
 // MXCSR, exceptions of SSE, masked stores. Intel SDM volume 1, 10.2.3, 11.5; volume 2, MASKMOVDQU.
 import { type Core, Cr4, Done, fault, get, gpr, gprHi, mxcsrMode, W } from './core.ts'
 import { cpuLayout, type CpuState, Mode, Reg, SystemArg, Vector } from './cpu.ts'
-import { argWord, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
+import { aligned, argWord, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
 
 /** MXCSR.RC in soft-float's numbering: nearest, down, up, to zero. */
 export const SIMD_ROUNDING = [0, 2, 3, 1] as const
@@ -47,6 +47,7 @@ export const maskedStore = (bytes: 8 | 16) => (c: Core, arg: number): Done => {
   if (!inSegment(c, segment, offset, bytes, true)) return Done.FAULT
   linear(c, segment, offset, size === 8 ? gprHi(c, Reg.DI) : 0)
   const { lo, hi } = c
+  if (!aligned(c, lo, hi, 8, c.mmuMode)) return Done.FAULT
   const place = (i: number): [number, number] => {
     const sum = (lo >>> 0) + i
     return [sum | 0, sum > 0xffffffff ? hi + 1 : hi]

@@ -2,8 +2,8 @@
 import { MemOp } from '../../ir/ops.ts'
 import { PAGE } from '../../mem/tlb.ts'
 import { Access, NO_HOST, NOT_ALLOWED } from '../isa.ts'
-import { type Core, Cr4, get, isCode64, isLong, limitFault, Mmu, note, SEG, segment, segmentHi, segWord, W } from './core.ts'
-import { Seg, SystemArg } from './cpu.ts'
+import { canonical, checksAlignment, type Core, Cr4, get, isCode64, isLong, limitFault, Mmu, note, SEG, segment, segmentHi, segWord, W } from './core.ts'
+import { Seg, SystemArg, Vector } from './cpu.ts'
 import { translate } from './mmu.ts'
 
 /** The MMU mode of accesses to descriptor tables and task state: a supervisor's at any privilege, and never to user pages. */
@@ -32,9 +32,19 @@ export function hostFor(c: Core, lo: number, hi: number, bytes: number, access: 
   return services.hostFor(lo, isLong(c) ? hi : 0, access, mmuMode, hint)
 }
 
+/** In `hint`, of an access: alignment has been looked at, or does not matter. */
+export const ANY_ALIGNMENT = 0x100
+/** Whether alignment checks let an access be; if not, #AC(0) is noted. `size`: what its address must be a multiple of. */
+export const aligned = (c: Core, lo: number, hi: number, size: number, mmuMode: number, hint = 0): boolean =>
+  (lo & (size - 1)) === 0 || (hint & ANY_ALIGNMENT) !== 0 || mmuMode !== Mmu.USER || !checksAlignment(c) || misaligned(c, hi, hint, Vector.AC)
+/** An access is misaligned. That its address is not canonical comes first; page faults come after it. */
+export const misaligned = (c: Core, hi: number, hint: number, vector: number): false =>
+  note(c, isLong(c) && !canonical(c, hi) ? (hint & MemOp.STACK ? Vector.SS : Vector.GP) : vector)
+
 /** Reads 1, 2, 4 or 8 bytes into c.lo and c.hi. */
 export function read(c: Core, lo: number, hi: number, bytes: number, mmuMode: number, hint = 0): boolean {
   const { services } = c
+  if (!aligned(c, lo, hi, bytes, mmuMode, hint)) return false
   if ((lo & (PAGE - 1)) + bytes > PAGE) {
     const at = bytesAt(c, lo, hi, bytes, Access.READ, mmuMode, hint)
     if (!at) return false
@@ -64,12 +74,14 @@ export function read(c: Core, lo: number, hi: number, bytes: number, mmuMode: nu
 
 /** Whether a write of so many bytes would not fault. */
 export function writable(c: Core, lo: number, hi: number, bytes: number, mmuMode: number, hint = 0): boolean {
+  if (!aligned(c, lo, hi, bytes, mmuMode, hint)) return false
   if ((lo & (PAGE - 1)) + bytes <= PAGE) return translate(c, lo, hi, Access.WRITE, mmuMode, hint) !== null
   return bytesAt(c, lo, hi, bytes, Access.WRITE, mmuMode, hint) !== undefined
 }
 
 export function write(c: Core, lo: number, hi: number, bytes: number, vLo: number, vHi: number, mmuMode: number, hint = 0): boolean {
   const { services } = c
+  if (!aligned(c, lo, hi, bytes, mmuMode, hint)) return false
   if ((lo & (PAGE - 1)) + bytes > PAGE) {
     const at = bytesAt(c, lo, hi, bytes, Access.WRITE, mmuMode, hint)
     at?.forEach((pa, i) => services.write(pa, 1, ((i < 4 ? vLo : vHi) >>> (8 * (i & 3))) & 0xff))

@@ -1,5 +1,5 @@
 // Address translation: none, 32-bit with 4 MiB pages (PSE, PSE-36), PAE, four and five levels. Intel SDM volume 3 chapter 4;
-// faults as in 4.7, accessed and dirty bits as in 4.8. Not modelled: protection keys, memory types, alignment checks (AC).
+// faults as in 4.7, accessed and dirty bits as in 4.8. Not modelled: protection keys, memory types.
 import { MemOp } from '../../ir/ops.ts'
 import { Access, type TranslateResult } from '../isa.ts'
 import { canonical, type Core, Cr0, Cr4, Efer, get, getHi, isLong, Mmu, note, W } from './core.ts'

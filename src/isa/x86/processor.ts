@@ -14,6 +14,7 @@ import * as fpu from './fpu-state.ts'
 import * as io from './io.ts'
 import { probe, translate } from './mmu.ts'
 import type { Model } from './models.ts'
+import { misaligned } from './memory.ts'
 import * as msr from './msr.ts'
 import { reset } from './reset.ts'
 import * as segments from './segments.ts'
@@ -95,8 +96,8 @@ export function cpuOf(isa: Isa, c: Core): Cpu {
     isa,
     translate: (vaLo, vaHi, access, mmuMode, _size, hint) => translate(c, vaLo, vaHi, access, mmuMode, hint),
     probe: (vaLo, vaHi) => probe(c, vaLo, vaHi),
-    fault(kind, _vaLo, _vaHi, access) {
-      if (kind === Fault.MISALIGNED) return void note(c, Vector.GP)
+    fault(kind, _vaLo, vaHi, access, hint = 0) {
+      if (kind !== Fault.BUS) return void misaligned(c, vaHi, hint, kind === Fault.MISALIGNED ? Vector.AC : Vector.GP)
       // Data accesses do not know the end of memory (x86.ts). Where there is no code, the bytes that the bus gives
       // are none (FF FF).
       if (access !== Access.EXECUTE) throw new Error('a data access that faults only on the bus')

@@ -28,6 +28,7 @@ export function userMode(s: CpuState, bits: number): number {
   return (bits === 64 ? Mode.CODE64 : bits === 32 ? Mode.CODE32 : Mode.CODE16) | (bits === 32 ? Mode.STACK32 : 0)
     | (3 << Mode.CPL_SHIFT) | Mode.PROTECTED | flat(Seg.ES, Mode.FLAT_ES) | flat(Seg.SS, Mode.FLAT_SS) | flat(Seg.DS, Mode.FLAT_DS)
     | (isFlatCode(s.seg[Seg.CS]!) ? Mode.FLAT_CS : 0) | Mode.OSFXSR | Mode.OSXSAVE | mxcsrMode(s.mxcsr)
+    | (s.eflags & Flag.AC ? Mode.ALIGN : 0)
 }
 
 export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuServices, pageOf: PageOf, ending: Ending): UserCpu {
@@ -57,8 +58,8 @@ export function makeUserCpu(isa: Isa, views: Views, at: number, services: CpuSer
     },
     probe: () => -1,
     fault(kind) {
-      if (kind !== Fault.MISALIGNED) throw new Error('a fault of an access that this processor does not know')
-      note(Vector.GP)
+      if (kind === Fault.BUS) throw new Error('a fault of an access that this processor does not know')
+      note(kind === Fault.MISALIGNED ? Vector.AC : Vector.GP)
     },
     deliver: stop,
     system(helper, arg) {

@@ -44,7 +44,7 @@ export const source16 = (g: Emit, k: number): Value => g.loadAt(place(g, k, 2, f
 export function sourceFloat(g: Emit, k: number, double: boolean): Value {
   if (!g.i.memory) return g.row(double ? 'v.d' : 'v.f', xmm(g, g.i.rm))
   const p = place(g, k, double ? 8 : 4, false)
-  return g.load((double ? 3 : 2) | p.hint, p.at, p.disp, double ? 'd' : 'f')
+  return g.load(g.accessAt(p, double ? 8 : 4), p.at, p.disp, double ? 'd' : 'f')
 }
 
 // MMX registers are the mantissas of x87's. Every MMX instruction but EMMS makes them all valid, with register 0 on top.

@@ -2,7 +2,7 @@
 // protected. Intel SDM volume 1, 8.1.10.
 import { type Core, Done, isReal } from './core.ts'
 import { type CpuState, SystemArg } from './cpu.ts'
-import { argWord, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
+import { aligned, ANY_ALIGNMENT, argWord, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
 import { initialize, updateSummary } from './x87.ts'
 
 const REGISTER_BYTES = 10, REGISTERS = 8 * REGISTER_BYTES
@@ -49,16 +49,18 @@ function loadEnvironment(c: Core, arg: number, words: readonly number[]): void {
   updateSummary(s)
 }
 
+// Alignment checks ask for that of the words, for the registers too.
+
 /** Writes a list of words and then the registers, or nothing. */
 function storeAll(c: Core, arg: number, words: readonly number[], registers: boolean): boolean {
   const size = isWide(arg) ? 4 : 2, bytes = size * words.length + (registers ? REGISTERS : 0), seg = operandSegment(arg)
-  if (!inSegment(c, seg, argWord(c, 2), bytes, true)) return false
+  if (!inSegment(c, seg, argWord(c, 2), bytes, true) || !aligned(c, argWord(c, 0), argWord(c, 1), size, c.mmuMode)) return false
   for (const at of [0, bytes - 1]) if (!writable(c, ...placeOf(c, at), 1, c.mmuMode)) return false
   words.forEach((word, i) => void write(c, ...placeOf(c, size * i), size, word, 0, c.mmuMode))
   if (!registers) return true
   for (let i = 0; i < 8; i++) {
     const n = (c.s.ftop + i) & 7, m = c.s.fpMantissa.get(n), at = size * words.length + REGISTER_BYTES * i
-    write(c, ...placeOf(c, at), 8, Number(BigInt.asIntN(32, m)), Number(BigInt.asIntN(32, m >> 32n)), c.mmuMode)
+    write(c, ...placeOf(c, at), 8, Number(BigInt.asIntN(32, m)), Number(BigInt.asIntN(32, m >> 32n)), c.mmuMode, ANY_ALIGNMENT)
     write(c, ...placeOf(c, at + 8), 2, c.s.fpExponent[n]!, 0, c.mmuMode)
   }
   return true
@@ -97,7 +99,7 @@ export function frstor(c: Core, arg: number): Done {
   const registers: { m: bigint; e: number }[] = []
   for (let i = 0; i < 8; i++) {
     const at = environmentBytes(arg) + REGISTER_BYTES * i
-    if (!read(c, ...placeOf(c, at), 8, c.mmuMode)) return Done.FAULT
+    if (!read(c, ...placeOf(c, at), 8, c.mmuMode, ANY_ALIGNMENT)) return Done.FAULT
     const m = (BigInt(c.hi >>> 0) << 32n) | BigInt(c.lo >>> 0)
     if (!read(c, ...placeOf(c, at + 8), 2, c.mmuMode)) return Done.FAULT
     registers.push({ m, e: c.lo })

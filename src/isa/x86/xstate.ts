@@ -9,7 +9,7 @@ import { type Core, Cr0, Cr4, Done, fault, get, gpr, isCode64, W } from './core.
 import { cpuLayout, SystemArg, Vector } from './cpu.ts'
 import { MXCSR_BITS, MXCSR_INITIAL, setMxcsr } from './fpu-state.ts'
 import { Fsw } from './x87.ts'
-import { argWord, hostFor, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
+import { aligned, argWord, hostFor, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
 
 /** State components, as bits of XCR0. */
 export const Component = { X87: 1, SSE: 2, AVX: 4 } as const
@@ -87,6 +87,11 @@ function storable(c: Core, offset: number): boolean {
   const [lo, hi] = placeOf(c, offset), host = hostFor(c, lo, hi, 4, Access.WRITE, c.mmuMode, 0)
   return host === NO_HOST ? writable(c, lo, hi, 4, c.mmuMode) : host !== NOT_ALLOWED
 }
+/** An operand that must be aligned to `bytes` is not: #GP, but if it is not aligned to words either alignment checks come first. */
+function misplaced(c: Core, bytes: number): Done | undefined {
+  if (!(argWord(c, 0) & (bytes - 1))) return undefined
+  return aligned(c, argWord(c, 0), argWord(c, 1), 4, c.mmuMode) ? fault(c, Vector.GP) : Done.FAULT
+}
 /** Words from `from` up to `end`, a page at a time. The operand is aligned to them. */
 function copy(c: Core, from: number, end: number, store: boolean): boolean {
   const { i32 } = c
@@ -114,7 +119,7 @@ function copy(c: Core, from: number, end: number, store: boolean): boolean {
 function refusesLegacy(c: Core): Done | undefined {
   if (!(c.model.cr4 & Cr4.OSFXSR)) return fault(c, Vector.UD)
   if (get(c, W.cr0) & (Cr0.EM | Cr0.TS)) return fault(c, Vector.NM)
-  return argWord(c, 0) & 15 ? fault(c, Vector.GP) : undefined
+  return misplaced(c, 16)
 }
 export function fxsave(c: Core, arg: number): Done {
   const refused = refusesLegacy(c)
@@ -143,7 +148,7 @@ export function fxrstor(c: Core, arg: number): Done {
 function refuses(c: Core): Done | undefined {
   if (!(get(c, W.cr4) & Cr4.OSXSAVE)) return fault(c, Vector.UD)
   if (get(c, W.cr0) & Cr0.TS) return fault(c, Vector.NM)
-  return argWord(c, 0) & 63 ? fault(c, Vector.GP) : undefined
+  return misplaced(c, 64)
 }
 /** Components that are not in their initial configuration (XINUSE). MXCSR does not count. */
 export function componentsInUse(c: Core): number {

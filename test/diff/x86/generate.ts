@@ -288,7 +288,7 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
   return { ...fixed(), code: bytes }
 
   function fixed() {
-    const flags = (below(random, 0x1000) & Flag.ARITHMETIC) | (random() < 0.2 ? Flag.DF : 0)
+    const flags = (below(random, 0x1000) & Flag.ARITHMETIC) | (random() < 0.2 ? Flag.DF : 0) | (random() < 0.1 ? Flag.AC : 0)
     return { row, bits, registers, flags, memory, fx: fpuImage(random) }
   }
 }

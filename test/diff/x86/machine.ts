@@ -21,7 +21,7 @@ export type Case = {
   readonly registers: BigUint64Array
   /** Flags that are undefined after it, besides those of the row. */
   readonly undefinedFlags?: number
-  /** Arithmetic flags and DF. */
+  /** Arithmetic flags, DF and AC. */
   readonly flags: number
   readonly memory: Uint8Array
   /** As FXSAVE stores the registers of x87, MMX and SSE. */
@@ -94,7 +94,7 @@ export function runner(): string {
   const changed = Math.max(statSync(source).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs)
   if (!existsSync(binary) || statSync(binary).mtimeMs < changed) {
     mkdirSync(dirname(binary), { recursive: true })
-    execFileSync('gcc', ['-O2', '-static', '-no-pie', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-mgeneral-regs-only',
+    execFileSync('gcc', ['-O2', '-static', '-no-pie', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-mgeneral-regs-only', '-mno-red-zone',
       '-fno-tree-loop-distribute-patterns',
       // Far from the small numbers that cases use as addresses, and as stack pointers.
       '-Wl,-Ttext-segment=0x3123450000', '-Wl,--no-relax', '-o', binary, source])
@@ -119,7 +119,7 @@ export function reference(binary: string, cases: readonly Case[]): Promise<Resul
   })
 }
 
-const ARITHMETIC = 0x8d5, DF = 0x400
+const ARITHMETIC = 0x8d5, DF = 0x400, AC = 0x40000
 
 /** What differs, as text; empty if nothing does. Flags that the row leaves undefined may differ if it was executed. */
 export function differences(c: Case, expected: Result, actual: Result): string[] {
@@ -140,7 +140,7 @@ export function differences(c: Case, expected: Result, actual: Result): string[]
     const m = i === 4 && c.bits === 16 ? 0xffffn : mask
     check(`r${i}`, expected.registers[i]! & m, actual.registers[i]! & m)
   }
-  const flags = (ARITHMETIC & ~c.row.undefinedFlags & ~(c.undefinedFlags ?? 0)) | DF
+  const flags = (ARITHMETIC & ~c.row.undefinedFlags & ~(c.undefinedFlags ?? 0)) | DF | AC
   check('flags', expected.flags & flags, actual.flags & flags)
   out.push(...vectorDifferences(c, expected.fx, actual.fx))
   if (Buffer.compare(expected.memory, actual.memory) === 0) return out
