@@ -1,6 +1,6 @@
 // Cases and results of the x86 instruction tests, and the reference: runner.c on the processor underneath.
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Row } from '../../../src/isa/x86/row.ts'
@@ -78,6 +78,10 @@ function unpack(buffer: Buffer): Result[] {
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** Why the reference cannot run here, or undefined. */
+/** Who made the processor underneath: where manuals leave something open, the models here do as those of AMD, and other makers
+ * differ in more cases than are explained. */
+export const isAmd = process.platform === 'linux' && /AuthenticAMD/.test(readFileSync('/proc/cpuinfo', 'latin1'))
+
 export function unavailable(): string | undefined {
   if (process.arch !== 'x64' || process.platform !== 'linux') return 'the host is no x86-64 Linux'
   try {
