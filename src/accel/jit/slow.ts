@@ -237,7 +237,7 @@ export class SlowAccess {
     const { i32, pa, bus, args, result } = this
     const atomic = kind === AccessKind.AMO || kind === AccessKind.CAS
     // A device knows no atomic operations: where the architecture allows them all the same, a read and a write.
-    if ((atomic && !this.cpu.isa.misalignedDevices) || !bus.mapped(pa, size, access === Access.WRITE)) {
+    if ((atomic && desc & MemOp.ALIGNED && !this.cpu.isa.misalignedDevices) || !bus.mapped(pa, size, access === Access.WRITE)) {
       this.cpu.fault(Fault.BUS, vaLo, vaHi, access)
       return 1
     }
