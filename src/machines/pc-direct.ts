@@ -1,5 +1,6 @@
 // What firmware would leave behind, for kernels that start without it: the system's tables in memory, a ROM that leads to them,
 // the memory map, registers of the chipset as SeaBIOS sets them.
+import { PAM } from '../devices/pci/i440fx.ts'
 import { bytesOf } from './acpi/aml.ts'
 import { pcAcpi } from './pc-acpi.ts'
 import { IRQ, PC, ramSplit, type PcOptions } from './pc.ts'
@@ -91,13 +92,16 @@ function anchored(anchor: Uint8Array, tables: number): Uint8Array {
   return bytes
 }
 
-const CONFIG = { ADDRESS: 0xcf8, DATA: 0xcfc }, ISA = 0x08, IDE = 0x09, PM = 0x0b
+const CONFIG = { ADDRESS: 0xcf8, DATA: 0xcfc }, HOST = 0, ISA = 0x08, IDE = 0x09, PM = 0x0b
+/** Both halves of a segment register: reads and writes go to RAM. */
+const RAM_RAM = 0x33
 const LINES = [10, 10, 11, 11]
 const config = (devfn: number, register: number, size: number, value: number): PortWrite[] => [
   [CONFIG.ADDRESS, 4, 0x8000_0000 + devfn * 256 + (register & 0xfc)], [CONFIG.DATA + (register & 3), size, value],
 ]
-/** After every reset: routes of the PCI interrupt lines, which are levels; IDE decodes its ports; power management has its. */
+/** After every reset: RAM from C0000h to EFFFFh; routes of the PCI interrupt lines, which are levels; IDE decodes its ports; power management has its. */
 export const chipsetWrites: readonly PortWrite[] = [
+  ...[1, 2, 3, 4, 5, 6].flatMap(n => config(HOST, PAM + n, 1, RAM_RAM)),
   ...LINES.flatMap((irq, n) => config(ISA, 0x60 + n, 1, irq)),
   [0x4d0, 1, 0], [0x4d1, 1, ((1 << 10) | (1 << 11) | (1 << IRQ.SCI)) >> 8],
   ...config(IDE, 0x40, 2, 0x8000), ...config(IDE, 0x42, 2, 0x8000), ...config(IDE, 0x04, 2, 1),

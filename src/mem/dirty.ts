@@ -15,6 +15,8 @@ export type DirtyMap = {
   markAll(): void
   /** What is dirty, which then is clean. */
   takeDirty(): DirtyPages
+  /** On this thread: called first, where somebody else has noted writes and must be asked for them. */
+  ask?: () => void
 }
 
 export type DirtyPages = {
@@ -38,10 +40,11 @@ export function dirtyMapAt(views: Views, at: number, sizeBytes: number): DirtyMa
       if (!(Atomics.load(words, word) & bit)) Atomics.or(words, word, bit)
     }
   }
-  return {
+  const map: DirtyMap = {
     markDirty: mark,
     markAll: () => mark(0, sizeBytes),
     takeDirty() {
+      map.ask?.()
       const taken = new Int32Array(count)
       let any = false
       for (let i = 0; i < count; i++) {
@@ -61,4 +64,5 @@ export function dirtyMapAt(views: Views, at: number, sizeBytes: number): DirtyMa
       }
     },
   }
+  return map
 }

@@ -73,9 +73,9 @@ const support = (long: boolean): ArchSupport => ({
       const lacks = unsupported(machine, modelOf(cpu, long))
       return { lacks, cpu: [cpu, ...lacks.map(feature => `-${feature}`)].join(',') }
     },
-    makeCpu(vcpu, at, services, around, config) {
+    makeCpu(vcpu, stats, at, services, around, config) {
       const core = makeCore(around.views, at, services, platformOf(around, config), modelOf(config.spec.cpu, long))
-      return x86KvmCpu(vcpu, core, cpuOf(x86, core))
+      return x86KvmCpu(vcpu, core, cpuOf(x86, core), stats)
     },
   },
 })

@@ -1,6 +1,7 @@
 // What the assembly must know of each architecture beyond its Isa: how its processors are wired, started, and served.
 import type { KvmArch, KvmCpu } from '../accel/kvm/arch.ts'
 import type { KvmMachine } from '../accel/kvm/device.ts'
+import type { KvmStats } from '../accel/kvm/stats.ts'
 import type { KvmVcpu } from '../accel/kvm/vcpu.ts'
 import type { System } from '../device/board.ts'
 import { type Cpu, type CpuServices, type Isa, vcpuCore } from '../isa/isa.ts'
@@ -50,7 +51,7 @@ export type KvmSupport = {
   readonly arch: KvmArch
   /** The processor model narrowed to what the kernel's processors have, and what they lack. */
   narrow(machine: KvmMachine, cpu: string): { readonly cpu: string; readonly lacks: readonly string[] }
-  makeCpu(vcpu: KvmVcpu, at: number, services: CpuServices, around: Surroundings, config: CpuConfig): KvmCpu
+  makeCpu(vcpu: KvmVcpu, stats: KvmStats, at: number, services: CpuServices, around: Surroundings, config: CpuConfig): KvmCpu
 }
 
 const supported: { readonly [A in Arch]: ArchSupport } = { riscv64: riscv, x86_64, i386 }

@@ -9,6 +9,7 @@ import { MAILBOX_BYTES, Mail, type Mailbox, mailboxAt } from '../accel/jit/mailb
 import { type CpuPlan, planCpu } from '../accel/jit/plan.ts'
 import type { GuestPlace } from '../accel/kvm/guest.ts'
 import { SLOTS_BYTES } from '../accel/kvm/slots.ts'
+import { KVM_STATS_BYTES } from '../accel/kvm/stats.ts'
 import { planVcpu, VCPU_BYTES, type VcpuPlaces } from '../accel/kvm/vcpu.ts'
 import type { MemoryShape } from '../accel/jit/runtime.ts'
 import { ExitRequest } from '../isa/isa.ts'
@@ -42,7 +43,7 @@ export type KvmShape = { readonly system: number; readonly fd: number; readonly 
  * (StopKind), 0 when that has been told; ADDRESS goes with it. THREAD: the host's number of its thread, 0 if it has none.
  * IN_GUEST: the kernel runs it at this moment. */
 export const Control = { COMMAND: 0, STATE: 4, REFRESH: 8, STEP: 12, DEADLINE: 16, STOP: 24, ADDRESS: 32,
-  THREAD: 40, IN_GUEST: 44, STATS: 48, BYTES: 48 + STATS_BYTES } as const
+  THREAD: 40, IN_GUEST: 44, STATS: 48, BYTES: 48 + Math.max(STATS_BYTES, KVM_STATS_BYTES) } as const
 export const Command = { PAUSE: 0, RUN: 1, END: 2 } as const
 /** In the STOP word: the breakpoint at pc has not been told, the processor does not pass it. */
 export const MEET_AGAIN = -1

@@ -159,11 +159,15 @@ export const topics = [
 ] as const
 export type Topic = (typeof topics)[number]
 
+export type Counter = { readonly name: string; readonly text: string; readonly value: number }
+
 export type CpuControl = {
   readonly index: number
   readonly state: 'running' | 'halted' | 'stopped'
   /** The host's thread number, where there is one. */
   readonly threadId: number | undefined
+  /** What the accelerator has counted, where it does so by name. */
+  counters?(): readonly Counter[]
   /** Program counter; exact while the machine stands still. */
   pc(): Awaitable<bigint>
 }

@@ -35,7 +35,7 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
     case 'tlb':
       return arch.describeTranslations(views, m.bound.cpus[cpu]!.state, pa => system.memory.ramAt(pa))
     case 'softtlb':
-      return softwareTlb(m, cpu)
+      return m.bound.kvm ? undefined : softwareTlb(m, cpu)
     case 'irq':
       return [...counts(m), ...m.bound.cpus.map((c, i) =>
         `CPU#${i}\n${processorText(m, 'irq', i) ?? arch.describeInterrupts?.(views, c.state)}`)].join('\n')
@@ -48,7 +48,7 @@ export function describe(m: Machine, topic: Topic, o: Options): string | undefin
     case 'virtio':
       return states(m, name => name.startsWith('virtio'))
     case 'jit':
-      return m.bound.controls.map((c, i) =>
+      return m.bound.kvm ? undefined : m.bound.controls.map((c, i) =>
         [`CPU#${i}`, ...statLines(m.bound.views, c + Control.STATS)].join('\n')).join('\n')
     case 'roms':
       return m.images.extents.map(i =>

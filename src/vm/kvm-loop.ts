@@ -3,6 +3,7 @@ import type { KvmMachine } from '../accel/kvm/device.ts'
 import { kick, kickOut } from '../accel/kvm/guest.ts'
 import { type Failure, KvmProcessor } from '../accel/kvm/processor.ts'
 import { KvmSlots } from '../accel/kvm/slots.ts'
+import { KvmStats } from '../accel/kvm/stats.ts'
 import { KvmVcpu } from '../accel/kvm/vcpu.ts'
 import type { HostNative } from '../host/host.ts'
 import { type Bound, Command, Control, type MachineShape } from './binding.ts'
@@ -26,10 +27,10 @@ export class KvmLoop implements Engine {
     this.failed = failed
     kvm!.kick = place => kick(native, views, place)
     this.vcpu = new KvmVcpu(machine, index, views, kvm!.vcpus[index]!)
-    const at = bound.cpus[index]!.state
+    const at = bound.cpus[index]!.state, stats = new KvmStats(views, bound.controls[index]! + Control.STATS)
     this.processor = new KvmProcessor({
       vcpu: this.vcpu, state: at, place: kvm!.places[index]!, physical: memory,
-      own: arch.kvm!.makeCpu(this.vcpu, at, {
+      own: arch.kvm!.makeCpu(this.vcpu, stats, at, {
         hart: index,
         ramAt: pa => memory.ramAt(pa),
         casWord: (pa, expectedLo, expectedHi, lo, hi) => {
@@ -46,7 +47,7 @@ export class KvmLoop implements Engine {
         flushTlb() {}, flushPage() {}, selectTlb() {}, flushCode() {}, // the processor's own
         armTimer: ns => bound.setDeadline(index, ns),
       }, bound.surroundings, shape),
-      slots: new KvmSlots(machine, memory, views, kvm!.slots),
+      stats, slots: new KvmSlots(machine, memory, views, kvm!.slots, bound.system.ramSlots),
       stopOthers: () => kickOut(native, views, others),
       settleLog: () => this.settleLog(),
     })

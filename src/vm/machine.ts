@@ -1,6 +1,7 @@
 // A machine: memory, devices, processors and back ends put together, and the control interface over them. This thread is
 // the I/O thread too: it owns back ends and timers, and never blocks.
 import { closeMachine, createMachine as createKvm, type KvmMachine } from '../accel/kvm/device.ts'
+import { KvmStats } from '../accel/kvm/stats.ts'
 import { blaming, VmError } from '../base/errors.ts'
 import type { AddressRange, LogClass } from '../base/log.ts'
 import { soon } from '../base/soon.ts'
@@ -169,6 +170,7 @@ class Machine implements MachineControl {
       },
       get threadId() { return bound.views.i32[(bound.controls[index]! + Control.THREAD) >>> 2] || undefined },
       pc: () => cpu.debug.read(cpu.debug.pc) ?? 0n,
+      ...(bound.kvm && { counters: () => new KvmStats(bound.views, bound.controls[index]! + Control.STATS).list() }),
     }))
     this.debug = debugTarget(this, () => this.runner.refresh())
     this.log = new MachineLog(bound, line => this.emit('log', line), () => this.runner.refresh())

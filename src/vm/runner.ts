@@ -5,6 +5,7 @@ import { core } from '../accel/jit/core.ts'
 import { closeMachine, type KvmMachine } from '../accel/kvm/device.ts'
 import { kick } from '../accel/kvm/guest.ts'
 import type { Failure } from '../accel/kvm/processor.ts'
+import { KvmSlots } from '../accel/kvm/slots.ts'
 import { soon } from '../base/soon.ts'
 import type { Host, HostThread } from '../host/host.ts'
 import { ExitRequest } from '../isa/isa.ts'
@@ -142,6 +143,8 @@ export function kvmRunner(o: RunnerOptions & {
   for (const m of bound.mailboxes) m.park(true) // nobody reads letters
   machine.native.interruptible()
   kvm!.kick = place => kick(machine.native, views, place)
+  const slots = new KvmSlots(machine, bound.system.memory, views, kvm!.slots, bound.system.ramSlots)
+  for (const { dirty } of bound.system.ramSlots) dirty.ask = () => slots.collect()
   const all = cpus.map((_, index): HostThread => {
     const [near, far] = threads.channel(), data: KvmThreadData = { index, shape: o.shape, memory: o.memory }
     near.listen(failure => o.broken((failure as Failure).text, index))

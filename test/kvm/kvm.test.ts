@@ -7,8 +7,8 @@ import { test } from 'node:test'
 import { nodeHost } from '../../src/host/node/host.ts'
 import type { MachineConfig } from '../../src/vm/config.ts'
 import type { MachineControl, MachineEvents } from '../../src/vm/control.ts'
-import { createMachine, probeAccelerators } from '../../src/vm/machine.ts'
-import { accesses, At, firmware, lacksTools, lost, modes, processors, registers, ticks } from './programs.ts'
+import { createMachine, type Machine, probeAccelerators } from '../../src/vm/machine.ts'
+import { accesses, At, draws, firmware, lacksTools, lost, modes, processors, registers, ticks } from './programs.ts'
 
 const kvm = probeAccelerators('x86_64', nodeHost).find(s => s.name === 'kvm')!
 const skip = !kvm.usable ? `no KVM here: ${kvm.reason}` : lacksTools.length > 0 ? `programs need ${lacksTools.join(', ')}` : false
@@ -217,4 +217,42 @@ test('the command line: SIGTERM ends it at once', { skip, timeout }, async () =>
   child.kill('SIGTERM')
   assert.equal(await Promise.race([ended, sleep(10_000).then(() => 'it goes on')]), 0)
   child.kill('SIGKILL')
+})
+
+test('what processors have counted: info kvm, query-stats', { skip, timeout }, async () => {
+  const m = await machine(ticks)
+  try {
+    await m.resume()
+    await reaches(m, At.COUNT, 50)
+    await m.pause()
+    const counted = Object.fromEntries(m.cpus[0]!.counters!().map(({ name, value }) => [name, value]))
+    assert.ok(counted.halt_exits! >= 50 && counted.irq_injections! >= 50 && counted.io_exits! >= 50, JSON.stringify(counted))
+    assert.ok(counted.exits! >= counted.halt_exits! + counted.io_exits!)
+    assert.equal(counted.state_moves, 1)
+  } finally {
+    await m.close()
+  }
+})
+
+test('what a guest writes to the memory of a display is known by the page', { skip, timeout }, async () => {
+  const m = await machine(draws, 'kvm', { devices: [{ driver: 'VGA', properties: { addr: '02.0' } }] })
+  const { dirty } = (m as Machine).bound.system.ramSlots[0]!
+  const has = () => {
+    const taken = dirty.takeDirty()
+    return [4, 5, 8, 9].map(page => taken.has(page * 4096, 4096))
+  }
+  try {
+    has() // what a reset has made
+    await m.resume()
+    await reaches(m, At.COUNT, 10)
+    assert.deepEqual(has(), [false, true, false, true])
+    const before = await word(m, At.COUNT)
+    await reaches(m, At.COUNT, before + 10)
+    assert.deepEqual(has(), [false, false, false, true])
+    await m.pause()
+    has()
+    assert.deepEqual(has(), [false, false, false, false])
+  } finally {
+    await m.close()
+  }
 })

@@ -493,3 +493,26 @@ start32:
   mov $0xfd000000, %eax
   jmp *%eax
 `
+
+/** Gives the display card of slot 2 an address, and writes its memory: page 5 once, page 9 for ever. */
+export const draws = `
+.equ CARD, 0xe0000000
+.code16
+start16: jmp to32
+.macro config register, value
+  mov $0x80001000 + \\register, %eax
+  mov $0xcf8, %edx
+  out %eax, %dx
+  mov $\\value, %eax
+  mov $0xcfc, %edx
+  out %eax, %dx
+.endm
+.code32
+start32:
+  config 0x10, CARD
+  config 0x04, 2
+  movl $1, CARD + 0x5000
+1: incl CARD + 0x9000
+  incl ${At.COUNT}
+  jmp 1b
+`

@@ -8,6 +8,7 @@ import { type KvmCpu, Outcome } from './arch.ts'
 import type { GuestPlace } from './guest.ts'
 import { accessMemory } from './memory-exit.ts'
 import type { KvmSlots } from './slots.ts'
+import type { KvmStats } from './stats.ts'
 import type { KvmVcpu } from './vcpu.ts'
 
 const core = layoutOf(vcpuCore).offsets
@@ -22,6 +23,7 @@ export type KvmProcessorParts = {
   readonly place: GuestPlace
   readonly physical: PhysicalMemory
   readonly slots: KvmSlots
+  readonly stats: KvmStats
   /** Makes all other processors leave the guest. */
   stopOthers(): void
   /** Waits until the log has taken this thread's lines. */
@@ -31,8 +33,6 @@ export type KvmProcessorParts = {
 export class KvmProcessor {
   readonly cpu: Cpu
   failure: Failure | undefined
-  /** Exits by reason, and times that the guest was entered. */
-  readonly exits = new Float64Array(64)
   private readonly p: KvmProcessorParts
   private readonly bus: Bus
   private readonly i32: Int32Array
@@ -65,6 +65,7 @@ export class KvmProcessor {
   settle(): void {
     if (!this.entered) return
     if (this.unfinished) this.finish()
+    this.p.stats.count('state_moves')
     this.p.own.save()
     this.entered = false
   }
@@ -130,12 +131,13 @@ export class KvmProcessor {
     this.unfinished = false
     if (result < 0) {
       if (result === Errno.EINTR || result === Errno.EAGAIN) {
+        this.p.stats.left(Exit.INTR)
         own.left()
         return Outcome.ON
       }
       return this.broken(`the kernel does not run it: ${vcpu.machine.native.errorName(result)}`)
     }
-    this.exits[vcpu.exitReason & 63]!++
+    this.p.stats.left(vcpu.exitReason)
     own.left()
     return this.serve()
   }

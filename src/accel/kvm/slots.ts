@@ -1,9 +1,11 @@
 // Memory slots: RAM and ROM of the machine's flat address map as the kernel knows them. Which there are is in shared memory, for any
 // thread may find that the map has changed (a window of the chipset, a BAR): it brings them up to date before the guest goes on.
 import { LOCK_BYTES, lockAt, type Lock } from '../../base/lock.ts'
+import type { DirtyMap } from '../../mem/dirty.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import type { FlatRange } from '../../mem/regions.ts'
 import type { Views } from '../../state/views.ts'
+import { Request } from './abi.ts'
 import { type KvmMachine, refused, type Slot, setSlot } from './device.ts'
 
 const MAX_SLOTS = 128, PAGE = 4096
@@ -30,6 +32,9 @@ export function memoryRanges(ranges: readonly FlatRange[]): Range[] {
   return out
 }
 
+/** Memory of a device that is shown. */
+export type ShownMemory = { readonly hostOffset: number; readonly bytes: { readonly length: number }; readonly dirty: DirtyMap }
+
 /** `stopOthers`: no other processor is in the guest when it returns, nor enters it before `changing` is false again. */
 export class KvmSlots {
   private readonly machine: KvmMachine
@@ -38,8 +43,12 @@ export class KvmSlots {
   private readonly at: number
   private readonly base: number
   private readonly lock: Lock
+  private readonly shown: readonly ShownMemory[]
+  private bitmap: Uint8Array | undefined
 
-  constructor(machine: KvmMachine, memory: PhysicalMemory, views: Views, at: number) {
+  /** `shown`: memory whose writes the kernel notes, a page each. */
+  constructor(machine: KvmMachine, memory: PhysicalMemory, views: Views, at: number, shown: readonly ShownMemory[]) {
+    this.shown = shown
     this.machine = machine
     this.memory = memory
     this.views = views
@@ -73,7 +82,10 @@ export class KvmSlots {
           Atomics.store(i32, this.word(CHANGING), 1)
           stopOthers()
         }
-        for (const { number } of gone) this.set(number, undefined)
+        for (const { number, range } of gone) {
+          this.set(number, undefined)
+          if (range.logsDirty) this.shownAt(range.offset)?.dirty.markAll() // what was noted is gone with it
+        }
         let number = 0
         for (const range of more) {
           while (this.bytesOf(number) > 0) number++
@@ -85,6 +97,32 @@ export class KvmSlots {
       Atomics.store(i32, this.word(CHANGING), 0)
       this.lock.release()
     }
+  }
+
+  private shownAt(offset: number): ShownMemory | undefined {
+    return this.shown.find(s => offset >= s.hostOffset && offset < s.hostOffset + s.bytes.length)
+  }
+
+  /** Has writes to displays' memory that the kernel has noted marked in their maps. */
+  collect(): void {
+    this.lock.acquire()
+    try {
+      for (const { number, range } of this.slots()) if (range.logsDirty) this.collectFrom(number, range)
+    } finally {
+      this.lock.release()
+    }
+  }
+  private collectFrom(number: number, { offset, bytes }: Range): void {
+    const { native, fd } = this.machine, to = this.shownAt(offset), length = Math.ceil(bytes / PAGE / 64) * 8
+    if (!to) return
+    if (!this.bitmap || this.bitmap.length < length)
+      this.bitmap = new Uint8Array(new WebAssembly.Memory({ initial: Math.ceil(length / 0x1_0000), maximum: Math.ceil(length / 0x1_0000) }).buffer)
+    const log = new BigUint64Array([BigInt(number), BigInt(native.addressOf(this.bitmap))])
+    const failed = native.ioctlWith(fd, Request.GET_DIRTY_LOG, new Uint8Array(log.buffer))
+    if (failed < 0) throw refused(native, 'what was written', failed)
+    const first = offset - to.hostOffset
+    for (let page = 0; page < bytes / PAGE; page++)
+      if (this.bitmap[page >>> 3]! >> (page & 7) & 1) to.dirty.markDirty(first + page * PAGE, PAGE)
   }
 
   private bytesOf(number: number): number { return this.views.f64[((this.at + ENTRIES + number * ENTRY) >>> 3) + 1]! }

@@ -23,8 +23,6 @@ export class KvmVcpu {
   readonly views: Views
   readonly run: number
   readonly scratch: number
-  /** Calls that were made, by kind. */
-  entries = 0
   private readonly base: number
 
   constructor(machine: KvmMachine, index: number, views: Views, places: VcpuPlaces) {
@@ -51,7 +49,6 @@ export class KvmVcpu {
 
   /** Runs the guest until it wants something, or is interrupted: 0 or a negative error number. */
   enter(): number {
-    this.entries++
     return this.machine.native.ioctl(this.fd, Request.RUN)
   }
 

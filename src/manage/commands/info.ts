@@ -67,7 +67,19 @@ export const infoCommands = [
   command({
     hmp: ['info kvm'], qmp: 'query-kvm', help: 'whether KVM runs the guest', args: {},
     run: ({ machine }) => ({ enabled: machine.info.accel === 'kvm', present: machine.info.accel === 'kvm' }),
-    text: ({ enabled }) => `kvm support: ${enabled ? 'enabled' : 'disabled'}\n`,
+    text: ({ enabled }, { machine }) => `kvm support: ${enabled ? 'enabled' : 'disabled'}\n${lines(machine.cpus.flatMap(c => {
+      const counters = c.counters?.()
+      return counters ? [`CPU#${c.index}`, ...counters.map(({ value, text }) => `${String(value).padStart(14)}  ${text}`)] : []
+    }))}`,
+  }),
+  command({
+    qmp: 'query-stats', help: 'what processors have counted', args: {
+      target: { type: 'word', help: 'of what', choices: ['vm', 'vcpu'] },
+    },
+    run: ({ machine }, { target }) => (target !== 'vcpu' ? [] : machine.cpus.flatMap(c => {
+      const counters = c.counters?.()
+      return counters ? [{ provider: 'kvm', 'qom-path': `/machine/cpu[${c.index}]`, stats: counters.map(({ name, value }) => ({ name, value })) }] : []
+    })),
   }),
   command({
     hmp: ['info cpus'],

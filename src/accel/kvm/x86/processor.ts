@@ -7,14 +7,15 @@ import { readMsr, writeMsr } from '../../../isa/x86/msr.ts'
 import { initialize, startUp } from '../../../isa/x86/reset.ts'
 import { Exit } from '../abi.ts'
 import { type KvmCpu, Outcome } from '../arch.ts'
+import type { KvmStats } from '../stats.ts'
 import type { KvmVcpu } from '../vcpu.ts'
 import { X86Request, X86Run } from './abi.ts'
 import { setCpuid } from './cpuid.ts'
 import { KvmState } from './state.ts'
 
-export function x86KvmCpu(vcpu: KvmVcpu, c: Core, cpu: Cpu): KvmCpu {
+export function x86KvmCpu(vcpu: KvmVcpu, c: Core, cpu: Cpu, stats: KvmStats): KvmCpu {
   setCpuid(vcpu, c)
-  return new X86KvmCpu(vcpu, c, cpu)
+  return new X86KvmCpu(vcpu, c, cpu, stats)
 }
 
 class X86KvmCpu implements KvmCpu {
@@ -24,8 +25,10 @@ class X86KvmCpu implements KvmCpu {
   private readonly state: KvmState
   private readonly run: number
   private readonly u8: Uint8Array
+  private readonly stats: KvmStats
 
-  constructor(vcpu: KvmVcpu, c: Core, cpu: Cpu) {
+  constructor(vcpu: KvmVcpu, c: Core, cpu: Cpu, stats: KvmStats) {
+    this.stats = stats
     this.vcpu = vcpu
     this.c = c
     this.cpu = cpu
@@ -90,6 +93,7 @@ class X86KvmCpu implements KvmCpu {
       const vector = own >= 0 ? own : c.platform.acknowledge()
       this.vcpu.views.u32[this.vcpu.scratch >>> 2] = vector
       this.vcpu.call(X86Request.INTERRUPT, `interrupt ${vector}`)
+      this.stats.count('irq_injections')
       u8[run + X86Run.READY] = 0
     }
     u8[run + X86Run.REQUEST_WINDOW] = this.wanted() ? 1 : 0
