@@ -30,6 +30,8 @@ export class DebugTable {
     return true
   }
 
+  has(e: DebugEntry): boolean { return this.find(e) >= 0 }
+
   clear(e: DebugEntry): void {
     const w = this.find(e)
     if (w >= 0) this.i32.fill(0, w, w + ENTRY_WORDS)

@@ -78,7 +78,9 @@ export function debugTarget(m: Machine, changed: () => void): DebugTarget {
       return arch.isa.disassemble(bytes, pc, views.i32[(cpus[cpu]!.state + core.mode) >>> 2]!)
     },
     setBreakpoint(kind, va, length) {
-      if (!table.set(entry(kind, va, length))) return false
+      const wanted = entry(kind, va, length), kvm = m.bound.kvm && m.bound.arch.kvm!.arch
+      if (kvm && (!kvm.canWatch(wanted) || !table.has(wanted) && table.entries().length >= kvm.breakpoints)) return false
+      if (!table.set(wanted)) return false
       changed()
       return true
     },

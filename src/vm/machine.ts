@@ -124,6 +124,7 @@ class Machine implements MachineControl {
   private readonly closers: (() => Promise<void>)[] = []
   private timer: ReturnType<typeof setTimeout> | undefined
   private closed = false
+  private changing: Promise<void> | undefined
   /** A thread has failed: nothing will run again. */
   private dead = false
   private readonly bootOrder: BootOrder
@@ -323,8 +324,20 @@ class Machine implements MachineControl {
     return this.run()
   }
 
+  /** One change of what the machine does at a time: the guest may reset it while a user stops it. Without another under way it
+   * begins at once. */
+  private async inTurn<T>(change: () => Promise<T>): Promise<T> {
+    while (this.changing) await this.changing
+    const result = change(), over: Promise<void> = result.then(() => {}, () => {}).then(() => { if (this.changing === over) this.changing = undefined })
+    this.changing = over
+    return result
+  }
+
   /** Runs all processors, or those named. */
-  async run(actions?: RunActions): Promise<void> {
+  run(actions?: RunActions): Promise<void> {
+    return this.inTurn(() => this.runNow(actions))
+  }
+  private async runNow(actions?: RunActions): Promise<void> {
     if (this.state === 'running' || this.state === 'internal-error') return
     this.state = 'running'
     this.bound.clock.resume()
@@ -342,7 +355,10 @@ class Machine implements MachineControl {
     await this.stop('paused')
   }
 
-  async stop(state: RunState): Promise<void> {
+  stop(state: RunState): Promise<void> {
+    return this.inTurn(() => this.stopNow(state))
+  }
+  private async stopNow(state: RunState): Promise<void> {
     const was = this.state
     if (was === 'running') {
       this.state = state
@@ -371,7 +387,10 @@ class Machine implements MachineControl {
     await this.restart(false)
   }
 
-  private async restart(byGuest: boolean): Promise<void> {
+  private restart(byGuest: boolean): Promise<void> {
+    return this.inTurn(() => this.restartNow(byGuest))
+  }
+  private async restartNow(byGuest: boolean): Promise<void> {
     if (vmTraces.vm_reset.enabled) emitTrace(vmTraces.vm_reset, byGuest ? 'guest' : 'host')
     const running = this.state === 'running'
     if (running) {

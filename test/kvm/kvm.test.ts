@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { nodeHost } from '../../src/host/node/host.ts'
 import type { MachineConfig } from '../../src/vm/config.ts'
-import type { MachineControl, MachineEvents } from '../../src/vm/control.ts'
+import type { DebugStop, MachineControl, MachineEvents } from '../../src/vm/control.ts'
 import { createMachine, type Machine, probeAccelerators } from '../../src/vm/machine.ts'
-import { accesses, At, draws, firmware, lacksTools, lost, modes, processors, registers, ticks } from './programs.ts'
+import { accesses, At, counts, draws, firmware, lacksTools, lost, modes, processors, registers, ticks } from './programs.ts'
 
 const kvm = probeAccelerators('x86_64', nodeHost).find(s => s.name === 'kvm')!
 const skip = !kvm.usable ? `no KVM here: ${kvm.reason}` : lacksTools.length > 0 ? `programs need ${lacksTools.join(', ')}` : false
@@ -252,6 +252,86 @@ test('what a guest writes to the memory of a display is known by the page', { sk
     await m.pause()
     has()
     assert.deepEqual(has(), [false, false, false, false])
+  } finally {
+    await m.close()
+  }
+})
+
+/** Stops for a debugger, and the next one. */
+function stopsOf(m: MachineControl): { readonly stops: readonly DebugStop[]; next(): Promise<DebugStop> } {
+  const stops: DebugStop[] = []
+  m.on('debug', stop => stops.push(stop))
+  return {
+    stops,
+    async next() {
+      for (const limit = Date.now() + 30_000; stops.length === 0; await sleep(2)) assert.ok(Date.now() < limit, `it does not stop: ${m.state}`)
+      return stops.shift()!
+    },
+  }
+}
+
+test('a debugger: breakpoints and steps by the processor, which the guest does not notice', { skip, timeout }, async () => {
+  const m = await machine(counts), { stops, next } = stopsOf(m)
+  const step = async (): Promise<bigint> => {
+    await m.debug.run(new Map([[0, 'step' as const]]))
+    assert.equal((await next()).reason, 'step')
+    return m.cpus[0]!.pc()
+  }
+  try {
+    await m.resume()
+    await reaches(m, At.COUNT, 1)
+    await m.pause()
+    const begin = BigInt(await word(m, At.MARKS)), port = begin + 12n
+    for (const kind of ['hardware', 'software'] as const) {
+      assert.equal(await m.debug.setBreakpoint(kind, port, 1), true)
+      for (let i = 0; i < 3; i++) {
+        const before = await word(m, At.COUNT)
+        await m.resume()
+        assert.deepEqual(await next(), { cpu: 0, reason: 'breakpoint', address: port, hardware: kind === 'hardware' })
+        assert.equal(await m.cpus[0]!.pc(), port)
+        if (i > 0) assert.equal(await word(m, At.COUNT) - before, 1)
+      }
+      assert.deepEqual([await step(), await step(), await step(), await step(), await step()], [port + 2n, begin, begin + 6n, port, port + 2n])
+      assert.equal(await m.debug.clearBreakpoint(kind, port, 1), true)
+    }
+    assert.equal(await m.debug.setBreakpoint('read', BigInt(At.COUNT), 4), false, 'no register does that')
+    assert.equal(await m.debug.setBreakpoint('write', BigInt(At.COUNT + 1), 4), false, 'not aligned')
+    for (let n = 0; n < 4; n++) assert.equal(await m.debug.setBreakpoint('hardware', BigInt(n), 1), true)
+    assert.equal(await m.debug.setBreakpoint('hardware', 9n, 1), false, 'there are four')
+    await m.debug.clearBreakpoints()
+    const before = await word(m, At.COUNT)
+    await m.resume()
+    await reaches(m, At.COUNT, before + 1000)
+    assert.deepEqual(stops, [])
+  } finally {
+    await m.close()
+  }
+})
+
+test('a debugger: a watchpoint', { skip, timeout }, async t => {
+  const m = await machine(modes), { stops, next } = stopsOf(m)
+  try {
+    await m.resume()
+    await reaches(m, At.COUNT, 1)
+    await m.pause()
+    assert.equal(await m.debug.setBreakpoint('write', BigInt(At.COUNT), 4), true)
+    for (let i = 0; i < 3; i++) {
+      const before = await word(m, At.COUNT)
+      await m.resume()
+      if (kvm.obstacle === 'slow') {
+        await reaches(m, At.COUNT, before + 1000)
+        t.diagnostic('this KVM emulates instructions, and looks at no watchpoints')
+        break
+      }
+      assert.deepEqual(await next(), { cpu: 0, reason: 'watchpoint', watch: 'write', address: BigInt(At.COUNT) })
+      assert.equal(await word(m, At.COUNT), before + 1)
+    }
+    await m.pause()
+    await m.debug.clearBreakpoints()
+    const before = await word(m, At.COUNT)
+    await m.resume()
+    await reaches(m, At.COUNT, before + 10_000)
+    assert.deepEqual(stops, [])
   } finally {
     await m.close()
   }

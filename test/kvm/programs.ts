@@ -516,3 +516,17 @@ start32:
   incl ${At.COUNT}
   jmp 1b
 `
+
+/** Counts twice and writes to a port, in the most privileged mode: some emulating kernels step through no other. Notes where it begins. */
+export const counts = `
+.code16
+start16: jmp to32
+.code32
+start32:
+  movl $again32, ${At.MARKS}
+again32:
+  incl ${At.COUNT}
+  incl ${At.SECOND}
+  out %al, $0x80
+  jmp again32
+`

@@ -2,6 +2,7 @@
 import { type Cpu, ExitRequest, vcpuCore } from '../../isa/isa.ts'
 import { layoutOf } from '../../state/layout.ts'
 import { type Bus, busOf } from '../bus.ts'
+import type { DebugEntry, DebugHit } from '../debug-table.ts'
 import type { PhysicalMemory } from '../../mem/physical.ts'
 import { Errno, Exit, exitName, Run } from './abi.ts'
 import { type KvmCpu, Outcome } from './arch.ts'
@@ -33,12 +34,15 @@ export type KvmProcessorParts = {
 export class KvmProcessor {
   readonly cpu: Cpu
   failure: Failure | undefined
+  /** Why a debugger's guest stopped. */
+  hit: DebugHit | undefined
   private readonly p: KvmProcessorParts
   private readonly bus: Bus
   private readonly i32: Int32Array
   private readonly halted: number
   /** The kernel has the state. */
   private entered = false
+  private entries: readonly DebugEntry[] = []
   /** The last exit's answer has not reached the guest. */
   private unfinished = false
 
@@ -71,14 +75,14 @@ export class KvmProcessor {
   }
 
   /** Ends what the last exit began. It may be in several parts. */
-  private finish(): void {
-    for (;;) {
-      const result = this.p.vcpu.finish()
-      if (result < 0) break
+  private finish(): Outcome {
+    let outcome: Outcome = Outcome.ON
+    while (outcome === Outcome.ON && this.p.vcpu.finish() >= 0) {
       this.p.own.left()
-      if (this.serve() !== Outcome.ON) break
+      outcome = this.serve()
     }
     this.unfinished = false
+    return outcome
   }
 
   private update(): void {
@@ -86,7 +90,7 @@ export class KvmProcessor {
   }
 
   /** Runs the guest until a stop is asked for, or it waits for an interrupt, or cannot go on. */
-  run(): 'stopped' | 'halted' | 'failed' {
+  run(): 'stopped' | 'halted' | 'failed' | 'hit' {
     for (;;) {
       const request = this.request
       if (request) {
@@ -105,11 +109,43 @@ export class KvmProcessor {
       if (this.request) continue
       const outcome = this.enter()
       if (outcome === Outcome.BROKEN) return 'failed'
+      if (outcome === Outcome.STOPS) {
+        this.hit = this.p.own.hit
+        return 'hit'
+      }
     }
   }
 
+  /** Runs one instruction, without taking interrupts; false if a stop was asked for first. */
+  step(): boolean | 'failed' {
+    const { own } = this.p
+    own.debug([], true)
+    const from = own.position()
+    try {
+      for (;;) {
+        if (this.request & (ExitRequest.STOP | ExitRequest.DEBUG)) return false
+        const kept = Atomics.and(this.i32, this.p.state >>> 2, 0) // what else is asked for comes afterwards
+        const outcome = this.enter()
+        if (kept) Atomics.or(this.i32, this.p.state >>> 2, kept)
+        if (outcome === Outcome.BROKEN) return 'failed'
+        if (outcome !== Outcome.ON) return true
+        // Emulated instructions with an exit of their own may trap one too late.
+        if (this.unfinished && (this.finish() === Outcome.STOPS || own.position() !== from)) return true
+      }
+    } finally {
+      this.hit = own.hit
+      own.debug(this.entries, false)
+    }
+  }
+
+  /** Breakpoints and watchpoints from now on. */
+  breakAt(entries: readonly DebugEntry[]): void {
+    this.entries = entries
+    this.p.own.debug(entries, false)
+  }
+
   /** Ends the processor's wait if there is a reason to. */
-  private wake(): boolean {
+  wake(): boolean {
     Atomics.store(this.i32, (this.p.state + core.wake) >>> 2, 0)
     if (!this.p.own.wakes()) return false
     this.i32[this.halted] = 0

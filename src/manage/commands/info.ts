@@ -74,7 +74,7 @@ export const infoCommands = [
   }),
   command({
     qmp: 'query-stats', help: 'what processors have counted', args: {
-      target: { type: 'word', help: 'of what', choices: ['vm', 'vcpu'] },
+      target: { type: 'word', help: 'of what', choices: ['vm', 'vcpu'], optional: true },
     },
     run: ({ machine }, { target }) => (target !== 'vcpu' ? [] : machine.cpus.flatMap(c => {
       const counters = c.counters?.()

@@ -52,3 +52,5 @@ export const MsrEntry = { INDEX: 0, DATA: 8 } as const
 /** Reasons for which an access of an MSR comes to us. */
 export const MsrReason = { INVALID: 1, UNKNOWN: 2, FILTERED: 4 } as const
 export const MSR_FILTER = { RANGES: 8, RANGE_BYTES: 24, READ: 1, WRITE: 2 } as const
+/** struct kvm_guest_debug: control bits, where the registers are. */
+export const GuestDebug = { ENABLE: 1, SINGLE_STEP: 2, USE_REGISTERS: 0x20000, REGISTERS: 8 } as const

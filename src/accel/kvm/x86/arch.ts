@@ -7,6 +7,7 @@ import type { KvmArch, Measured } from '../arch.ts'
 import { closeMachine, createMachine, enable, extension, type KvmMachine, refused, setSlot } from '../device.ts'
 import { KvmVcpu, planVcpu } from '../vcpu.ts'
 import { MSR_FILTER, MSR_FILTER_BYTES, MsrReason, Regs, Segment, SREGS_BYTES, Sregs, X86Cap, X86Request } from './abi.ts'
+import { canWatch, DEBUG_REGISTERS } from './debug.ts'
 import { TSC_DEADLINE } from './msrs.ts'
 
 /** Pages that some processors need for real mode, in the physical address space, below all firmware and above all devices. */
@@ -28,6 +29,8 @@ export const x86Kvm: KvmArch = {
     check('model-specific registers', enable(machine, X86Cap.USER_SPACE_MSR, MsrReason.INVALID | MsrReason.UNKNOWN | MsrReason.FILTERED))
     check('a filter of model-specific registers', filterMsrs(machine))
   },
+  breakpoints: DEBUG_REGISTERS,
+  canWatch,
   measure,
 }
 

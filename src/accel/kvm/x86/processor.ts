@@ -7,10 +7,12 @@ import { readMsr, writeMsr } from '../../../isa/x86/msr.ts'
 import { initialize, startUp } from '../../../isa/x86/reset.ts'
 import { Exit } from '../abi.ts'
 import { type KvmCpu, Outcome } from '../arch.ts'
+import type { DebugEntry, DebugHit } from '../../debug-table.ts'
 import type { KvmStats } from '../stats.ts'
 import type { KvmVcpu } from '../vcpu.ts'
-import { X86Request, X86Run } from './abi.ts'
+import { Regs, X86Request, X86Run } from './abi.ts'
 import { setCpuid } from './cpuid.ts'
+import { GuestDebugger } from './debug.ts'
 import { KvmState } from './state.ts'
 
 export function x86KvmCpu(vcpu: KvmVcpu, c: Core, cpu: Cpu, stats: KvmStats): KvmCpu {
@@ -26,6 +28,8 @@ class X86KvmCpu implements KvmCpu {
   private readonly run: number
   private readonly u8: Uint8Array
   private readonly stats: KvmStats
+  private readonly debugger: GuestDebugger
+  hit: DebugHit | undefined
 
   constructor(vcpu: KvmVcpu, c: Core, cpu: Cpu, stats: KvmStats) {
     this.stats = stats
@@ -35,6 +39,17 @@ class X86KvmCpu implements KvmCpu {
     this.run = vcpu.run
     this.u8 = vcpu.views.u8
     this.state = new KvmState(vcpu, c)
+    this.debugger = new GuestDebugger(vcpu)
+  }
+
+  debug(entries: readonly DebugEntry[], step: boolean): void {
+    this.hit = undefined
+    this.debugger.set(entries, step)
+  }
+
+  position(): bigint {
+    this.vcpu.call(X86Request.GET_REGS, 'registers')
+    return this.vcpu.views.u64[(this.vcpu.scratch + Regs.RIP) >>> 3]!
   }
 
   load(): void {
@@ -127,6 +142,9 @@ class X86KvmCpu implements KvmCpu {
       case Exit.IO: return this.ports()
       case Exit.HLT: return this.wait()
       case Exit.IRQ_WINDOW: case Exit.SET_TPR: return this.again()
+      case Exit.DEBUG:
+        this.hit = this.debugger.hit()
+        return this.hit ? Outcome.STOPS : Outcome.ON
       case Exit.RDMSR: return this.readMsr()
       case Exit.WRMSR: return this.writeMsr()
       case Exit.SHUTDOWN:
