@@ -11,7 +11,7 @@ import { lift } from '../../../src/isa/x86/lift.ts'
 import { rows as allRows } from '../../../src/isa/x86/tables.ts'
 import { fpuImage } from './fpu-image.ts'
 import {
-  type Bits, type Case, CODE16_BASE, CODE_MAX, DATA16_BASE, FS_BASE, GS_BASE, START, WINDOW, WINDOW_BYTES, isAmd,
+  type Bits, type Case, CODE16_BASE, CODE_MAX, DATA16_BASE, FS_BASE, GS_BASE, isAmd, START, WINDOW, WINDOW_BYTES,
 } from './machine.ts'
 
 type Random = () => number
@@ -288,7 +288,7 @@ function instance(random: Random, s: Shape, code: Uint8Array | undefined): Case 
   return { ...fixed(), code: bytes }
 
   function fixed() {
-    const flags = (below(random, 0x1000) & Flag.ARITHMETIC) | (random() < 0.2 ? Flag.DF : 0) 
+    const flags = (below(random, 0x1000) & Flag.ARITHMETIC) | (random() < 0.2 ? Flag.DF : 0)
       // What must be aligned was measured on a processor of Intel.
       | (!isAmd && random() < 0.1 ? Flag.AC : 0)
     return { row, bits, registers, flags, memory, fx: fpuImage(random) }

@@ -24,8 +24,8 @@ export type RecordOp =
   | { readonly kind: 'control'; readonly name: ControlName }
 
 /** enter: a block begins; imm = calls left until it counts as hot, aux = block number. entry: a block that has been
- * compiled; imm = its code number. stale: one that was dropped; leaves, to be looked up again. goto: to the pc in imm and aux. link: to the record at imm. jumpto: to the pc in slot a; imm = JumpKind, aux = the
- * lower half of the last target.
+ * compiled; imm = its code number. stale: one that was dropped; leaves, to be looked up again. goto: to the pc in imm and
+ * aux. link: to the record at imm. jumpto: to the pc in slot a; imm = JumpKind, aux = the lower half of the last target.
  * branch: to the record at imm if slot a (i32) is not 0. move, const: of 64 bits; movewide: of 128. field, setfield: aux = width in bits,
  * imm = byte offset. */
 export type ControlName = 'enter' | 'entry' | 'stale' | 'goto' | 'link' | 'jumpto' | 'branch' | 'move' | 'const' | 'system' | 'leaveif'
