@@ -32,6 +32,8 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
 const ANY_TIME: readonly RegExp[] = [
   /random: crng init done|perf: interrupt took too long|hrtimer: interrupt took|sched: RT throttling/,
   /clocksource: (timekeeping|Long readout|tsc:)|Switched to clocksource tsc|tsc: |APIC (delta|calibration)/,
+  // A kernel's thread that unpacks beside the others.
+  /Trying to unpack rootfs image|Freeing initrd memory/,
   // Drivers of a PC that are busy for long, or look for devices beside the others.
   /quirk_\w+\+\S+ took|input: (AT|ImEx|ImPS)/,
 ]
