@@ -23,8 +23,8 @@ export const Mail = {
 
 const CAPACITY = 64
 const LETTER_WORDS = 4
-// Words: posted, handled, parked, overflow, then the lock, then letters.
-const POSTED = 0, HANDLED = 1, PARKED = 2, OVERFLOW = 3, LETTERS = 4 + LOCK_BYTES / 4
+// Words: posted, handled, parked, overflow, then the lock, words of exclusive.ts, then letters.
+const POSTED = 0, HANDLED = 1, PARKED = 2, OVERFLOW = 3, QUEUES = 4 + LOCK_BYTES / 4, GATE = QUEUES + 1, LETTERS = GATE + 1
 export const MAILBOX_BYTES = (LETTERS + CAPACITY * LETTER_WORDS) * 4
 
 export type Mailbox = {
@@ -39,6 +39,13 @@ export type Mailbox = {
   /** The processor is about to sleep or leave (true), or to run guest code again (false; then `read` must follow). */
   park(parked: boolean): void
   readonly empty: boolean
+  readonly parked: boolean
+  /** The processor waits at the gate of exclusive.ts: it accesses no memory, but its mail is not handled. */
+  queue(queues: boolean): void
+  /** Whether its processor accesses no memory since letter `number`. */
+  still(number: number): boolean
+  /** Word index of the gate of exclusive.ts; the first mailbox's counts. */
+  readonly gate: number
 }
 
 /** A mailbox at byte address `at` (zeros: empty, parked is set by its owner); `cpu` is its processor's state. */
@@ -84,6 +91,13 @@ export function mailboxAt(views: Views, at: number, cpu: number): Mailbox {
       Atomics.store(i32, w + PARKED, parked ? 1 : 0)
       if (parked && views.shared) Atomics.notify(i32, w + HANDLED)
     },
+    queue(queues) {
+      Atomics.store(i32, w + QUEUES, queues ? 1 : 0)
+      if (queues && views.shared) Atomics.notify(i32, w + HANDLED)
+    },
+    still: number => Atomics.load(i32, w + QUEUES) !== 0 || Atomics.load(i32, w + PARKED) !== 0 || Atomics.load(i32, w + HANDLED) - number >= 0,
+    gate: w + GATE,
+    get parked() { return Atomics.load(i32, w + PARKED) !== 0 },
     get empty() { return Atomics.load(i32, w + POSTED) === i32[w + HANDLED] },
   }
 }

@@ -9,6 +9,7 @@ import { type Bus, busOf } from '../bus.ts'
 import { AccessKind } from './code.ts'
 import type { CoreState } from './core.ts'
 import type { VcpuDebug } from './debug.ts'
+import type { Exclusive } from './exclusive.ts'
 import type { CodePages } from './pages.ts'
 import { logFill } from './tlb-log.ts'
 import { jitTraces } from './trace.ts'
@@ -22,6 +23,7 @@ export type SlowAccessOptions = {
   readonly physical: PhysicalMemory
   readonly codePages: CodePages
   readonly debug: VcpuDebug
+  readonly exclusive: Exclusive
   /** Drops translated code of a page that was written. */
   dropCode(page: number): void
 }
@@ -40,6 +42,7 @@ export class SlowAccess {
   readonly bus: Bus
   private readonly codePages: CodePages
   private readonly debug: VcpuDebug
+  private readonly exclusive: Exclusive
   private readonly dropCode: (page: number) => void
   private readonly i32: Int32Array
   private readonly args: number
@@ -56,6 +59,7 @@ export class SlowAccess {
     this.bus = busOf(o.physical, o.cpu.local, o.cpu.isa.openBus === true)
     this.codePages = o.codePages
     this.debug = o.debug
+    this.exclusive = o.exclusive
     this.dropCode = page => o.dropCode(page)
     this.i32 = o.views.i32
     this.args = o.core.args
@@ -273,8 +277,7 @@ export class SlowAccess {
     this.views.u64[this.result >>> 1] = widened(desc, old)
   }
 
-  /** Byte by byte; both pages are checked before the first byte is written. An atomic operation that is misaligned is one
-   * only towards its own processor: the others are not stopped meanwhile. */
+  /** Byte by byte; both pages are checked before the first byte is written. */
   private misaligned(desc: number, vaLo: number, vaHi: number, size: number, access: Access): number {
     const { i32, views, args, result, bus } = this, write = access === Access.WRITE
     const bytes = [i32[args + 2]!, i32[args + 3]!], places: Byte[] = []
@@ -293,31 +296,54 @@ export class SlowAccess {
       }
       places.push({ host, pa: this.pa })
     }
-    const get = (b: Byte) => (b.host >= 0 ? views.u8[b.host]! : bus.read(b.pa, 1))
     const kind = desc & AccessKind.MASK
-    if (kind === AccessKind.AMO || kind === AccessKind.CAS) {
-      const old = places.reduce((v, b, i) => v | (BigInt(get(b)) << BigInt(8 * i)), 0n), value = this.updated(desc, kind, old)
-      bytes[0] = Number(BigInt.asIntN(32, value))
-      bytes[1] = Number(BigInt.asIntN(32, value >> 32n))
-      views.u64[result >>> 1] = widened(desc, old)
-    }
     if (kind !== AccessKind.LOAD) {
-      places.forEach((b, i) => {
-        const byte = (bytes[i >> 2]! >>> (8 * (i & 3))) & 0xff
-        if (b.host >= 0) views.u8[b.host] = byte
-        else bus.write(b.pa, 1, byte)
-      })
+      if (kind === AccessKind.STORE) this.put(places, bytes)
+      else this.misalignedAtomic(desc, kind, places)
       for (const { host } of [places[0]!, places[size - 1]!]) if (host >= 0) this.wrote(host, 1)
       this.settleWindows()
       return 0
     }
     bytes[0] = bytes[1] = 0
-    places.forEach((b, i) => { bytes[i >> 2]! |= get(b) << (8 * (i & 3)) })
+    places.forEach((b, i) => { bytes[i >> 2]! |= (b.host >= 0 ? views.u8[b.host]! : bus.read(b.pa, 1)) << (8 * (i & 3)) })
     if (size === 8) {
       i32[result] = bytes[0]!
       i32[result + 1] = bytes[1]!
     } else this.extend(bytes[0]!, size, desc)
     return 0
+  }
+
+  private put(places: readonly Byte[], bytes: readonly number[]): void {
+    const { views: { u8 }, bus } = this
+    places.forEach((b, i) => {
+      const byte = (bytes[i >> 2]! >>> (8 * (i & 3))) & 0xff
+      if (b.host >= 0) u8[b.host] = byte
+      else bus.write(b.pa, 1, byte)
+    })
+  }
+
+  /** Of RAM: within a word of the host, a compare and swap of that; across words, with the other processors standing still. On
+   * devices it is a read and a write, for other processors to come between. */
+  private misalignedAtomic(desc: number, kind: number, places: readonly Byte[]): void {
+    const { views: { u8, u64 }, bus, result } = this, at = places[0]!.host, size = places.length
+    if (at >= 0 && (at & 7) + size <= 8) {
+      const shift = BigInt(8 * (at & 7)), mask = ((1n << BigInt(8 * size)) - 1n) << shift
+      for (;;) {
+        const word = Atomics.load(u64, at >>> 3), old = (word & mask) >> shift
+        const next = (word & ~mask) | (this.updated(desc, kind, old) << shift)
+        if (Atomics.compareExchange(u64, at >>> 3, word, next) !== word) continue
+        u64[result >>> 1] = widened(desc, old)
+        return
+      }
+    }
+    const change = () => {
+      const old = places.reduce((v, b, i) => v | (BigInt(b.host >= 0 ? u8[b.host]! : bus.read(b.pa, 1)) << BigInt(8 * i)), 0n)
+      const value = this.updated(desc, kind, old)
+      this.put(places, [Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))])
+      u64[result >>> 1] = widened(desc, old)
+    }
+    if (places.every(b => b.host >= 0)) this.exclusive.alone(change)
+    else change()
   }
 
   /** Atomic compare and swap of a word in RAM (see CpuServices). */

@@ -13,6 +13,7 @@ import { AccessKind } from './code.ts'
 import { core, CoreState } from './core.ts'
 import { VcpuDebug } from './debug.ts'
 import { softFloat } from './float.ts'
+import { Exclusive } from './exclusive.ts'
 import { Mail, type Mailbox } from './mailbox.ts'
 import type { CodePages } from './pages.ts'
 import type { CpuPlan } from './plan.ts'
@@ -75,6 +76,7 @@ export class Vcpu {
   settleLog: () => void = () => {}
   stats = { systems: 0, floats: 0, flushes: 0, runs: 0 }
   private readonly mailbox: Mailbox
+  private readonly exclusive: Exclusive
   private readonly i32: Int32Array
   private readonly fueled: boolean
   private readonly float: ReturnType<typeof softFloat>
@@ -88,6 +90,7 @@ export class Vcpu {
     this.memory = o.memory
     this.codePages = o.codePages
     this.mailbox = o.mailboxes[o.index]!
+    this.exclusive = new Exclusive(o.views, o.mailboxes, o.index)
     this.i32 = o.views.i32
     this.fueled = o.fueled ?? false
     this.core = new CoreState(o.views, o.plan.state)
@@ -97,7 +100,7 @@ export class Vcpu {
     this.float = softFloat(this.cpu, operand32)
     this.code = new Translator({ ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, serveMail: () => this.readMail() })
     this.slow = new SlowAccess({
-      ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, dropCode: page => {
+      ...o, core: this.core, cpu: this.cpu, tlb: this.tlb, debug: this.debug, exclusive: this.exclusive, dropCode: page => {
         this.code.dropCode(page)
         // What runs may be of that page: it leaves at its next back edge.
         this.core.requestExit(ExitRequest.RETIER)
@@ -262,7 +265,7 @@ export class Vcpu {
     this.tlb.flush(space, vaLo, vaHi)
   }
 
-  /** Handles what other processors asked for. */
+  /** Handles what other processors asked for, and lets pass one that must be alone. */
   readMail(): void {
     this.mailbox.read(
       (kind, a, b, c) => {
@@ -279,6 +282,7 @@ export class Vcpu {
         this.onEvict()
       },
     )
+    this.exclusive.letPass()
   }
 
   // What records ask for.
