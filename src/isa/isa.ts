@@ -108,6 +108,10 @@ export type CpuServices = {
    * through the software TLB, which is filled. NO_HOST: not so (a device, translated code); NOT_ALLOWED: the fault is noted.
    * Left out where there is no TLB. */
   hostFor?(vaLo: number, vaHi: number, access: Access, mmuMode: number, hint: number): number
+  /** A debugger watches data. Then `holds` says of an access of the processor's own, of an instruction that has changed nothing yet,
+   * whether it must not happen: the instruction ends, to be executed again later. */
+  readonly debugged?: boolean
+  holds?(vaLo: number, vaHi: number, size: number, write: boolean): boolean
   /** Guest time. */
   nowNs(): number
   /** True if `retired` in the state is exact (-icount): cycle and instruction counters then follow it instead
@@ -183,10 +187,22 @@ export type Cpu = {
   /** Derives again what is not saved (mode, the current TLB, the timer) after the state was loaded from
    * outside. */
   refresh(): void
+  /** Breakpoints on data that the guest itself has set (debug registers). */
+  readonly watch?: CpuWatch
   readonly debug: DebugTarget
   /** What a monitor shows of it, by topic, in words; undefined: it has nothing of the kind. Changes nothing. */
   describe?(topic: CpuTopic, index: number): string | undefined
   readonly float: FloatState
+}
+
+export type CpuWatch = {
+  /** There are any. */
+  readonly on: boolean
+  /** Whether a page has watched bytes: each access there must be asked about. */
+  page(vaLo: number, vaHi: number): boolean
+  /** Generated code is about to access memory. True if it must not: then `deliver` lets the instruction run again, in another
+   * mode. */
+  putsOff(vaLo: number, vaHi: number, size: number, reads: boolean, writes: boolean): boolean
 }
 
 export type CpuTopic = 'registers' | 'lapic' | 'mtrr' | 'irq'

@@ -112,6 +112,14 @@ export class VcpuDebug {
     return this.watches.some(e => number(e.lo, e.hi) < page + PAGE && number(e.lo, e.hi) + e.length > page)
   }
 
+  /** Whether an access of the instruction at `pc` meets a watchpoint that has not been told; it is held then. */
+  holds(lo: number, hi: number, size: number, reads: boolean, writes: boolean, pcLo: number, pcHi: number): boolean {
+    const hit = this.watchFor(lo, hi, size, reads, writes)
+    if (!hit || (this.stepping && this.told(pcLo, pcHi))) return false
+    this.held = hit
+    return true
+  }
+
   /** The watchpoint that an access of `size` bytes meets. Exact for addresses that a double holds: far from others that
    * are equal in their upper bits only. */
   watchFor(lo: number, hi: number, size: number, reads: boolean, writes: boolean): DebugHit | undefined {

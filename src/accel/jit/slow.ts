@@ -32,6 +32,8 @@ export class SlowAccess {
   /** The MMU mode of data accesses. */
   dataMode = 0
   stats = { slow: 0, fills: 0 }
+  /** An access was put off (CpuWatch). */
+  putOff = false
   private readonly index: number
   private readonly views: Views
   private readonly core: CoreState
@@ -72,7 +74,7 @@ export class SlowAccess {
     this.stats.slow++
     if (this.cpu.isa.narrow?.(this.core.mode)) this.i32[this.args + 1] = 0
     if (desc & AccessKind.WIDE) return this.wideAccess(desc)
-    return this.debug.watching ? this.watchedAccess(desc) : this.plainAccess(desc)
+    return this.debug.watching || this.cpu.watch?.on ? this.watchedAccess(desc) : this.plainAccess(desc)
   }
 
   /** 16 bytes, as two accesses; a store that crosses pages is made when both may be written. */
@@ -107,14 +109,17 @@ export class SlowAccess {
     return 0
   }
 
-  /** The processor stops before a watched access, and goes on over it. */
+  /** The processor stops before an access that a debugger watches, and goes on over it. One that the guest watches may be put
+   * off. */
   private watchedAccess(desc: number): number {
-    const { debug, i32, args } = this, kind = desc & AccessKind.MASK
-    const lo = i32[args]!, hi = i32[args + 1]!
-    const hit = debug.watchFor(lo, hi, 1 << (desc & MemOp.SIZE), kind !== AccessKind.STORE, kind !== AccessKind.LOAD)
-    if (!hit || (debug.stepping && debug.told(this.core.pcLo, this.core.pcHi))) return this.plainAccess(desc)
-    debug.held = hit
-    return 1
+    const { debug, i32, args, cpu: { watch } } = this, kind = desc & AccessKind.MASK
+    const lo = i32[args]!, hi = i32[args + 1]!, size = 1 << (desc & MemOp.SIZE), reads = kind !== AccessKind.STORE, writes = kind !== AccessKind.LOAD
+    if (debug.watching && debug.holds(lo, hi, size, reads, writes, this.core.pcLo, this.core.pcHi)) return 1
+    if (watch?.on && watch.putsOff(lo, hi, size, reads, writes)) {
+      this.putOff = true
+      return 1
+    }
+    return this.plainAccess(desc)
   }
 
   private plainAccess(desc: number): number {
@@ -183,7 +188,7 @@ export class SlowAccess {
     if (t.whole) {
       this.stats.fills++
       if (logging.mmu || jitTraces.tlb_fill.enabled) logFill(this.index, vaLo, vaHi, t.pa, access, this.dataMode)
-      const page = host & -PAGE, watched = this.debug.watchedPage(vaLo, vaHi)
+      const page = host & -PAGE, watched = this.debug.watchedPage(vaLo, vaHi) || (this.cpu.watch?.on && this.cpu.watch.page(vaLo, vaHi))
       this.tlb.fill(this.dataMode, vaLo, vaHi, {
         host: page, readDirect: !watched, read: t.read, write: t.write && ram >= 0,
         writeDirect: !watched && !this.codePages.has(page) && !this.physical.isShown(page), pageBits: t.pageBits, global: t.global,

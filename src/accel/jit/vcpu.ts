@@ -124,10 +124,12 @@ export class Vcpu {
   }
 
   private cpuServices(given: VcpuOptions['services']): CpuServices {
-    const tlb = this.tlb
+    const { tlb, debug, core: state } = this
     return {
       hart: this.index,
       ...given,
+      get debugged() { return debug.watching },
+      holds: (lo, hi, size, write) => debug.holds(lo, hi, size, !write, write, state.pcLo, state.pcHi),
       ramAt: pa => this.physical.ramAt(pa),
       casWord: (pa, expectedLo, expectedHi, lo, hi) => this.slow.casWord(pa, expectedLo, expectedHi, lo, hi),
       casHalf: (pa, expected, value) => this.slow.casHalf(pa, expected, value),
@@ -248,8 +250,11 @@ export class Vcpu {
 
   /** Takes a noted fault; but an access that was kept from happening is none. */
   private deliver(): void {
-    if (this.debug.held) this.tlb.dropJumps() // so that the lookup comes next, and leaves
-    else this.cpu.deliver()
+    const { debug, slow } = this
+    if (debug.held) return this.tlb.dropJumps() // so that the lookup comes next, and leaves
+    this.cpu.deliver()
+    if (slow.putOff) debug.handedOut = false // the instruction runs again: a step has not been made yet
+    slow.putOff = false
   }
 
   /** Nobody waits for this processor while it waits. */
@@ -296,6 +301,7 @@ export class Vcpu {
     this.stats.systems++
     const { debug } = this, { pcLo, pcHi } = this.core
     this.cpu.system(helper, arg)
+    if (debug.held) return this.tlb.dropJumps() // so that the lookup comes next, and leaves
     // What follows may be known to the jump cache, which asks nobody.
     if (this.core.halted) this.core.requestExit(ExitRequest.RETIER)
     // What a step was to execute may only have been prepared, to run again.

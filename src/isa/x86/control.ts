@@ -4,7 +4,8 @@ import {
   canonical, type Core, Cr0, Cr4, cplOf, Done, Efer, fault, get, getHi, gpr, gprHi, isCode64, isLong, note, segment, selectTlb, setGpr, setPair,
   updateMode, W, SEG,
 } from './core.ts'
-import { Flag, Seg, SystemArg, Vector } from './cpu.ts'
+import { updateWatches } from './breakpoints.ts'
+import { DR7_GD, Flag, Seg, SystemArg, Trap, Vector } from './cpu.ts'
 import { readOperand, writeOperand } from './memory.ts'
 import { loadPdptes } from './mmu.ts'
 import { Attribute } from './segment.ts'
@@ -37,6 +38,7 @@ export function writeCr0(c: Core, lo: number, hi: number): boolean {
   if ((old ^ next) & Cr0.PE) for (let seg = Seg.ES; seg <= Seg.GS; seg++) updateHidden(c, seg)
   if (changed & Cr0.PG) setPair(c, W.efer, next & Cr0.PG && efer & Efer.LME ? efer | Efer.LMA : efer & ~Efer.LMA, 0)
   if (changed & (Cr0.PG | Cr0.WP)) c.services.flushTlb()
+  if (changed & Cr0.PG && c.watches) updateWatches(c)
   updateMode(c)
   selectTlb(c)
   return true
@@ -61,6 +63,7 @@ export function writeCr4(c: Core, lo: number, hi: number): boolean {
   if (changed & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.SMEP) && usesPdptes(get(c, W.cr0), lo, get(c, W.efer)) && !loadPdptes(c, get(c, W.cr3)))
     return false
   setPair(c, W.cr4, lo, 0)
+  if (changed & Cr4.DE) updateWatches(c)
   if (changed & (Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.LA57)) c.services.flushTlb()
   updateMode(c)
   selectTlb(c)
@@ -136,8 +139,8 @@ export function invpcid(c: Core, arg: number): Done {
 
 // Debug registers. DR4 and DR5 are DR6 and DR7 while CR4.DE is clear.
 
-const DR6_ONES = 0xffff0ff0 | 0, DR6_BITS = 0xe00f, DR7_ONES = 0x400, DR7_BITS = 0xffff23ff | 0
-export const DR7_GD = 0x2000, DR6_BD = 0x2000, DR6_BS = 0x4000
+const DR6_ONES = 0xffff0ff0 | 0, DR6_BITS = 0xe00f, DR6_HITS = 15, DR7_ONES = 0x400, DR7_BITS = 0xffff23ff | 0
+const DR6_BD = 0x2000, DR6_BS = 0x4000
 
 function debugRegister(c: Core, arg: number): number {
   const n = reg(arg)
@@ -147,6 +150,11 @@ function debugRegister(c: Core, arg: number): number {
   }
   if (cplOf(c) !== 0) {
     note(c, Vector.GP)
+    return -1
+  }
+  if (c.i32[c.w + W.dr + 14]! & DR7_GD) {
+    c.i32[c.w + W.dr + 12] = c.i32[c.w + W.dr + 12]! | DR6_BD
+    note(c, Vector.DB)
     return -1
   }
   return n === 4 || n === 5 ? n + 2 : n
@@ -165,19 +173,25 @@ export function movToDr(c: Core, arg: number): Done {
   c.i32[at] = n === 6 ? (lo & DR6_BITS) | DR6_ONES : n === 7 ? (lo & DR7_BITS) | DR7_ONES : lo
   c.i32[at + 1] = hi
   if (n === 7) updateMode(c)
+  if (n !== 6) updateWatches(c)
   return Done.NEXT
 }
 
-/** Before an instruction under Mode.STEP: takes what the one before it leaves (the single-step trap), and instruction
- * breakpoints. True if the instruction may run. */
-export function debugBefore(c: Core): boolean {
-  const { i32, w } = c, trapped = i32[w + W.stepTrap]!
+/** Takes the debug trap that the instruction before this one leaves; false if it leaves none. */
+export function takeTrap(c: Core): boolean {
+  const { i32, w } = c, trapped = i32[w + W.stepTrap]! & Trap.REAL
+  if (!trapped) return false
   i32[w + W.stepTrap] = 0
-  if (trapped) {
-    i32[w + W.dr + 12] = i32[w + W.dr + 12]! | trapped
-    raise(c, Vector.DB, 0, Source.EXCEPTION, 0)
-    return false
-  }
+  i32[w + W.dr + 12] = (i32[w + W.dr + 12]! & ~DR6_HITS) | trapped
+  raise(c, Vector.DB, 0, Source.EXCEPTION, 0)
+  return true
+}
+
+/** Before an instruction under Mode.STEP: takes what the one before it leaves, and instruction breakpoints. True if the
+ * instruction may run. */
+export function debugBefore(c: Core): boolean {
+  if (takeTrap(c)) return false
+  const { i32, w } = c, alone = i32[w + W.stepTrap]! & Trap.ALONE
   const eflags = get(c, W.eflags), dr7 = i32[w + W.dr + 14]!
   let hit = 0
   if (!(eflags & Flag.RF))
@@ -185,13 +199,13 @@ export function debugBefore(c: Core): boolean {
       if (dr7 >> (2 * n) & 3 && !(dr7 >> (16 + 4 * n) & 3) && i32[w + W.dr + 2 * n] === get(c, W.pc)
         && (!isLong(c) || i32[w + W.dr + 2 * n + 1] === getHi(c, W.pc))) hit |= 1 << n
   if (hit) {
-    i32[w + W.dr + 12] = (i32[w + W.dr + 12]! & ~15) | hit
-    i32[w + W.eflags] = eflags | Flag.RF // it is a fault
+    i32[w + W.stepTrap] = 0
+    i32[w + W.dr + 12] = (i32[w + W.dr + 12]! & ~DR6_HITS) | hit
     raise(c, Vector.DB, 0, Source.EXCEPTION, 0)
     return false
   }
   i32[w + W.eflags] = eflags & ~Flag.RF
-  if (eflags & Flag.TF) i32[w + W.stepTrap] = DR6_BS
+  i32[w + W.stepTrap] = (alone ? Trap.BEGUN : 0) | (eflags & Flag.TF ? DR6_BS : 0)
   return true
 }
 

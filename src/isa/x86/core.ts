@@ -86,13 +86,18 @@ export type Core = {
   space: number
   mmuMode: number
   fetchMode: number
+  /** What the debug registers watch besides instructions (breakpoints.ts), and addresses in the pages of the data. */
+  watches: number
+  watchedPages: readonly (readonly [lo: number, hi: number])[]
+  /** An exception or interrupt is being taken: its accesses are not put off. */
+  delivering: boolean
 }
 
 export function makeCore(views: Views, at: number, services: CpuServices, platform: X86Platform, model: Model): Core {
   return {
     s: bind(cpuLayout, views, at), views, i32: views.i32, u8: views.u8, w: at >> 2, at, services, platform, model,
     translation: { pa: 0, read: false, write: false, execute: false, global: false, whole: true, pageBits: 12 },
-    lo: 0, hi: 0, space: -1, mmuMode: Mmu.SUPERVISOR, fetchMode: -1,
+    lo: 0, hi: 0, space: -1, mmuMode: Mmu.SUPERVISOR, fetchMode: -1, watches: 0, watchedPages: [], delivering: false,
   }
 }
 

@@ -44,7 +44,7 @@ export const cpuState = {
   shadowPc: u64(),
   /** Under Mode.STEP: whether what comes before an instruction (System.STEP) has been seen to. */
   stepChecked: u32(),
-  /** The instruction that was let pass last began with TF, or hit these breakpoints (as in DR6). */
+  /** What the instruction that was let pass last leaves, as in DR6: it began with TF, it hit breakpoints; and bits of Trap. */
   stepTrap: u32(),
   nmiBlocked: u8(),
   /** After INIT: nothing but a start-up message ends the wait. */
@@ -208,6 +208,14 @@ export const Line = { INTR: 1, NMI: 2, A20M: 4, INIT: 8, SIPI: 16 } as const
 /** Exception vectors. */
 export const Vector = { DE: 0, DB: 1, NMI: 2, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, DF: 8, TS: 10, NP: 11, SS: 12, GP: 13, PF: 14,
   MF: 16, AC: 17, MC: 18, XM: 19 } as const
+
+/** General detect, in DR7. */
+export const DR7_GD = 0x2000
+
+/** As a noted fault: there is none, but the instruction has not been executed. */
+export const HELD = 0x100
+/** Bits of `stepTrap` besides those that DR6 gets: the next instruction runs by itself; it has begun. */
+export const Trap = { ALONE: 0x10000, BEGUN: 0x20000, REAL: 0xffff } as const
 
 /** System helpers: what is left to the processor code. `arg` is as SystemArg says, but for the few with a word of their own:
  * FAULT (the vector; the error code is 0 where there is one), SEGMENT (the segment register: an access beyond its limit or

@@ -1,7 +1,7 @@
 // MXCSR, exceptions of SSE, masked stores. Intel SDM volume 1, 10.2.3, 11.5; volume 2, MASKMOVDQU.
 import { type Core, Cr4, Done, fault, get, gpr, gprHi, mxcsrMode, W } from './core.ts'
 import { cpuLayout, type CpuState, Mode, Reg, SystemArg, Vector } from './cpu.ts'
-import { aligned, argWord, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
+import { aligned, argWord, held, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
 
 /** MXCSR.RC in soft-float's numbering: nearest, down, up, to zero. */
 export const SIMD_ROUNDING = [0, 2, 3, 1] as const
@@ -31,7 +31,7 @@ export function setMxcsr(c: Core, value: number): void {
 }
 export function ldmxcsr(c: Core, arg: number): Done {
   if (!inSegment(c, operandSegment(arg), argWord(c, 2), 4, false)) return Done.FAULT
-  if (!read(c, argWord(c, 0), argWord(c, 1), 4, c.mmuMode)) return Done.FAULT
+  if (held(c, argWord(c, 0), argWord(c, 1), 4, false) || !read(c, argWord(c, 0), argWord(c, 1), 4, c.mmuMode)) return Done.FAULT
   if (c.lo & ~MXCSR_BITS) return fault(c, Vector.GP)
   setMxcsr(c, c.lo)
   return Done.NEXT
@@ -53,7 +53,7 @@ export const maskedStore = (bytes: 8 | 16) => (c: Core, arg: number): Done => {
     return [sum | 0, sum > 0xffffffff ? hi + 1 : hi]
   }
   const chosen = Array.from({ length: bytes }, (_, i) => i).filter(i => u8[select + i]! & 0x80)
-  for (const i of chosen) if (!writable(c, ...place(i), 1, c.mmuMode)) return Done.FAULT
+  for (const i of chosen) if (!writable(c, ...place(i), 1, c.mmuMode) || held(c, ...place(i), 1, true)) return Done.FAULT
   for (const i of chosen) write(c, ...place(i), 1, u8[data + i]!, 0, c.mmuMode)
   if (bytes === 8) {
     c.i32[c.w + W.ftop] = 0

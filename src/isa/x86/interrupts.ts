@@ -3,7 +3,7 @@
 import { acceptVector, acceptsExtint, checkTimer, pendingVector } from './apic.ts'
 import { type Core, get, getHi, requestInterrupt, updateMode, W } from './core.ts'
 import { Done } from './core.ts'
-import { debugBefore } from './control.ts'
+import { debugBefore, takeTrap } from './control.ts'
 import { Flag, Line, Shadow, Vector } from './cpu.ts'
 import { initialize, startUp } from './reset.ts'
 import { raise, Source } from './traps.ts'
@@ -38,6 +38,11 @@ export function interrupt(c: Core): boolean {
   }
   if (c.s.waitsForSipi) return false
   if (c.s.shadow && inShadow(c)) return false
+  // A debug trap of the instruction before comes first; what begins an instruction is no trap yet.
+  if (!i32[w + W.stepChecked] && takeTrap(c)) {
+    requestInterrupt(c)
+    return true
+  }
   if (lines & Line.NMI && !c.s.nmiBlocked) {
     clear(c, Line.NMI)
     c.s.nmiBlocked = 1

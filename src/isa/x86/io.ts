@@ -1,7 +1,8 @@
 // Input and output: IN, OUT, INS, OUTS, with IOPL and the bitmap of the task state. Intel SDM volume 1 chapter 19 (18), volume 2.
 import { type Core, cplOf, Done, fault, get, gpr, gprHi, iopl, isProtected, isVm86, segment, segmentHi, setGpr, W, SEG } from './core.ts'
+import { noteIo, Watch } from './breakpoints.ts'
 import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
-import { implicit, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
+import { held, implicit, inSegment, linear, operandSegment, read, writable, write } from './memory.ts'
 
 /** Whether `size` ports from `port` may be used; if not, #GP(0) is noted. */
 function allowed(c: Core, port: number, size: number): boolean {
@@ -33,6 +34,7 @@ export function input(c: Core, arg: number): Done {
   const size = sizeOf(arg), port = portOf(c, arg)
   if (!allowed(c, port, size)) return Done.FAULT
   setGpr(c, Reg.AX, size, c.platform.io.read(port, size))
+  if (c.watches & Watch.IO) noteIo(c, port, size)
   return Done.NEXT
 }
 export function output(c: Core, arg: number): Done {
@@ -40,6 +42,7 @@ export function output(c: Core, arg: number): Done {
   if (!allowed(c, port, size)) return Done.FAULT
   const v = gpr(c, Reg.AX)
   c.platform.io.write(port, size, size === 4 ? v >>> 0 : v & ((1 << (8 * size)) - 1))
+  if (c.watches & Watch.IO) noteIo(c, port, size)
   return Done.NEXT
 }
 
@@ -54,6 +57,7 @@ const string = (out: boolean) => (c: Core, arg: number): Done => {
   if (!inSegment(c, seg, offset, size, !out)) return Done.FAULT
   linear(c, seg, offset, offsetHi)
   const { lo, hi } = c
+  if (held(c, lo, hi, size, !out)) return Done.FAULT
   if (out) {
     if (!read(c, lo, hi, size, c.mmuMode)) return Done.FAULT
     c.platform.io.write(port, size, size === 4 ? c.lo >>> 0 : c.lo)
@@ -62,6 +66,7 @@ const string = (out: boolean) => (c: Core, arg: number): Done => {
     if (!writable(c, lo, hi, size, c.mmuMode)) return Done.FAULT
     write(c, lo, hi, size, c.platform.io.read(port, size), 0, c.mmuMode)
   }
+  if (c.watches & Watch.IO) noteIo(c, port, size)
   step(c, n, addressSize, get(c, W.eflags) & Flag.DF ? -size : size)
   if (!repeats) return Done.NEXT
   step(c, Reg.CX, addressSize, -1)

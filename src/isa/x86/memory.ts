@@ -3,7 +3,8 @@ import { MemOp } from '../../ir/ops.ts'
 import { PAGE } from '../../mem/tlb.ts'
 import { Access, NO_HOST, NOT_ALLOWED } from '../isa.ts'
 import { canonical, checksAlignment, type Core, Cr4, get, isCode64, isLong, limitFault, Mmu, note, SEG, segment, segmentHi, segWord, W } from './core.ts'
-import { Seg, SystemArg, Vector } from './cpu.ts'
+import { noteAccess, Watch } from './breakpoints.ts'
+import { HELD, Seg, SystemArg, Vector } from './cpu.ts'
 import { translate } from './mmu.ts'
 
 /** The MMU mode of accesses to descriptor tables and task state: a supervisor's at any privilege, and never to user pages. */
@@ -41,10 +42,19 @@ export const aligned = (c: Core, lo: number, hi: number, size: number, mmuMode: 
 export const misaligned = (c: Core, hi: number, hint: number, vector: number): false =>
   note(c, isLong(c) && !canonical(c, hi) ? (hint & MemOp.STACK ? Vector.SS : Vector.GP) : vector)
 
+/** Whether a debugger holds the instruction before an access; if so, HELD is noted. */
+export function held(c: Core, lo: number, hi: number, bytes: number, write: boolean): boolean {
+  const { services } = c
+  if (!services.debugged || c.delivering || !services.holds!(lo, isLong(c) ? hi : 0, bytes, write)) return false
+  note(c, HELD)
+  return true
+}
+
 /** Reads 1, 2, 4 or 8 bytes into c.lo and c.hi. */
 export function read(c: Core, lo: number, hi: number, bytes: number, mmuMode: number, hint = 0): boolean {
   const { services } = c
   if (!aligned(c, lo, hi, bytes, mmuMode, hint)) return false
+  if (c.watches & Watch.DATA) noteAccess(c, lo, hi, bytes, false)
   if ((lo & (PAGE - 1)) + bytes > PAGE) {
     const at = bytesAt(c, lo, hi, bytes, Access.READ, mmuMode, hint)
     if (!at) return false
@@ -82,6 +92,7 @@ export function writable(c: Core, lo: number, hi: number, bytes: number, mmuMode
 export function write(c: Core, lo: number, hi: number, bytes: number, vLo: number, vHi: number, mmuMode: number, hint = 0): boolean {
   const { services } = c
   if (!aligned(c, lo, hi, bytes, mmuMode, hint)) return false
+  if (c.watches & Watch.DATA) noteAccess(c, lo, hi, bytes, true)
   if ((lo & (PAGE - 1)) + bytes > PAGE) {
     const at = bytesAt(c, lo, hi, bytes, Access.WRITE, mmuMode, hint)
     at?.forEach((pa, i) => services.write(pa, 1, ((i < 4 ? vLo : vHi) >>> (8 * (i & 3))) & 0xff))
@@ -127,13 +138,13 @@ export function inSegment(c: Core, seg: number, offset: number, bytes: number, w
 /** Checks and reads the operand's `bytes`, `skip` into it. */
 export function readOperand(c: Core, arg: number, bytes: number, skip = 0): boolean {
   if (!inSegment(c, operandSegment(arg), argWord(c, 2) + skip, bytes, false)) return false
-  const lo = (argWord(c, 0) >>> 0) + skip
-  return read(c, lo | 0, lo > 0xffffffff ? argWord(c, 1) + 1 : argWord(c, 1), bytes, c.mmuMode, hintOf(arg))
+  const [lo, hi] = placeOf(c, skip)
+  return !held(c, lo, hi, bytes, false) && read(c, lo, hi, bytes, c.mmuMode, hintOf(arg))
 }
 export function writeOperand(c: Core, arg: number, bytes: number, vLo: number, vHi = 0, skip = 0): boolean {
   if (!inSegment(c, operandSegment(arg), argWord(c, 2) + skip, bytes, true)) return false
-  const lo = (argWord(c, 0) >>> 0) + skip
-  return write(c, lo | 0, lo > 0xffffffff ? argWord(c, 1) + 1 : argWord(c, 1), bytes, vLo, vHi, c.mmuMode, hintOf(arg))
+  const [lo, hi] = placeOf(c, skip)
+  return !held(c, lo, hi, bytes, true) && write(c, lo, hi, bytes, vLo, vHi, c.mmuMode, hintOf(arg))
 }
 
 /** The linear address of an offset in a segment, in c.lo and c.hi. */

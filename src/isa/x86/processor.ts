@@ -3,6 +3,7 @@ import type { Views } from '../../state/views.ts'
 import { Access, type Cpu, type CpuTopic, type CpuServices, Fault, type Isa } from '../isa.ts'
 import { apicPage, armTimer, readPage, writePage } from './apic.ts'
 import { callBits } from './bits.ts'
+import { putsOff, updateWatches, Watch, watchesPage } from './breakpoints.ts'
 import * as control from './control.ts'
 import { advance, type Core, Done, fault, forget, get, limitFault, makeCore, note, readIp, requestInterrupt, segment, selectTlb, setIp, updateMode, type X86Platform, SEG, W } from './core.ts'
 import { cpuid } from './cpuid.ts'
@@ -108,6 +109,12 @@ export function cpuOf(isa: Isa, c: Core): Cpu {
       const done = byNumber[helper]!(c, arg)
       if (done === Done.NEXT) advance(c, arg & SystemArg.LENGTH)
       else if (done === Done.FAULT) deliver(c)
+      if (c.watches && get(c, W.stepTrap)) updateMode(c) // a breakpoint was hit
+    },
+    watch: {
+      get on() { return (c.watches & Watch.DATA) !== 0 },
+      page: (vaLo, vaHi) => watchesPage(c, vaLo, vaHi),
+      putsOff: (vaLo, vaHi, size, reads, writes) => putsOff(c, vaLo, vaHi, size, reads, writes),
     },
     call(helper) {
       if (helper < X87_CALLS) callBits(c.i32, c.w, helper)
@@ -120,6 +127,7 @@ export function cpuOf(isa: Isa, c: Core): Cpu {
       forget(c)
       for (let seg = 0; seg < 8; seg++) segments.updateHidden(c, seg)
       updateMode(c)
+      updateWatches(c)
       selectTlb(c)
       armTimer(c)
       requestInterrupt(c)

@@ -4,6 +4,7 @@ import { apicIdOf } from './topology.ts'
 import { resetState } from '../../state/bind.ts'
 import { Base, resetApic } from './apic.ts'
 import { type Core, Cr0, forget, get, selectTlb, setFlags, setGpr, setIp, setPair, updateMode, W } from './core.ts'
+import { updateWatches } from './breakpoints.ts'
 import { cpuLayout, Reg, Seg } from './cpu.ts'
 import { setHidden } from './segments.ts'
 
@@ -30,6 +31,7 @@ function common(c: Core): void {
     i32[w + W.dr + 2 * n] = n === 6 ? 0xffff0ff0 | 0 : n === 7 ? 0x400 : 0
     i32[w + W.dr + 2 * n + 1] = 0
   }
+  updateWatches(c)
   c.s.shadow = c.s.nmiBlocked = 0
   i32[w + W.stepChecked] = i32[w + W.stepTrap] = 0
   setIp(c, 0xfff0, 0)

@@ -3,7 +3,7 @@
 import { MemOp } from '../../ir/ops.ts'
 import { type Core, Cr4, get, gpr, gprHi, isCode64, Mmu, note, segment, setGpr, SEG, W } from './core.ts'
 import { Flag, Reg, Seg, Vector } from './cpu.ts'
-import { read, write } from './memory.ts'
+import { held, read, write } from './memory.ts'
 import { Attribute } from './segment.ts'
 import { attributesOf, baseOf, limitOf } from './segments.ts'
 
@@ -63,18 +63,18 @@ function move(s: Stack, by: number): void {
 
 export function push(c: Core, s: Stack, bytes: number, vLo: number, vHi = 0): boolean {
   move(s, -bytes)
-  return place(c, s, s.lo, s.hi, bytes) && write(c, c.lo, c.hi, bytes, vLo, vHi, s.mmuMode, MemOp.STACK)
+  return place(c, s, s.lo, s.hi, bytes) && !held(c, c.lo, c.hi, bytes, true) && write(c, c.lo, c.hi, bytes, vLo, vHi, s.mmuMode, MemOp.STACK)
 }
 /** Into c.lo and c.hi. */
 export function pop(c: Core, s: Stack, bytes: number): boolean {
-  if (!place(c, s, s.lo, s.hi, bytes) || !read(c, c.lo, c.hi, bytes, s.mmuMode, MemOp.STACK)) return false
+  if (!place(c, s, s.lo, s.hi, bytes) || held(c, c.lo, c.hi, bytes, false) || !read(c, c.lo, c.hi, bytes, s.mmuMode, MemOp.STACK)) return false
   move(s, bytes)
   return true
 }
 /** What lies `at` bytes above the stack pointer, which stays. */
 export function peek(c: Core, s: Stack, at: number, bytes: number): boolean {
   const sum = (s.lo >>> 0) + at
-  return place(c, s, sum | 0, s.hi + (sum > 0xffffffff ? 1 : 0), bytes) && read(c, c.lo, c.hi, bytes, s.mmuMode, MemOp.STACK)
+  return place(c, s, sum | 0, s.hi + (sum > 0xffffffff ? 1 : 0), bytes) && !held(c, c.lo, c.hi, bytes, false) && read(c, c.lo, c.hi, bytes, s.mmuMode, MemOp.STACK)
 }
 export function skip(s: Stack, bytes: number): void { move(s, bytes) }
 

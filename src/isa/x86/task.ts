@@ -3,6 +3,7 @@ import {
   type Core, Cr0, flags, get, gpr, isVm86, note, readIp, segment, selectTlb, selectorOf, setFlags, setGpr, setIp, setPair, updateMode, W, SEG,
 } from './core.ts'
 import { Flag, Seg, Vector } from './cpu.ts'
+import { updateWatches } from './breakpoints.ts'
 import { writeCr3 } from './control.ts'
 import { implicit, read, write, writable } from './memory.ts'
 import {
@@ -87,6 +88,7 @@ export function switchTask(c: Core, selector: number, source: TaskSource, length
   for (let i = 0; i < 6; i++) setNull(c, i, selectors[i] ?? 0, cpl)
   setNull(c, Seg.LDTR, ldt)
   c.i32[c.w + W.dr + 14] = c.i32[c.w + W.dr + 14]! & ~0x55 // local breakpoints
+  updateWatches(c)
   c.i32[c.w + W.stepTrap] = 0
   setFlags(c, (incoming[1]! & mask) | (nests ? Flag.NT : 0), (-1 & ~2) | 0)
   const refresh = () => {

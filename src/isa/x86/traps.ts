@@ -1,13 +1,13 @@
 // Exceptions and interrupts: delivery through the interrupt table of real mode, gates of protected and long mode, double faults.
 // Intel SDM volume 3, chapter 6, volume 2, INT n; volume 3, 20.1 for real mode.
 //
-// Not modelled: data and I/O breakpoints, the interrupt redirection of CR4.VME, general detect (DR7.GD).
+// Not modelled: the interrupt redirection of CR4.VME.
 import { hexAddress, log, logging } from '../../base/log.ts'
 import {
   type Core, cplOf, Done, fault, get, getHi, gpr, gprHi, iopl, isCode64, isLong, isProtected, isVm86, note, readIp, segment, segmentHi,
   selectorOf, selectTlb, setIp, setPair, updateMode, W, flags, canonical, SEG,
 } from './core.ts'
-import { Flag, Reg, Seg, SystemArg, Vector } from './cpu.ts'
+import { DR7_GD, Flag, HELD, Reg, Seg, SystemArg, Vector } from './cpu.ts'
 import { implicit, read } from './memory.ts'
 import {
   checkStack, dplOf, isCode, isConforming, isNull, isPresent, readDescriptor, setFromDescriptor, setNull, setReal, typeOf,
@@ -28,20 +28,34 @@ const TRAPS = set(Vector.DB, Vector.NMI, Vector.BP, Vector.OF, Vector.DF, Vector
 const isSet = (mask: number, vector: number): boolean => vector < 32 && (mask >> vector & 1) !== 0
 
 /** Takes the noted exception. */
-export function deliver(c: Core): void { raise(c, get(c, W.faultVector), get(c, W.faultError), Source.EXCEPTION, 0) }
+export function deliver(c: Core): void {
+  if (get(c, W.faultVector) !== HELD) raise(c, get(c, W.faultVector), get(c, W.faultError), Source.EXCEPTION, 0)
+}
 
 /** Takes an exception or interrupt; pc is at the instruction, behind which execution goes on if `length` is its length. A fault
  * on the way is taken instead, or as a double fault (6.15); one of that shuts the processor down. */
 export function raise(c: Core, vector: number, error: number, source: Source, length: number): void {
+  c.i32[c.w + W.stepTrap] = 0 // but breakpoints that are hit on the way
+  c.delivering = true
+  const taken = take(c, vector, error, source, length)
+  c.delivering = false
+  // The handler of debug exceptions may use the debug registers.
+  if (taken === Vector.DB && source !== Source.SOFTWARE) c.i32[c.w + W.dr + 14] = c.i32[c.w + W.dr + 14]! & ~DR7_GD
+}
+/** What was taken in the end. */
+function take(c: Core, vector: number, error: number, source: Source, length: number): number {
   let ext = 0
   for (;;) {
     const { w, i32 } = c
     if (logging.int) logEvent(c, vector, error, source)
     if (vector === Vector.PF && source === Source.EXCEPTION) setPair(c, W.cr2, i32[w + W.faultAddress]!, i32[w + W.faultAddress + 1]!)
     if (enter(c, vector, error, source, ext || source === Source.EXCEPTION || source === Source.HARDWARE || source === Source.PRIVILEGED ? 1 : 0,
-      length)) return
+      length)) return vector
     const second = get(c, W.faultVector)
-    if (vector === Vector.DF && source === Source.EXCEPTION) return c.platform.reset()
+    if (vector === Vector.DF && source === Source.EXCEPTION) {
+      c.platform.reset()
+      return vector
+    }
     const doubled = source === Source.EXCEPTION && (isSet(CONTRIBUTORY, vector) ? isSet(CONTRIBUTORY, second)
       : vector === Vector.PF && (isSet(CONTRIBUTORY, second) || second === Vector.PF))
     ext = 1
@@ -73,7 +87,6 @@ function entered(c: Core, keepIf: boolean): void {
   const { i32, w } = c
   i32[w + W.eflags] = i32[w + W.eflags]! & ~(Flag.TF | Flag.VM | Flag.RF | Flag.NT | (keepIf ? 0 : Flag.IF))
   i32[w + W.halted] = 0
-  i32[w + W.stepTrap] = 0
   i32[w + W.stepChecked] = 0
   c.s.shadow = 0
   updateMode(c)

@@ -2,7 +2,7 @@
 // protected. Intel SDM volume 1, 8.1.10.
 import { type Core, Done, isReal } from './core.ts'
 import { type CpuState, SystemArg } from './cpu.ts'
-import { aligned, ANY_ALIGNMENT, argWord, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
+import { aligned, ANY_ALIGNMENT, argWord, held, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
 import { initialize, updateSummary } from './x87.ts'
 
 const REGISTER_BYTES = 10, REGISTERS = 8 * REGISTER_BYTES
@@ -54,7 +54,8 @@ function loadEnvironment(c: Core, arg: number, words: readonly number[]): void {
 /** Writes a list of words and then the registers, or nothing. */
 function storeAll(c: Core, arg: number, words: readonly number[], registers: boolean): boolean {
   const size = isWide(arg) ? 4 : 2, bytes = size * words.length + (registers ? REGISTERS : 0), seg = operandSegment(arg)
-  if (!inSegment(c, seg, argWord(c, 2), bytes, true) || !aligned(c, argWord(c, 0), argWord(c, 1), size, c.mmuMode)) return false
+  if (!inSegment(c, seg, argWord(c, 2), bytes, true) || !aligned(c, argWord(c, 0), argWord(c, 1), size, c.mmuMode)
+    || held(c, argWord(c, 0), argWord(c, 1), bytes, true)) return false
   for (const at of [0, bytes - 1]) if (!writable(c, ...placeOf(c, at), 1, c.mmuMode)) return false
   words.forEach((word, i) => void write(c, ...placeOf(c, size * i), size, word, 0, c.mmuMode))
   if (!registers) return true
@@ -67,7 +68,7 @@ function storeAll(c: Core, arg: number, words: readonly number[], registers: boo
 }
 function readWords(c: Core, arg: number, registers: boolean): number[] | undefined {
   const size = isWide(arg) ? 4 : 2, bytes = environmentBytes(arg) + (registers ? REGISTERS : 0)
-  if (!inSegment(c, operandSegment(arg), argWord(c, 2), bytes, false)) return undefined
+  if (!inSegment(c, operandSegment(arg), argWord(c, 2), bytes, false) || held(c, argWord(c, 0), argWord(c, 1), bytes, false)) return undefined
   const words: number[] = []
   for (let i = 0; i < 7; i++) {
     if (!read(c, ...placeOf(c, size * i), size, c.mmuMode)) return undefined

@@ -6,10 +6,11 @@ import type { Views } from '../../state/views.ts'
 import { Access, NO_HOST, NOT_ALLOWED } from '../isa.ts'
 import { PAGE } from '../../mem/tlb.ts'
 import { type Core, Cr0, Cr4, Done, fault, get, gpr, isCode64, W } from './core.ts'
+import { noteAccess, Watch } from './breakpoints.ts'
 import { cpuLayout, SystemArg, Vector } from './cpu.ts'
 import { MXCSR_BITS, MXCSR_INITIAL, setMxcsr } from './fpu-state.ts'
 import { Fsw } from './x87.ts'
-import { aligned, argWord, hostFor, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
+import { aligned, argWord, held, hostFor, inSegment, operandSegment, placeOf, read, writable, write } from './memory.ts'
 
 /** State components, as bits of XCR0. */
 export const Component = { X87: 1, SSE: 2, AVX: 4 } as const
@@ -81,6 +82,7 @@ const isWide = (c: Core, arg: number): boolean => isCode64(c) && ((arg >>> Syste
 function allowsStore(c: Core, arg: number, bytes: number, end: number): boolean {
   if (!inSegment(c, operandSegment(arg), argWord(c, 2), bytes, true)) return false
   const last = 4 * end - 4
+  if (held(c, argWord(c, 0), argWord(c, 1), 4 * end, true)) return false
   return storable(c, 0) && ((argWord(c, 0) & (PAGE - 1)) + last < PAGE || storable(c, last))
 }
 function storable(c: Core, offset: number): boolean {
@@ -95,11 +97,13 @@ function misplaced(c: Core, bytes: number): Done | undefined {
 /** Words from `from` up to `end`, a page at a time. The operand is aligned to them. */
 function copy(c: Core, from: number, end: number, store: boolean): boolean {
   const { i32 } = c
+  if (!store && held(c, ...placeOf(c, 4 * from), 4 * (end - from), false)) return false
   for (let n = from; n < end;) {
     const [lo, hi] = placeOf(c, 4 * n), stop = Math.min(end, n + ((PAGE - (lo & (PAGE - 1))) >> 2))
     const host = hostFor(c, lo, hi, 4, store ? Access.WRITE : Access.READ, c.mmuMode, 0)
     if (host === NOT_ALLOWED) return false
     if (host !== NO_HOST) {
+      if (c.watches & Watch.DATA) noteAccess(c, lo, hi, 4 * (stop - n), store)
       const h = (host >> 2) - n
       if (store) for (; n < stop; n++) i32[h + n] = image[n]!
       else for (; n < stop; n++) image[n] = i32[h + n]!

@@ -31,7 +31,11 @@ void trap(struct frame *f) {
   if (f->eflags & 0x20000) { kv("sp", f->esp); kv("ss", f->ss); kv("es", f->ves); kv("ds", f->vds); kv("fs", f->vfs); kv("gs", f->vgs); }
   else if (f->cs & 3) { kv("sp", f->esp); kv("ss", f->ss); }
   if (f->vector == 14) { u32 v; asm volatile("mov %%cr2, %0" : "=r"(v)); kv("cr2", v); }
-  if (f->vector == 1) { u32 v; asm volatile("mov %%dr6, %0" : "=r"(v)); kv("dr6", v); }
+  if (f->vector == 1) {
+    u32 v, w;
+    asm volatile("mov %%dr6, %0; mov %%dr7, %1" : "=r"(v), "=r"(w));
+    kv("dr6", v); kv("dr7", w); kv("rf", f->eflags >> 16 & 1); kv("cx", f->ecx);
+  }
   line();
 }
 
@@ -275,6 +279,93 @@ static void controls(void) {
   u16 w; asm volatile("smsw %0" : "=r"(w)); kv("smsw", w & 0xf); line();
 }
 
+// Debug registers. What QEMU 7.2 does not have, or otherwise than processors, is tested by itself (breakpoints.test.ts).
+static u32 room[128] __attribute__((aligned(32)));
+#define cell (room + 96) /* below it is room for a frame */
+static u32 reach;
+static void arm(int n, u32 address, int kind, int length, u32 more) {
+  u32 dr7 = 0x400 | 1 << (2 * n) | (kind | length << 2) << (16 + 4 * n) | more;
+  switch (n) {
+    case 0: asm volatile("mov %0, %%dr0" :: "r"(address)); break;
+    case 1: asm volatile("mov %0, %%dr1" :: "r"(address)); break;
+    case 2: asm volatile("mov %0, %%dr2" :: "r"(address)); break;
+    case 3: asm volatile("mov %0, %%dr3" :: "r"(address)); break;
+  }
+  asm volatile("mov %0, %%dr6; mov %1, %%dr7" :: "r"(0), "r"(dr7));
+}
+static void disarm(void) { asm volatile("mov %0, %%dr7" :: "r"(0x400)); }
+static void b_read1(void) { asm volatile("movb (%0), %%al; nop" :: "r"(reach) : "eax"); }
+static void b_read2(void) { asm volatile("movw (%0), %%ax; nop" :: "r"(reach) : "eax"); }
+static void b_read4(void) { asm volatile("movl (%0), %%eax; nop" :: "r"(reach) : "eax"); }
+static void b_write1(void) { asm volatile("movb $1, (%0); nop" :: "r"(reach) : "memory"); }
+static void b_write2(void) { asm volatile("movw $1, (%0); nop" :: "r"(reach) : "memory"); }
+static void b_write4(void) { asm volatile("movl $1, (%0); nop" :: "r"(reach) : "memory"); }
+static void b_add(void) { asm volatile("addl $1, (%0); nop" :: "r"(reach) : "memory"); }
+static void b_lock(void) { asm volatile("lock; incl (%0); nop" :: "r"(reach) : "memory"); }
+static void b_xchg(void) { asm volatile("xchg %%eax, (%0); nop" :: "r"(reach) : "eax", "memory"); }
+static void b_jump(void) { asm volatile("cmpb $0, (%0); je 1f; nop; nop; 1: nop; nop" :: "r"(reach)); }
+static void b_movs(void) { asm volatile("cld; rep; movsb; nop" :: "c"(20), "S"(reach + 64), "D"(reach) : "memory"); }
+static void b_lods(void) { asm volatile("cld; rep; lodsl; nop" :: "c"(5), "S"(reach) : "eax"); }
+static void b_push(void) { asm volatile("mov %%esp, %%ebx; mov %0, %%esp; push %%eax; nop; nop; mov %%ebx, %%esp" :: "r"(reach + 4) : "ebx", "memory"); }
+static void b_sgdt(void) { asm volatile("sgdt (%0); nop" :: "r"(reach) : "memory"); }
+static void b_nothing(void) { asm volatile("nop; lea (%0), %%eax; nop" :: "r"(reach) : "eax"); }
+static void b_code(void) { asm volatile(".globl here; nop; here: nop; nop"); }
+extern char here[];
+static void b_in1(void) { asm volatile("in %%dx, %%al; nop" :: "d"(reach) : "eax"); }
+static void b_out1(void) { asm volatile("out %%al, %%dx; nop" :: "d"(reach), "a"(0)); }
+static void b_out2(void) { asm volatile("out %%ax, %%dx; nop" :: "d"(reach), "a"(0)); }
+static void b_in4(void) { asm volatile("in %%dx, %%eax; nop" :: "d"(reach) : "eax"); }
+static void breakpoint(const char *name, void (*f)(void), u32 at) {
+  reach = at;
+  asm volatile("mov %0, %%dr6" :: "r"(0));
+  int r = probe(f);
+  put(name); kv("at", at - (u32)cell); kv("r", r); line();
+}
+static void breakpoints(void) {
+  static void (*const plain[])(void) = {b_read1, b_read2, b_read4, b_write1, b_write2, b_write4};
+  for (int kind = 1; kind <= 3; kind += 2) for (int length = 0; length < 4; length++) {
+    if (length == 2) continue; // 8 bytes: not on every processor
+    u32 watched = (u32)cell + 8 + (length == 0 ? 3 : length == 1 ? 2 : 0);
+    for (int at = -8; at < 8; at++) for (u32 i = 0; i < 6; i++) {
+      // Of misaligned accesses QEMU looks at the whole words that they touch.
+      if ((watched + at) & ((1 << i % 3) - 1)) continue;
+      arm(at & 3, watched, kind, length, 0);
+      kv("kind", kind); kv("len", length); kv("i", i);
+      breakpoint(" data", plain[i], watched + at);
+      disarm();
+    }
+  }
+  static void (*const special[])(void) = {b_add, b_lock, b_xchg, b_jump, b_movs, b_lods, b_push, b_sgdt, b_nothing};
+  for (int kind = 1; kind <= 3; kind += 2) for (u32 i = 0; i < sizeof special / sizeof *special; i++) {
+    arm(2, (u32)(cell + 4), kind, 3, 0);
+    kv("kind", kind); kv("i", i);
+    breakpoint(" special", special[i], (u32)(cell + 4));
+    disarm();
+  }
+  // Two at once; one that is not enabled.
+  arm(0, (u32)cell, 1, 3, 0x8 | 0xf00000);
+  asm volatile("mov %0, %%dr1" :: "r"((u32)cell));
+  breakpoint("two", b_write4, (u32)cell);
+  arm(0, (u32)cell, 1, 3, 0);
+  breakpoint("other", b_write4, (u32)cell + 8);
+  disarm();
+  arm(1, (u32)here, 0, 0, 0);
+  breakpoint("code", b_code, 0);
+  disarm();
+  value = 8; w_cr4(); // debugging extensions
+  for (int length = 0; length < 4; length++) for (int at = -4; at < 5; at++) {
+    if (length == 2) continue;
+    static void (*const ports[])(void) = {b_in1, b_out1, b_out2, b_in4};
+    for (u32 i = 0; i < 4; i++) {
+      arm(3, 0x230, 2, length, 0);
+      kv("len", length); kv("i", i); kv("port", 0x230 + at);
+      breakpoint(" io", ports[i], 0x230 + at);
+      disarm();
+    }
+  }
+  value = 0; w_cr4();
+}
+
 void main(void) {
   setup();
   exceptions();
@@ -283,6 +374,7 @@ void main(void) {
   tasks();
   vm86();
   controls();
+  breakpoints();
   paging();
   put("end\n");
 }
