@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import { nodeHost } from '../host/node/host.ts'
 import { ALL_PASSES, passesText } from '../ir/opt/passes.ts'
 import { Request } from '../accel/kvm/abi.ts'
+import type { KvmArch } from '../accel/kvm/arch.ts'
+import { probeKvm } from '../accel/kvm/probe.ts'
 import type { Host, HostNative } from '../host/host.ts'
 import { chooseAccel, probeAccelerators } from './choose.ts'
 
@@ -91,4 +93,14 @@ test('properties of kvm', () => {
   assert.throws(kvm({ 'kernel-irqchip': 'maybe' }), { message: 'kernel-irqchip=maybe' })
   assert.throws(kvm({ 'kernel-irqchp': 'off' }), { message: "accelerator 'kvm' has no property 'kernel-irqchp'", hint: "did you mean 'kernel-irqchip'?" })
   assert.throws(kvm({ 'dirty-ring-size': '64' }), { message: 'not implemented: dirty-ring-size' })
+})
+
+test('a KVM that emulates instructions is taken where it is asked for, and told of; a fast one by itself', () => {
+  const arch = (nsPerInsn: number): KvmArch =>
+    ({ host: 'x64', needs: [], breakpoints: 0, canWatch: () => false, prepare() {}, measure: () => ({ nsPerInsn }) })
+  assert.deepEqual(probeKvm(madeUp({}), arch(0.4)).status, { name: 'kvm', usable: true })
+  assert.deepEqual(probeKvm(madeUp({}), arch(8)).status, { name: 'kvm', usable: true }, 'under an emulator')
+  assert.deepEqual(probeKvm(madeUp({}), arch(780)).status,
+    { name: 'kvm', usable: true, obstacle: 'slow', reason: 'the kernel emulates instructions here (780 ns for an instruction)' })
+  assert.equal(probeKvm(madeUp({}), arch(Infinity)).status.reason, 'the kernel emulates instructions here (it does not run a loop)')
 })

@@ -46,6 +46,8 @@ export interface Guest {
   /** How it ends: the guest ends the machine itself, or the runner stops it after the last step. */
   readonly end: 'guest' | 'stop'
   readonly timeoutSeconds: number
+  /** A host with KVM that QEMU emulates, in which this program runs guests; the steps are typed at its shell. */
+  readonly nested?: true
   /** What it uses that Typevisor does not have yet: such a guest runs on QEMU only. */
   readonly missing?: string
   /** Runs on the package as npm installs it, not on the sources. */
@@ -114,6 +116,37 @@ const SUMS = {
   chase: '00000000000236b6', memcpy: '0000000000000e00', syscall: '0000000000030d40', pipe: '0000000000000fa0',
   fork: '0000000000000064', pgfault: '0000000000002800',
 }
+
+/** The prompt of a nested host's shell. */
+export const HOST_PROMPT = 'nested:/# '
+/** Guests of a nested host: tests with one processor and with two; a shell that is saved, and goes on under KVM and in the recompiler. */
+const inner = (more: string, append: string): string =>
+  `typevisor ${more} -m 256 -nographic -kernel /inner/Image -append 'console=ttyS0 quiet ${append}'\n`
+const ECHO = 'echo $((6 * 7))-ed\n', ECHOED = /^42-ed/m, TICK = /^tick-42/m
+const nested: Guest = checks('kvm', '', {
+  arch: 'amd64', nested: true, slow: true, timeoutSeconds: 900,
+  steps: [
+    { expect: HOST_PROMPT, send: 'typevisor -accel help\n' },
+    { expect: /kvm .*: works here$/m },
+    { expect: HOST_PROMPT, send: inner('-accel kvm -initrd /inner/initrd-test.gz', 'test=time') },
+    { expect: /^DONE/m },
+    { expect: HOST_PROMPT, send: inner('-accel kvm -smp 2 -initrd /inner/initrd-test.gz', 'test=smp smp=2') },
+    { expect: /^DONE/m },
+    { expect: HOST_PROMPT, send: inner('-accel kvm -initrd /inner/initrd-shell.gz', '') },
+    { expect: PROMPT, send: 'while sleep 1; do echo tick-$((6 * 7)); done &\n' },
+    { expect: TICK, send: '\x01cstop\nsavevm /tmp/saved\nquit\n' },
+    { expect: HOST_PROMPT, send: inner('-accel kvm -loadvm /tmp/saved -initrd /inner/initrd-shell.gz', '') },
+    { expect: TICK, send: ECHO },
+    { expect: ECHOED, send: '\x01cstop\nsavevm /tmp/again\nquit\n' },
+    { expect: HOST_PROMPT, send: inner('-accel jit -loadvm /tmp/again -initrd /inner/initrd-shell.gz', '') },
+    { expect: TICK, send: ECHO },
+    { expect: ECHOED, send: '\x01cstop\nsavevm /tmp/third\nquit\n' },
+    { expect: HOST_PROMPT, send: inner('-accel kvm -loadvm /tmp/third -initrd /inner/initrd-shell.gz', '') },
+    { expect: TICK, send: '\x01cquit\n' },
+    { expect: HOST_PROMPT, send: 'poweroff\n' },
+    OFF,
+  ],
+})
 
 export const GUESTS: readonly Guest[] = [
   checks('one-cpu', 'time', { cpus: 1, memoryMiB: 256 }),
@@ -191,6 +224,7 @@ export const GUESTS: readonly Guest[] = [
   pc('amd64', 'snapshot-loop', 'smp,blk', { append: 'smp=2', resources: disks('ide'), moments: 12_000 }),
   pc('amd64', 'iso', 'time', { cpus: 1, iso: true, steps: [{ expect: 'GNU GRUB' }, { expect: 'BOOTED ' }, { expect: /^DONE/m }, OFF] }),
   installer('amd64-installer', 'amd64', { slow: true, timeoutSeconds: 1200 }),
+  nested,
   shell('i386-shell', { arch: 'i386', cpus: 1, memoryMiB: 256 }),
   pc('i386', 'smp', 'smp,time', { append: 'smp=2' }),
   pc('i386', 'ide', 'blk', { cpus: 1, resources: disks('ide') }),

@@ -13,6 +13,7 @@ import { installPackage } from '../../scripts/package.ts'
 import { type Outcome, runGuest } from './console.ts'
 import { type Guest, GUESTS, type Initrd, MACHINES, type Step } from './guests.ts'
 import { bootAtMoments } from './moments.ts'
+import { nestedCommand } from './nested.ts'
 import type { Prepared } from './resources.ts'
 import { stress } from './stress.ts'
 
@@ -49,6 +50,7 @@ async function commandLine(run: Run, emulator: readonly string[]): Promise<strin
 type Wanted = { readonly count: number; readonly seed: number; readonly seconds: number | undefined }
 
 async function boot(guest: Guest, emulator: readonly string[], log: string, wanted: Wanted): Promise<Outcome> {
+  if (guest.nested) return runGuest(await nestedCommand(), guest, log)
   const images = await guestImages(guest.arch, IMAGES[guest.initrd])
   const scratch = await mkdtemp(join(tmpdir(), `typevisor-${guest.name}-`))
   const prepared: Prepared[] = []
