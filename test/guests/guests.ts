@@ -119,7 +119,8 @@ const SUMS = {
 
 /** The prompt of a nested host's shell. */
 export const HOST_PROMPT = 'nested:/# '
-/** Guests of a nested host, with one processor: two made QEMU's emulated host fail. tests; a shell that is saved, and goes on under KVM and in the recompiler. */
+/** Guests of a nested host, with one processor (with two, QEMU's emulated host fails): tests; a shell that is saved, and goes on under
+ * KVM and in the recompiler. */
 const inner = (more: string, append: string): string =>
   `typevisor ${more} -m 256 -nographic -kernel /inner/Image -append 'console=ttyS0 quiet ${append}'\n`
 const ECHO = 'echo $((6 * 7))-ed\n', ECHOED = /^42-ed/m, TICK = /^tick-42/m
